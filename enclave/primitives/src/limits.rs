@@ -1,0 +1,50 @@
+//! Every bound on foreign input, in one place, with its reason. Sizes are bytes unless the name says otherwise.
+
+/// An intent's JSON body: a few actions with generous call data.
+pub const INTENT_BYTES: usize = 64 * 1024;
+/// Actions in one intent: a Bitcoin batch pays at most this many recipients.
+pub const INTENT_ACTIONS: usize = 100;
+/// An intent lives at most 30 days: approvers go on holiday, signatures must not live for ever.
+pub const INTENT_LIFE_MS: u64 = 30 * 24 * 3600 * 1000;
+/// A request signature (RFC 9421) lives at most five minutes at the gateway.
+pub const REQUEST_LIFE_S: u64 = 300;
+/// Any header value or signature parameter we look at.
+pub const HEADER_BYTES: usize = 1024;
+/// Text fields such as names, labels and references.
+pub const TEXT_BYTES: usize = 256;
+/// An address in text form (bech32m is at most 90 characters).
+pub const ADDRESS_TEXT_BYTES: usize = 128;
+/// A raw address: a Bitcoin script is at most 42 bytes for every witness program (BIP-141).
+pub const ADDRESS_BYTES: usize = 42;
+/// Contract call data inside an effect.
+pub const CALL_DATA_BYTES: usize = 32 * 1024;
+/// Unsigned bytes of one transaction: a PSBT carries whole previous transactions (rule C1).
+pub const UNSIGNED_BYTES: usize = 1024 * 1024;
+/// Inputs of one Bitcoin transaction: bounds the number of signatures in one session.
+pub const SIGHASHES: usize = 64;
+/// Approvals attached to one request.
+pub const APPROVALS: usize = 32;
+/// A whole signing request.
+pub const REQUEST_BYTES: usize = UNSIGNED_BYTES + 256 * 1024;
+/// A signed policy set: 1,000 rules and some thousand allow-list entries.
+pub const POLICY_BYTES: usize = 4 * 1024 * 1024;
+/// Rules in one vault.
+pub const RULES: usize = 4096;
+/// People, groups, assets, networks, vaults: each list of a policy set.
+pub const LIST: usize = 4096;
+/// Allow-list entries in one list.
+pub const ALLOW_ENTRIES: usize = 65_536;
+/// A signed genesis document.
+pub const GENESIS_BYTES: usize = 256 * 1024;
+/// Admins of one workspace.
+pub const ADMINS: usize = 32;
+/// One frame on the stream between host and cosigner.
+pub const FRAME_BYTES: usize = 16 * 1024 * 1024;
+/// The first rolling window never reaches further back than 366 days.
+pub const WINDOW_S: u64 = 366 * 24 * 3600;
+/// Signers' clocks may differ by a minute (rule T1).
+pub const CLOCK_SKEW_MS: u64 = 60_000;
+/// An order is used within a day of being issued (rule G2).
+pub const ORDER_LIFE_MS: u64 = 24 * 3600 * 1000;
+/// Indices beyond the last used one at which own change is still recognised (rule C1; BIP-44 gap limit).
+pub const CHANGE_GAP: u32 = 20;
