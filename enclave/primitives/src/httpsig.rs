@@ -212,7 +212,11 @@ mod tests {
         s
     }
 
-    fn read(s: &RequestSignature, body: &[u8], change: impl Fn(&str, String) -> String) -> Result<RequestSignature, HttpSigError> {
+    fn read(
+        s: &RequestSignature,
+        body: &[u8],
+        change: impl Fn(&str, String) -> String,
+    ) -> Result<RequestSignature, HttpSigError> {
         let headers = s.headers(body);
         RequestSignature::from_headers(
             &s.method,

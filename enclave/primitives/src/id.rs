@@ -9,11 +9,7 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 fn encode_base32(bytes: [u8; 16]) -> String {
     let n = u128::from_be_bytes(bytes);
-    (0..26)
-        .rev()
-        .filter_map(|i| ALPHABET.get(((n >> (5 * i)) & 31) as usize))
-        .map(|b| char::from(*b))
-        .collect()
+    (0..26).rev().filter_map(|i| ALPHABET.get(((n >> (5 * i)) & 31) as usize)).map(|b| char::from(*b)).collect()
 }
 
 fn decode_base32(text: &str) -> Option<[u8; 16]> {

@@ -9,6 +9,7 @@ pub mod amount;
 pub mod approval;
 pub mod asset;
 pub mod cbor;
+pub mod certificate;
 pub mod decision;
 pub mod digest;
 pub mod effects;

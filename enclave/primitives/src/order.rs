@@ -1,1 +1,83 @@
-//! (module follows)
+//! Orders: the only way share material moves or a limit is given back (rule G2). Signed by the admin quorum, used once.
+
+use crate::digest::Digest;
+use crate::id::{IntentId, OrderId};
+use crate::key::PublicKey;
+use crate::policy_set::RootIndex;
+use crate::scheme::{PartyIndex, Scheme};
+use crate::time::UnixMs;
+use minicbor::{Decode, Encode};
+
+/// An order's body.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Order {
+    /// Always 1.
+    #[n(0)]
+    pub version: u8,
+    /// Unique; each cosigner carries it out at most once.
+    #[n(1)]
+    pub id: OrderId,
+    /// The workspace.
+    #[n(2)]
+    pub genesis: Digest,
+    /// When it was written.
+    #[n(3)]
+    pub issued_at: UnixMs,
+    /// At most [`crate::limits::ORDER_LIFE_MS`] after `issued_at`.
+    #[n(4)]
+    pub expires_at: UnixMs,
+    /// What to do.
+    #[n(5)]
+    pub action: OrderAction,
+}
+
+/// What the admin quorum orders.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum OrderAction {
+    /// Make the distributed key of a scheme and root (rule K1).
+    #[n(0)]
+    KeyGeneration {
+        /// Which.
+        #[n(0)]
+        key: KeyId,
+    },
+    /// New shares of the same key; the only thing that ends a ban (rule K2).
+    #[n(1)]
+    Refresh {
+        /// Which.
+        #[n(0)]
+        key: KeyId,
+        /// The epoch it makes.
+        #[n(1)]
+        epoch: u32,
+        /// Bans that end with it.
+        #[n(2)]
+        clear_bans: Vec<PartyIndex>,
+    },
+    /// Let these boots sign although too few peers remember (rule B1): earlier intents and approvals are void and every
+    /// window counts as exhausted for its full length.
+    #[n(2)]
+    Resume {
+        /// Receipt keys of the boots that resume.
+        #[n(0)]
+        boot_keys: Vec<PublicKey>,
+    },
+    /// Give back what an intent that will never confirm was charged (rule L2).
+    #[n(3)]
+    GiveBack {
+        /// The intent.
+        #[n(0)]
+        intent: IntentId,
+    },
+}
+
+/// A distributed key of the workspace: one per scheme and root (rule K1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct KeyId {
+    /// The scheme.
+    #[n(0)]
+    pub scheme: Scheme,
+    /// The root that vaults name.
+    #[n(1)]
+    pub root: RootIndex,
+}

@@ -501,25 +501,17 @@ impl PolicySet {
             v.temperature == Temperature::Cold
                 || v.rules.iter().any(|r| r.then == Demand::Permit && r.when.kinds.iter().any(|k| k == "opaque"))
         };
-        let clash = self.vaults.iter().any(|v| {
-            apart(v) && self.vaults.iter().any(|other| other.index != v.index && other.root == v.root)
-        });
+        let clash = self
+            .vaults
+            .iter()
+            .any(|v| apart(v) && self.vaults.iter().any(|other| other.index != v.index && other.root == v.root));
         check(!clash, PolicySetError::SharedRoot)
     }
 }
 
 /// Every spelling of [`crate::effects::Effect::kind`].
-pub const KINDS: [&str; 9] = [
-    "transfer",
-    "approve",
-    "transfer_from",
-    "permit",
-    "call",
-    "delegate",
-    "self_cancel",
-    "ownership_proof",
-    "opaque",
-];
+pub const KINDS: [&str; 9] =
+    ["transfer", "approve", "transfer_from", "permit", "call", "delegate", "self_cancel", "ownership_proof", "opaque"];
 
 fn check(sound: bool, error: PolicySetError) -> Result<(), PolicySetError> {
     if sound { Ok(()) } else { Err(error) }

@@ -131,6 +131,9 @@ pub const FIELDS: &[(&str, Binding)] = &[
     ("unsigned.bitcoin.input.sighash_type", Binding::Fixed),
     ("unsigned.bitcoin.output.script", Binding::Fixed),
     ("unsigned.bitcoin.output.value", Binding::Fixed),
-    ("unsigned.bitcoin.change.script", Binding::Bounded("the same wallet's change branch within the index gap (rule C1)")),
+    (
+        "unsigned.bitcoin.change.script",
+        Binding::Bounded("the same wallet's change branch within the index gap (rule C1)"),
+    ),
     ("unsigned.bitcoin.change.value", Binding::Bounded("inputs - payments - change <= max_fee")),
 ];
