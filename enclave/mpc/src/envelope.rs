@@ -38,7 +38,6 @@ impl std::fmt::Debug for Envelope {
 }
 
 /// What a machine did with a message.
-#[derive(Debug)]
 pub enum Progress<T> {
     /// Taken in; more messages are needed.
     Waiting,
@@ -48,6 +47,29 @@ pub enum Progress<T> {
     Hold,
     /// The end. Send these first: peers may need them to end too.
     Done(Vec<Envelope>, T),
+}
+
+// Not derived: the output of key generation is a secret.
+impl<T> std::fmt::Debug for Progress<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Progress::Waiting => "Waiting",
+            Progress::Send(_) => "Send",
+            Progress::Hold => "Hold",
+            Progress::Done(..) => "Done",
+        })
+    }
+}
+
+impl<T> Progress<T> {
+    pub(crate) fn try_map<U>(self, f: impl FnOnce(T) -> Result<U, crate::Fault>) -> Result<Progress<U>, crate::Fault> {
+        Ok(match self {
+            Progress::Waiting => Progress::Waiting,
+            Progress::Send(sent) => Progress::Send(sent),
+            Progress::Hold => Progress::Hold,
+            Progress::Done(sent, output) => Progress::Done(sent, f(output)?),
+        })
+    }
 }
 
 /// A running ceremony, whichever it is.

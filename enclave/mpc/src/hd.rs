@@ -26,7 +26,7 @@ use k256::elliptic_curve::point::AffineCoordinates;
 use k256::{AffinePoint, ProjectivePoint, Scalar};
 use ringi_primitives::scheme::Scheme;
 use sha2::{Digest, Sha256, Sha512};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The longest path.
 pub const MAX_DEPTH: usize = 16;
@@ -70,11 +70,16 @@ pub fn derive_public(
     chain_code: &[u8; 32],
     path: &[u32],
 ) -> Result<ChildKey, DeriveError> {
-    let shifted = match scheme {
-        Scheme::EcdsaSecp256k1 | Scheme::Bip340 => shift_secp(public_key, chain_code, path)?.child,
-        Scheme::Ed25519 => shift_ed(public_key, chain_code, path)?.child,
-    };
-    Ok(shifted)
+    Ok(match scheme {
+        Scheme::EcdsaSecp256k1 | Scheme::Bip340 => {
+            let shifted = shift_secp(public_key, chain_code, path)?;
+            ChildKey { public_key: shifted.point.to_bytes().to_vec(), chain_code: shifted.chain_code }
+        }
+        Scheme::Ed25519 => {
+            let shifted = shift_ed(public_key, chain_code, path)?;
+            ChildKey { public_key: shifted.point.to_vec(), chain_code: shifted.chain_code }
+        }
+    })
 }
 
 /// The x-only output key of a child whose only way to spend is its key (BIP-86; BIP-341 with no script tree).
@@ -94,9 +99,10 @@ pub fn taproot_output_key(child: &[u8; 33]) -> Result<[u8; 32], DeriveError> {
 
 /// A child and the scalar by which its private key differs from the root's: child = root + shift (mod the order).
 /// The shift is as sensitive as the chain code.
-pub(crate) struct Shifted<S> {
-    pub(crate) child: ChildKey,
-    pub(crate) shift: S,
+pub(crate) struct Shifted<P, S: Zeroize> {
+    pub(crate) point: P,
+    pub(crate) chain_code: [u8; 32],
+    pub(crate) shift: Zeroizing<S>,
 }
 
 /// hashTapTweak(x) of BIP-341 for an empty script tree.
@@ -124,7 +130,7 @@ pub(crate) fn shift_secp(
     public_key: &[u8],
     chain_code: &[u8; 32],
     path: &[u32],
-) -> Result<Shifted<Zeroizing<Scalar>>, DeriveError> {
+) -> Result<Shifted<AffinePoint, Scalar>, DeriveError> {
     check_path(path)?;
     let mut point = secp_point(public_key)?;
     let mut code = *chain_code;
@@ -139,7 +145,7 @@ pub(crate) fn shift_secp(
         *shift += step;
         code = right;
     }
-    Ok(Shifted { child: ChildKey { public_key: point.to_bytes().to_vec(), chain_code: code }, shift })
+    Ok(Shifted { point, chain_code: code, shift })
 }
 
 type EdScalar = <Ed25519ScalarField as Field>::Scalar;
@@ -148,7 +154,7 @@ pub(crate) fn shift_ed(
     public_key: &[u8],
     chain_code: &[u8; 32],
     path: &[u32],
-) -> Result<Shifted<Zeroizing<EdScalar>>, DeriveError> {
+) -> Result<Shifted<[u8; 32], EdScalar>, DeriveError> {
     check_path(path)?;
     let mut bytes: [u8; 32] = public_key.try_into().map_err(|_| DeriveError::PublicKey)?;
     // Refuses the identity, non-canonical encodings and points outside the prime-order subgroup.
@@ -164,7 +170,7 @@ pub(crate) fn shift_ed(
         *shift += step;
         code = right;
     }
-    Ok(Shifted { child: ChildKey { public_key: bytes.to_vec(), chain_code: code }, shift })
+    Ok(Shifted { point: bytes, chain_code: code, shift })
 }
 
 fn check_path(path: &[u32]) -> Result<(), DeriveError> {

@@ -2,11 +2,21 @@
 //! machines without I/O or clock. No key ever exists in one place.
 pub mod hd;
 
+mod ecdsa;
 mod envelope;
 mod fault;
+mod frost;
+mod keygen;
 mod quorum;
+mod refresh;
 mod rounds;
+mod share;
+mod signing;
 mod transcript;
 
 pub use envelope::{Ceremony, Envelope, Progress, SessionId};
 pub use fault::Fault;
+pub use keygen::{Keygen, KeygenParams};
+pub use refresh::{Refresh, RefreshParams};
+pub use share::{KeyShare, UnsealError};
+pub use signing::{MAX_MESSAGE_BYTES, MAX_TASKS, SignTask, Signature, Signing, Tweak};

@@ -1,0 +1,226 @@
+//! One cosigner's share of one distributed key.
+
+use frost_core::Ciphersuite;
+use frost_core::keys::{KeyPackage, PublicKeyPackage};
+use frost_ed25519::Ed25519Sha512;
+use frost_secp256k1_tr::Secp256K1Sha256TR;
+use k256::elliptic_curve::group::GroupEncoding;
+use ringi_primitives::scheme::{PartyIndex, Scheme};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::Fault;
+use crate::ecdsa::EcdsaParty;
+use crate::frost::{FrostShare, identifier};
+use crate::quorum::Quorum;
+use crate::transcript::Framed;
+
+/// A share of a key: secret, wiped on drop. A refresh makes a new one and leaves the old one as it is (PROTOCOL.md K2).
+pub struct KeyShare {
+    pub(crate) quorum: Quorum,
+    pub(crate) index: PartyIndex,
+    pub(crate) epoch: u32,
+    pub(crate) public_key: Vec<u8>,
+    pub(crate) chain_code: [u8; 32],
+    pub(crate) secret: Secret,
+}
+
+pub(crate) enum Secret {
+    Ecdsa(Box<EcdsaParty>),
+    Bip340(Box<FrostShare<Secp256K1Sha256TR>>),
+    Ed25519(Box<FrostShare<Ed25519Sha512>>),
+}
+
+/// Bytes that are no share of ours: damaged, of another version, or inconsistent in themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a key share")]
+pub struct UnsealError;
+
+const VERSION: u8 = 1;
+/// Version, scheme, threshold, parties, index, epoch (big-endian), chain code.
+const HEADER_LEN: usize = 5 + 4 + 32;
+
+impl KeyShare {
+    /// The signature scheme of the key.
+    pub fn scheme(&self) -> Scheme {
+        self.secret.scheme()
+    }
+
+    /// How often the key was refreshed. Shares of different epochs do not sign together.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// How many parties sign.
+    pub fn threshold(&self) -> u8 {
+        self.quorum.threshold()
+    }
+
+    /// How many parties hold a share: those with the numbers from 1 to this one.
+    pub fn parties(&self) -> u8 {
+        self.quorum.parties()
+    }
+
+    /// Whose share this is.
+    pub fn index(&self) -> PartyIndex {
+        self.index
+    }
+
+    /// The root public key: 33 bytes compressed SEC 1 for the secp256k1 schemes, 32 bytes for Ed25519.
+    pub fn public_key(&self) -> &[u8] {
+        &self.public_key
+    }
+
+    /// The chain code for [`crate::hd`]. Not secret, but with the public key it shows every child.
+    pub fn chain_code(&self) -> [u8; 32] {
+        self.chain_code
+    }
+
+    /// The share as plain bytes, for the caller's AEAD and nothing else: whoever reads t of these has the key.
+    ///
+    /// # Errors
+    /// `Bug` if the libraries' serialisation fails.
+    pub fn expose_bytes(&self) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let mut body = match &self.secret {
+            Secret::Ecdsa(party) => crate::ecdsa::encode(party.as_ref())?,
+            Secret::Bip340(share) => frost_bytes(share)?,
+            Secret::Ed25519(share) => frost_bytes(share)?,
+        };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(HEADER_LEN + body.len()));
+        bytes.extend([VERSION, scheme_byte(self.scheme()), self.threshold(), self.parties(), self.index.number()]);
+        bytes.extend(self.epoch.to_be_bytes());
+        bytes.extend(self.chain_code);
+        bytes.extend(&body);
+        body.zeroize();
+        Ok(bytes)
+    }
+
+    /// The share from the bytes that [`KeyShare::expose_bytes`] gave. Checks that they are consistent in themselves, not
+    /// that they are genuine or fresh: that is the AEAD's and the caller's part.
+    ///
+    /// # Errors
+    /// [`UnsealError`] on anything else.
+    pub fn unseal_bytes(bytes: &[u8]) -> Result<KeyShare, UnsealError> {
+        let (header, body) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(UnsealError)?;
+        let [version, scheme, threshold, parties, index, rest @ ..] = header;
+        let (epoch, chain_code) = rest.split_first_chunk::<4>().ok_or(UnsealError)?;
+        let scheme = Scheme::ALL.into_iter().find(|s| scheme_byte(*s) == *scheme).ok_or(UnsealError)?;
+        if *version != VERSION {
+            return Err(UnsealError);
+        }
+        let quorum = Quorum::new(*threshold, *parties).map_err(|_| UnsealError)?;
+        let index = PartyIndex::new(*index).filter(|i| quorum.all().contains(i)).ok_or(UnsealError)?;
+        let secret = match scheme {
+            Scheme::EcdsaSecp256k1 => Secret::Ecdsa(Box::new(ecdsa_from(body, quorum, index)?)),
+            Scheme::Bip340 => Secret::Bip340(Box::new(frost_from(body, quorum, index)?)),
+            Scheme::Ed25519 => Secret::Ed25519(Box::new(frost_from(body, quorum, index)?)),
+        };
+        let mut code = [0; 32];
+        code.copy_from_slice(chain_code);
+        if let Secret::Ecdsa(party) = &secret
+            && party.derivation_data.chain_code != code
+        {
+            return Err(UnsealError);
+        }
+        let epoch = u32::from_be_bytes(*epoch);
+        KeyShare::assemble(quorum, index, epoch, code, secret).map_err(|_| UnsealError)
+    }
+
+    pub(crate) fn assemble(
+        quorum: Quorum,
+        index: PartyIndex,
+        epoch: u32,
+        chain_code: [u8; 32],
+        secret: Secret,
+    ) -> Result<KeyShare, Fault> {
+        let public_key = secret.public_key()?;
+        Ok(KeyShare { quorum, index, epoch, public_key, chain_code, secret })
+    }
+
+    /// Hash of what all holders of this key in this epoch have in common.
+    pub(crate) fn digest(&self) -> [u8; 32] {
+        Framed::new("ringi/mpc/key/v1")
+            .part(self.scheme().name().as_bytes())
+            .part(&[self.threshold(), self.parties()])
+            .part(&self.epoch.to_be_bytes())
+            .part(&self.public_key)
+            .part(&self.chain_code)
+            .finish()
+    }
+}
+
+impl Secret {
+    fn scheme(&self) -> Scheme {
+        match self {
+            Secret::Ecdsa(_) => Scheme::EcdsaSecp256k1,
+            Secret::Bip340(_) => Scheme::Bip340,
+            Secret::Ed25519(_) => Scheme::Ed25519,
+        }
+    }
+
+    fn public_key(&self) -> Result<Vec<u8>, Fault> {
+        const UNENCODABLE: Fault = Fault::Bug("public key does not serialise");
+        match self {
+            Secret::Ecdsa(party) => Ok(party.pk.to_bytes().to_vec()),
+            Secret::Bip340(share) => share.public.verifying_key().serialize().map_err(|_| UNENCODABLE),
+            Secret::Ed25519(share) => share.public.verifying_key().serialize().map_err(|_| UNENCODABLE),
+        }
+    }
+}
+
+fn scheme_byte(scheme: Scheme) -> u8 {
+    match scheme {
+        Scheme::EcdsaSecp256k1 => 0,
+        Scheme::Bip340 => 1,
+        Scheme::Ed25519 => 2,
+    }
+}
+
+/// Length of the key package (big-endian), the key package, the public package.
+fn frost_bytes<C: Ciphersuite>(share: &FrostShare<C>) -> Result<Vec<u8>, Fault> {
+    const UNENCODABLE: Fault = Fault::Bug("share does not serialise");
+    let key = Zeroizing::new(share.key.serialize().map_err(|_| UNENCODABLE)?);
+    let public = share.public.serialize().map_err(|_| UNENCODABLE)?;
+    let len = u16::try_from(key.len()).map_err(|_| UNENCODABLE)?;
+    // One allocation, so that no freed copy of the share stays behind.
+    let mut bytes = Vec::with_capacity(2 + key.len() + public.len());
+    bytes.extend(len.to_be_bytes());
+    bytes.extend(key.iter());
+    bytes.extend(public);
+    Ok(bytes)
+}
+
+fn frost_from<C: Ciphersuite>(body: &[u8], quorum: Quorum, me: PartyIndex) -> Result<FrostShare<C>, UnsealError> {
+    let (len, rest) = body.split_first_chunk::<2>().ok_or(UnsealError)?;
+    let (key_bytes, public_bytes) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len))).ok_or(UnsealError)?;
+    let key = KeyPackage::<C>::deserialize(key_bytes).map_err(|_| UnsealError)?;
+    let public = PublicKeyPackage::<C>::deserialize(public_bytes).map_err(|_| UnsealError)?;
+    // The library ignores bytes after a package.
+    let key_again = Zeroizing::new(key.serialize().map_err(|_| UnsealError)?);
+    if public.serialize().map_err(|_| UnsealError)? != public_bytes || *key_again != key_bytes {
+        return Err(UnsealError);
+    }
+    let threshold = u16::from(quorum.threshold());
+    let id = identifier::<C>(me).map_err(|_| UnsealError)?;
+    let consistent = *key.identifier() == id
+        && *key.min_signers() == threshold
+        && public.min_signers() == Some(threshold)
+        && key.verifying_key() == public.verifying_key()
+        && public.verifying_shares().get(&id) == Some(key.verifying_share())
+        && public.verifying_shares().len() == usize::from(quorum.parties());
+    let others =
+        quorum.all().into_iter().all(|p| identifier(p).is_ok_and(|i| public.verifying_shares().contains_key(&i)));
+    if consistent && others { Ok(FrostShare { key, public }) } else { Err(UnsealError) }
+}
+
+fn ecdsa_from(body: &[u8], quorum: Quorum, me: PartyIndex) -> Result<EcdsaParty, UnsealError> {
+    let Ok((party, [])) = postcard::take_from_bytes::<EcdsaParty>(body) else { return Err(UnsealError) };
+    let peers: Vec<u8> = quorum.peers_of(me).map_err(|_| UnsealError)?.iter().map(|p| p.number()).collect();
+    let consistent = party.party_index.as_u8() == me.number()
+        && party.parameters.threshold == quorum.threshold()
+        && party.parameters.share_count == quorum.parties()
+        && party.derivation_data.pk == party.pk
+        && party.derivation_data.poly_point == party.poly_point
+        && party.mul_senders.keys().map(|p| p.as_u8()).eq(peers.iter().copied())
+        && party.mul_receivers.keys().map(|p| p.as_u8()).eq(peers.iter().copied());
+    if consistent { Ok(party) } else { Err(UnsealError) }
+}

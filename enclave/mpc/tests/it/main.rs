@@ -1,0 +1,3 @@
+//! Whole ceremonies in memory: they end well, and every way to disturb them gives its verdict.
+mod ceremonies;
+mod net;

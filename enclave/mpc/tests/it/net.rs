@@ -1,0 +1,145 @@
+//! All parties of a ceremony in one process, with a wire that a test may tamper with.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::OnceLock;
+
+use rand_core::OsRng;
+use ringi_mpc::{
+    Ceremony, Envelope, Fault, KeyShare, Keygen, KeygenParams, Progress, Refresh, RefreshParams, SessionId, SignTask,
+    Signature, Signing,
+};
+use ringi_primitives::scheme::{PartyIndex, Scheme};
+
+pub fn party(n: u8) -> PartyIndex {
+    PartyIndex::new(n).unwrap()
+}
+
+/// What the wire does with one delivery: the envelopes that arrive instead.
+pub type Wire<'a> = dyn FnMut(PartyIndex, Envelope) -> Vec<Envelope> + 'a;
+
+/// How one party ended.
+pub type Ending<T> = Result<T, Fault>;
+
+/// Runs a ceremony until nothing moves. A machine that is still waiting ends with its time-out verdict.
+pub fn run<C: Ceremony>(
+    started: Vec<(PartyIndex, C, Vec<Envelope>)>,
+    release: fn(&mut C) -> Result<Progress<C::Output>, Fault>,
+    wire: &mut Wire<'_>,
+) -> BTreeMap<PartyIndex, Ending<C::Output>> {
+    let everyone: Vec<PartyIndex> = started.iter().map(|(p, ..)| *p).collect();
+    let mut queue: VecDeque<(PartyIndex, Envelope)> = VecDeque::new();
+    let mut machines = BTreeMap::new();
+    let mut endings = BTreeMap::new();
+    let mut post = |queue: &mut VecDeque<_>, sent: Vec<Envelope>| {
+        for envelope in sent {
+            for to in everyone.iter().filter(|p| **p != envelope.from) {
+                if envelope.to.is_none_or(|t| t == *to) {
+                    queue.extend(wire(*to, envelope.clone()).into_iter().map(|e| (*to, e)));
+                }
+            }
+        }
+    };
+    for (party, machine, sent) in started {
+        post(&mut queue, sent);
+        machines.insert(party, machine);
+    }
+    while let Some((to, envelope)) = queue.pop_front() {
+        let machine = machines.get_mut(&to).unwrap();
+        let mut progress = machine.receive(envelope);
+        if matches!(progress, Ok(Progress::Hold)) {
+            progress = release(machine);
+        }
+        match progress {
+            Ok(Progress::Waiting) => {}
+            Ok(Progress::Hold) => unreachable!(),
+            Ok(Progress::Send(sent)) => post(&mut queue, sent),
+            Ok(Progress::Done(sent, output)) => {
+                post(&mut queue, sent);
+                endings.insert(to, Ok(output));
+            }
+            Err(fault) => {
+                // The first verdict is the one that counts.
+                endings.entry(to).or_insert(Err(fault));
+            }
+        }
+    }
+    for (party, machine) in &machines {
+        endings.entry(*party).or_insert_with(|| Err(machine.blame_missing()));
+    }
+    endings
+}
+
+pub fn honest(_: PartyIndex, envelope: Envelope) -> Vec<Envelope> {
+    vec![envelope]
+}
+
+pub fn start_keygen(scheme: Scheme, t: u8, n: u8, session: u8) -> Vec<(PartyIndex, Keygen, Vec<Envelope>)> {
+    (1..=n)
+        .map(|i| {
+            let params = KeygenParams {
+                scheme,
+                session: SessionId([session; 32]),
+                threshold: t,
+                parties: n,
+                me: party(i),
+                transcript: [9; 32],
+            };
+            let (machine, sent) = Keygen::start(params, &mut OsRng).unwrap();
+            (party(i), machine, sent)
+        })
+        .collect()
+}
+
+pub fn keygen(scheme: Scheme, t: u8, n: u8) -> Vec<KeyShare> {
+    let never = |_: &mut Keygen| Err(Fault::Misuse("no hold in key generation"));
+    run(start_keygen(scheme, t, n, 1), never, &mut honest).into_values().map(|e| e.unwrap()).collect()
+}
+
+pub fn start_refresh(shares: &[KeyShare], session: u8) -> Vec<(PartyIndex, Refresh, Vec<Envelope>)> {
+    let params = RefreshParams { session: SessionId([session; 32]), transcript: [8; 32] };
+    shares
+        .iter()
+        .map(|share| {
+            let (machine, sent) = Refresh::start(share, params, &mut OsRng).unwrap();
+            (share.index(), machine, sent)
+        })
+        .collect()
+}
+
+pub fn refresh(shares: &[KeyShare]) -> Vec<KeyShare> {
+    let never = |_: &mut Refresh| Err(Fault::Misuse("no hold in refresh"));
+    run(start_refresh(shares, 2), never, &mut honest).into_values().map(|e| e.unwrap()).collect()
+}
+
+pub fn start_signing(
+    shares: &[KeyShare],
+    signers: &[u8],
+    tasks: &[SignTask<'_>],
+    session: u8,
+) -> Vec<(PartyIndex, Signing, Vec<Envelope>)> {
+    let signers: Vec<PartyIndex> = signers.iter().map(|n| party(*n)).collect();
+    signers
+        .iter()
+        .map(|me| {
+            let share = shares.iter().find(|s| s.index() == *me).unwrap();
+            let (machine, sent) =
+                Signing::start(share, SessionId([session; 32]), &signers, tasks.to_vec(), &mut OsRng).unwrap();
+            (*me, machine, sent)
+        })
+        .collect()
+}
+
+pub fn sign(shares: &[KeyShare], signers: &[u8], tasks: &[SignTask<'_>]) -> Vec<Signature> {
+    let mut endings =
+        run(start_signing(shares, signers, tasks, 3), Signing::release, &mut honest).into_values().map(|e| e.unwrap());
+    let first = endings.next().unwrap();
+    assert!(endings.all(|other| other == first), "signers disagree");
+    first
+}
+
+/// One 2-of-3 key per scheme for all tests that do not care which.
+pub fn cached(scheme: Scheme) -> &'static [KeyShare] {
+    static KEYS: [OnceLock<Vec<KeyShare>>; 3] = [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+    let slot = Scheme::ALL.iter().position(|s| *s == scheme).unwrap();
+    KEYS[slot].get_or_init(|| keygen(scheme, 2, 3))
+}
