@@ -1,0 +1,123 @@
+//! Every rule there is, by a stable tag. `docs/rules.md` is generated from here; a test fails when it is stale.
+
+use ringi_primitives::decision::DenyReason;
+use ringi_primitives::policy_set::Demand;
+
+/// A kind of rule. The tag never changes: policy files, receipts and documents use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RuleKind {
+    /// [`crate::rules::permit`].
+    Permit,
+    /// [`crate::rules::deny`].
+    Deny,
+    /// [`crate::rules::allow_list`].
+    AllowList,
+    /// [`crate::rules::cap_per_transaction`].
+    CapPerTransaction,
+    /// [`crate::rules::cap_per_window`].
+    CapPerWindow,
+    /// [`crate::rules::approvals`].
+    Approvals,
+    /// [`crate::rules::initiator_may_not_approve`].
+    InitiatorMayNotApprove,
+    /// [`crate::rules::max_fee`].
+    MaxFee,
+}
+
+impl RuleKind {
+    /// Every kind, in the order of the document.
+    pub const ALL: [RuleKind; 8] = [
+        RuleKind::Permit,
+        RuleKind::Deny,
+        RuleKind::AllowList,
+        RuleKind::CapPerTransaction,
+        RuleKind::CapPerWindow,
+        RuleKind::Approvals,
+        RuleKind::InitiatorMayNotApprove,
+        RuleKind::MaxFee,
+    ];
+
+    /// The kind of a demand.
+    pub fn of(demand: &Demand) -> RuleKind {
+        match demand {
+            Demand::Permit => RuleKind::Permit,
+            Demand::Deny => RuleKind::Deny,
+            Demand::AllowList { .. } => RuleKind::AllowList,
+            Demand::CapPerTransaction { .. } => RuleKind::CapPerTransaction,
+            Demand::CapPerWindow { .. } => RuleKind::CapPerWindow,
+            Demand::Approvals { .. } => RuleKind::Approvals,
+            Demand::InitiatorMayNotApprove => RuleKind::InitiatorMayNotApprove,
+            Demand::MaxFee { .. } => RuleKind::MaxFee,
+        }
+    }
+
+    /// The stable tag; also the name of the rule's file.
+    pub fn tag(self) -> &'static str {
+        match self {
+            RuleKind::Permit => "permit",
+            RuleKind::Deny => "deny",
+            RuleKind::AllowList => "allow_list",
+            RuleKind::CapPerTransaction => "cap_per_transaction",
+            RuleKind::CapPerWindow => "cap_per_window",
+            RuleKind::Approvals => "approvals",
+            RuleKind::InitiatorMayNotApprove => "initiator_may_not_approve",
+            RuleKind::MaxFee => "max_fee",
+        }
+    }
+
+    /// What it demands, in a sentence or two.
+    pub fn demands(self) -> &'static str {
+        match self {
+            RuleKind::Permit => {
+                "Permits the effect, if every other matching rule agrees. Without one for each effect, deny."
+            }
+            RuleKind::Deny => "Denies the effect, whatever permits it.",
+            RuleKind::AllowList => {
+                "Recipient, spender, called contract or delegate is on one of the lists, on exactly that network. \
+                 An effect by which nobody gains passes."
+            }
+            RuleKind::CapPerTransaction => {
+                "All effects of the intent together take at most `amount` of the asset, fee included where it pays fees."
+            }
+            RuleKind::CapPerWindow => {
+                "At most `amount` of the asset signed in any `window_s` seconds, fees included, per vault, wallet or \
+                 initiator. A spending counts until exactly one window later. Replacements charge the maximum of their \
+                 versions, not the sum."
+            }
+            RuleKind::Approvals => {
+                "`count` distinct people of `group` approve: always, or where the intent takes more than `above` of an \
+                 asset, fee included where it pays fees. Exactly `above` is free."
+            }
+            RuleKind::InitiatorMayNotApprove => "The initiator's own approval counts for no rule of the vault.",
+            RuleKind::MaxFee => {
+                "The fee on `network` is at most `amount`. Bitcoin transactions need one; elsewhere the intent's signed \
+                 maximum suffices."
+            }
+        }
+    }
+
+    /// Rules of PROTOCOL.md that it enforces.
+    pub fn enforces(self) -> &'static [&'static str] {
+        match self {
+            RuleKind::Permit | RuleKind::Deny => &[],
+            RuleKind::AllowList => &["G3"],
+            RuleKind::CapPerTransaction => &["L2"],
+            RuleKind::CapPerWindow => &["L1", "L2", "I3"],
+            RuleKind::Approvals | RuleKind::InitiatorMayNotApprove => &["I1"],
+            RuleKind::MaxFee => &["C1"],
+        }
+    }
+
+    /// The reason of its deny, apart from [`DenyReason::Overflow`]; `None` if it waits or only takes part.
+    pub fn denies_with(self) -> Option<DenyReason> {
+        match self {
+            RuleKind::Permit => Some(DenyReason::NotPermitted),
+            RuleKind::Deny => Some(DenyReason::Denied),
+            RuleKind::AllowList => Some(DenyReason::NotOnAllowList),
+            RuleKind::CapPerTransaction => Some(DenyReason::TransactionCap),
+            RuleKind::CapPerWindow => Some(DenyReason::LimitExceeded),
+            RuleKind::Approvals | RuleKind::InitiatorMayNotApprove => None,
+            RuleKind::MaxFee => Some(DenyReason::FeeCap),
+        }
+    }
+}

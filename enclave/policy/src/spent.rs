@@ -1,0 +1,55 @@
+//! The memory of limits, as a decision reads it.
+
+use ringi_primitives::amount::Amount;
+use ringi_primitives::decision::{LimitKey, Spending};
+use ringi_primitives::id::IntentId;
+use ringi_primitives::time::UnixMs;
+use std::collections::BTreeMap;
+
+/// What has been signed, or is reserved, under each limit. An intent counts once, with its dearest version, from the
+/// time its latest version was signed (rule I3).
+pub trait Spent {
+    /// The sum charged to `limit` by intents other than `excluding` whose time is `from` or later, in base units.
+    /// There is no upper end: an entry from a clock ahead of ours counts. `None` if the sum does not fit 256 bits.
+    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount>;
+
+    /// The most `intent` was charged to `limit`, at any time; zero if never.
+    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount;
+}
+
+impl Spent for [Spending] {
+    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
+        let mut dearest: BTreeMap<IntentId, (Amount, UnixMs)> = BTreeMap::new();
+        for entry in self.iter().filter(|s| s.limit == *limit && s.intent != *excluding) {
+            let seen = dearest.entry(entry.intent).or_default();
+            *seen = (seen.0.max(entry.amount), seen.1.max(entry.at));
+        }
+        let counted = dearest.values().filter(|(_, at)| *at >= from);
+        counted.map(|(amount, _)| *amount).try_fold(Amount::ZERO, Amount::checked_add)
+    }
+
+    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
+        let own = self.iter().filter(|s| s.limit == *limit && s.intent == *intent);
+        own.map(|s| s.amount).max().unwrap_or_default()
+    }
+}
+
+impl<const N: usize> Spent for [Spending; N] {
+    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
+        self.as_slice().in_window(limit, from, excluding)
+    }
+
+    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
+        self.as_slice().of_intent(limit, intent)
+    }
+}
+
+impl Spent for Vec<Spending> {
+    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
+        self.as_slice().in_window(limit, from, excluding)
+    }
+
+    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
+        self.as_slice().of_intent(limit, intent)
+    }
+}
