@@ -53,3 +53,18 @@ fn judge(question: &Question) -> Result<Decision, Denial> {
 fn by_default(reason: DenyReason) -> Denial {
     (DEFAULT_RULE.to_string(), reason)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::*;
+
+    #[test]
+    fn a_cold_vault_signs_nothing_online() {
+        let mut world = World::new(vec![permit_all()]);
+        world.policy.vaults[0].temperature = Temperature::Hot;
+        assert!(!is_deny(&world.decide()));
+        world.policy.vaults[0].temperature = Temperature::Cold;
+        assert_eq!(world.decide(), deny(DEFAULT_RULE, DenyReason::ColdVault));
+    }
+}

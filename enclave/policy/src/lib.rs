@@ -7,6 +7,8 @@
 mod case;
 pub mod catalogue;
 mod decide;
+#[cfg(test)]
+mod fixture;
 mod question;
 pub mod rules;
 mod spent;

@@ -18,3 +18,65 @@ pub(crate) fn check(case: &Case, rule: &Rule, lists: &[String]) -> Result<Findin
         case.matched(rule).filter_map(|e| Some(AllowEntry { network: e.network, address: e.beneficiary? }));
     if gaining.all(|entry| listed(&entry)) { Ok(Finding::Holds) } else { Err(DenyReason::NotOnAllowList) }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::*;
+    use ringi_primitives::asset::AssetKey;
+    use ringi_primitives::decision::DenyReason::NotOnAllowList;
+    use ringi_primitives::effects::{Effect, OpaqueKind};
+    use ringi_primitives::policy_set::{Demand, Rule};
+
+    fn listed(lists: &[&str]) -> Rule {
+        let lists = lists.iter().map(|l| l.to_string()).collect();
+        rule("listed", kinds(&ringi_primitives::policy_set::KINDS), Demand::AllowList { lists })
+    }
+
+    fn permit() -> Rule {
+        rule("permit", kinds(&ringi_primitives::policy_set::KINDS), Demand::Permit)
+    }
+
+    /// G3: the list is the signed policy set's.
+    #[test]
+    fn g3_every_way_to_gain_is_looked_up() {
+        let to = |n: u8| {
+            let (asset, to, amount) = (usdc(), address(n), amount(1));
+            [
+                Effect::Transfer { asset, to, amount },
+                Effect::Approve { asset, spender: to, amount },
+                Effect::TransferFrom { asset, owner: address(7), to, amount },
+                Effect::Permit { asset, spender: to, amount, deadline_s: 1 },
+                Effect::Call { network: EVM, contract: to, value: amount, function: "f()".into(), data: vec![] },
+                Effect::Delegate { network: EVM, delegate: to },
+                opaque(OpaqueKind::Call, Some(n), 1),
+            ]
+        };
+        for (known, stranger) in to(7).into_iter().zip(to(8)) {
+            let world = World::new(vec![permit(), listed(&["empty", "known"])]);
+            assert!(!is_deny(&world.clone().asks(vec![known.clone()]).decide()), "{known:?}");
+            let both = world.asks(vec![known, stranger]).decide();
+            assert_eq!(both, deny("listed", NotOnAllowList));
+        }
+    }
+
+    #[test]
+    fn lists_are_per_network_and_an_empty_choice_lets_nobody_through() {
+        let mut elsewhere = World::new(vec![permit(), listed(&["known"])]);
+        elsewhere.network = OTHER_EVM;
+        elsewhere.effects = vec![transfer(AssetKey::native(OTHER_EVM), 7, 1)];
+        assert_eq!(elsewhere.decide(), deny("listed", NotOnAllowList));
+        for lists in [&["empty"][..], &[]] {
+            assert_eq!(World::new(vec![permit(), listed(lists)]).decide(), deny("listed", NotOnAllowList));
+        }
+    }
+
+    #[test]
+    fn only_matching_effects_are_looked_up_and_gainless_ones_pass() {
+        let transfers = rule("t", kinds(&["transfer"]), Demand::AllowList { lists: vec!["known".into()] });
+        let approve = Effect::Approve { asset: usdc(), spender: address(8), amount: amount(1) };
+        let world = World::new(vec![permit(), transfers]).asks(vec![transfer(usdc(), 7, 1), approve]);
+        assert!(!is_deny(&world.decide()));
+        let gainless = vec![Effect::SelfCancel { network: EVM }, opaque(OpaqueKind::Creation, None, 0)];
+        assert!(!is_deny(&World::new(vec![permit(), listed(&["empty"])]).asks(gainless).decide()));
+    }
+}

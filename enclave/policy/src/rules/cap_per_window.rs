@@ -53,3 +53,142 @@ impl Window<'_> {
         UnixMs(now.0.checked_sub(window_ms).map_or(0, |start| start.saturating_add(1)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::*;
+    use ringi_primitives::amount::Amount;
+    use ringi_primitives::asset::AssetKey;
+    use ringi_primitives::decision::DenyReason::{LimitExceeded, Overflow};
+    use ringi_primitives::decision::{Charge, LimitKey, Spending, Subject};
+    use ringi_primitives::effects::Effect;
+    use ringi_primitives::policy_set::{Demand, Rule, Scope};
+    use ringi_primitives::time::UnixMs;
+    use ringi_primitives::wallet::VaultIndex;
+
+    fn day(asset: AssetKey, n: u64, scope: Scope) -> Rule {
+        any("day", Demand::CapPerWindow { asset, amount: amount(n), window_s: DAY_S, scope })
+    }
+
+    fn world(n: u64) -> World {
+        World::new(vec![permit_all(), day(usdc(), n, Scope::Vault)])
+    }
+
+    fn key(asset: AssetKey, subject: Subject) -> LimitKey {
+        LimitKey { vault: VaultIndex(1), rule: "day".into(), asset, subject }
+    }
+
+    fn entry(by: u8, n: u64, at: UnixMs) -> Spending {
+        Spending { limit: key(usdc(), Subject::Vault), intent: intent(by), amount: amount(n), at }
+    }
+
+    /// L1: whatever is merged into the memory counts, to the last unit.
+    #[test]
+    fn l1_others_and_this_stay_within_the_cap() {
+        let mut world = world(250);
+        world.spent = vec![entry(2, 100, NOW), entry(3, 50, NOW)];
+        let want =
+            Charge { limit: key(usdc(), Subject::Vault), amount: amount(100), cap: amount(250), window_s: DAY_S };
+        assert_eq!(charges(world.decide()), [want]);
+        world.spent.push(entry(4, 1, NOW));
+        assert_eq!(world.decide(), deny("day", LimitExceeded));
+    }
+
+    #[test]
+    fn a_spending_counts_until_exactly_one_window_later() {
+        let at = |ms| World { spent: vec![entry(2, 1, UnixMs(ms))], ..world(100) };
+        let start = NOW.0 - DAY_S * 1000;
+        assert!(!is_deny(&at(start).decide()));
+        assert_eq!(at(start + 1).decide(), deny("day", LimitExceeded));
+        assert_eq!(at(NOW.0 + 60_000).decide(), deny("day", LimitExceeded), "a clock ahead of ours");
+        let young = World { now: UnixMs(5), ..at(0) };
+        assert_eq!(young.decide(), deny("day", LimitExceeded), "no window reaches behind the epoch");
+    }
+
+    /// L2: on the signed amount, fees included.
+    #[test]
+    fn l2_fees_are_charged_where_the_asset_pays_them() {
+        let eth_day = |n| World::new(vec![permit_all(), day(eth(), n, Scope::Vault)]);
+        let paid = charges(eth_day(100).asks(vec![transfer(eth(), 7, 90)]).decide());
+        assert_eq!(paid[0].amount, amount(100));
+        assert_eq!(eth_day(99).asks(vec![transfer(eth(), 7, 90)]).decide(), deny("day", LimitExceeded));
+        assert_eq!(charges(eth_day(100).decide())[0].amount, amount(10), "the fee of a token transfer");
+    }
+
+    /// I3: replacements charge the maximum, not the sum, and never release.
+    #[test]
+    fn i3_a_replacement_charges_the_maximum_of_its_versions() {
+        let mut dearer = World { spent: vec![entry(1, 80, NOW), entry(2, 100, NOW)], ..world(200) };
+        assert_eq!(charges(dearer.decide())[0].amount, amount(100), "80 is part of the 100");
+        dearer.spent.push(entry(3, 1, NOW));
+        assert_eq!(dearer.decide(), deny("day", LimitExceeded));
+        let mut cheaper = World { spent: vec![entry(1, 120, NOW), entry(2, 80, NOW)], ..world(200) };
+        assert_eq!(charges(cheaper.decide())[0].amount, amount(120), "the dearer version may still be mined");
+        cheaper.spent.push(entry(3, 1, NOW));
+        assert_eq!(cheaper.decide(), deny("day", LimitExceeded));
+    }
+
+    #[test]
+    fn i3_an_earlier_version_outside_the_window_still_competes_for_the_slot() {
+        let long_ago = UnixMs(NOW.0 - 10 * DAY_S * 1000);
+        let world = World { spent: vec![entry(1, 150, long_ago)], ..world(200) };
+        assert_eq!(charges(world.decide())[0].amount, amount(150));
+        let two_entries = vec![entry(2, 150, long_ago), entry(2, 20, NOW)];
+        let world = World { spent: two_entries, ..world };
+        assert_eq!(world.decide(), deny("day", LimitExceeded), "another's dearest version, latest time");
+    }
+
+    #[test]
+    fn scopes_count_apart_and_charge_their_subject() {
+        let subjects = [
+            (Scope::Vault, Subject::Vault, Subject::Vault),
+            (Scope::Wallet, Subject::Wallet(wallet(1)), Subject::Wallet(wallet(2))),
+            (Scope::Initiator, Subject::Initiator(person(1)), Subject::Initiator(person(2))),
+        ];
+        for (scope, own, other) in subjects {
+            let mut world = World::new(vec![permit_all(), day(usdc(), 100, scope)]);
+            world.spent = vec![Spending { limit: key(usdc(), own), ..entry(2, 1, NOW) }];
+            assert_eq!(world.decide(), deny("day", LimitExceeded), "{scope:?}");
+            if other != own {
+                world.spent = vec![Spending { limit: key(usdc(), other), ..entry(2, 1, NOW) }];
+                assert_eq!(charges(world.decide())[0].limit.subject, own, "{scope:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn limits_of_other_names_vaults_and_assets_count_apart() {
+        let own = key(usdc(), Subject::Vault);
+        for limit in [
+            LimitKey { rule: "week".into(), ..own.clone() },
+            LimitKey { vault: VaultIndex(2), ..own.clone() },
+            LimitKey { asset: eth(), ..own },
+        ] {
+            let world = World { spent: vec![Spending { limit, ..entry(2, 1, NOW) }], ..world(100) };
+            assert!(!is_deny(&world.decide()));
+        }
+    }
+
+    #[test]
+    fn an_intent_that_takes_nothing_is_charged_nothing() {
+        let world = World { spent: vec![entry(2, 500, NOW)], ..world(100) }.asks(vec![transfer(eth(), 7, 1)]);
+        assert_eq!(charges(world.decide()), []);
+    }
+
+    #[test]
+    fn a_sum_over_256_bits_denies() {
+        let all = |by| Spending { amount: Amount::MAX, ..entry(by, 0, NOW) };
+        let mut world = world(0);
+        world.rules()[1].then =
+            Demand::CapPerWindow { asset: usdc(), amount: Amount::MAX, window_s: DAY_S, scope: Scope::Vault };
+        world.spent = vec![all(2)];
+        assert_eq!(world.decide(), deny("day", Overflow), "with this intent");
+        world.spent.push(all(3));
+        assert_eq!(world.decide(), deny("day", Overflow), "among the others");
+        world.spent.clear();
+        world.effects = vec![Effect::Transfer { asset: usdc(), to: address(7), amount: Amount::MAX }];
+        assert!(!is_deny(&world.decide()));
+        world.effects.push(transfer(usdc(), 7, 1));
+        assert_eq!(world.decide(), deny("day", Overflow), "within this intent");
+    }
+}

@@ -10,3 +10,60 @@ pub(crate) fn covers(case: &Case, matching: &[&Rule]) -> Result<(), DenyReason> 
     let covered = !case.effects.is_empty() && case.effects.iter().all(permitted);
     if covered { Ok(()) } else { Err(DenyReason::NotPermitted) }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::*;
+    use crate::{DEFAULT_RULE, Decision};
+    use ringi_primitives::decision::DenyReason::NotPermitted;
+    use ringi_primitives::effects::{Effect, OpaqueKind};
+    use ringi_primitives::policy_set::{Demand, Match};
+
+    #[test]
+    fn what_no_rule_permits_is_denied() {
+        let only = |when| World::new(vec![rule("p", when, Demand::Permit)]).decide();
+        let no = deny(DEFAULT_RULE, NotPermitted);
+        let yes = Decision::Allow { charges: vec![], rules: vec!["p".into()] };
+        let group = |g: &str| Match { initiators: vec![g.into()], ..Match::default() };
+        assert_eq!(World::new(vec![]).decide(), no, "no rule at all");
+        assert_eq!(only(Match::default()), yes);
+        assert_eq!(only(kinds(&["approve", "transfer"])), yes);
+        assert_eq!(only(kinds(&["approve"])), no, "another kind");
+        assert_eq!(only(Match { networks: vec![EVM], ..Match::default() }), yes);
+        assert_eq!(only(Match { networks: vec![BTC], ..Match::default() }), no, "another network");
+        assert_eq!(only(Match { assets: vec![usdc()], ..Match::default() }), yes);
+        assert_eq!(only(Match { assets: vec![eth()], ..Match::default() }), no, "another asset");
+        assert_eq!(only(group("ops")), yes);
+        assert_eq!(only(group("board")), no, "another initiator");
+        assert_eq!(only(Match { networks: vec![BTC], ..kinds(&["transfer"]) }), no, "every list must match");
+    }
+
+    #[test]
+    fn each_effect_needs_its_own_permit() {
+        let approve = Effect::Approve { asset: usdc(), spender: address(7), amount: amount(1) };
+        let both = vec![transfer(usdc(), 7, 1), approve];
+        let transfers = rule("t", kinds(&["transfer"]), Demand::Permit);
+        let approvals = rule("a", kinds(&["approve"]), Demand::Permit);
+        let one = World::new(vec![transfers.clone()]).asks(both.clone()).decide();
+        assert_eq!(one, deny(DEFAULT_RULE, NotPermitted));
+        let two = World::new(vec![transfers, approvals]).asks(both).decide();
+        assert_eq!(two, Decision::Allow { charges: vec![], rules: vec!["t".into(), "a".into()] });
+    }
+
+    #[test]
+    fn nothing_asked_is_nothing_permitted() {
+        assert_eq!(World::new(vec![permit_all()]).asks(vec![]).decide(), deny(DEFAULT_RULE, NotPermitted));
+    }
+
+    #[test]
+    fn dangerous_kinds_match_only_where_named() {
+        let delegate = Effect::Delegate { network: EVM, delegate: address(7) };
+        let call = opaque(OpaqueKind::Call, Some(7), 5);
+        for (kind, effect) in [("delegate", delegate), ("opaque", call)] {
+            let mut world = World::new(vec![permit_all()]).asks(vec![effect]);
+            assert_eq!(world.decide(), deny(DEFAULT_RULE, NotPermitted), "{kind}");
+            world.rules().push(rule("named", kinds(&[kind]), Demand::Permit));
+            assert_eq!(world.decide(), Decision::Allow { charges: vec![], rules: vec!["named".into()] }, "{kind}");
+        }
+    }
+}
