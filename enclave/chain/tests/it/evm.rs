@@ -1,0 +1,4 @@
+//! EVM: vectors, properties, hostile payloads and the independent encoder.
+
+mod transactions;
+mod world;

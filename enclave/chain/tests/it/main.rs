@@ -1,0 +1,3 @@
+//! Integration tests of the chain families.
+
+mod evm;
