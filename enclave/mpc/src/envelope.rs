@@ -21,7 +21,7 @@ pub struct Envelope {
     pub from: PartyIndex,
     /// The receiver; `None` means a broadcast: the same bytes go to every other participant.
     pub to: Option<PartyIndex>,
-    /// Transcript hash (32 bytes) and the round's body.
+    /// The round's body and the transcript hash (32 bytes).
     pub payload: Vec<u8>,
 }
 
@@ -43,7 +43,7 @@ pub enum Progress<T> {
     Waiting,
     /// Send these.
     Send(Vec<Envelope>),
-    /// Signing only: everything is ready for the last round. Call `release` once limits are committed (S1, L1).
+    /// Signing only: everything is ready for the last round. Call [`Ceremony::release`] once limits are committed (S1, L1).
     Hold,
     /// The end. Send these first: peers may need them to end too.
     Done(Vec<Envelope>, T),
@@ -80,8 +80,17 @@ pub trait Ceremony {
     /// Takes in one message.
     ///
     /// # Errors
-    /// See [`Fault`]; after a final one every further call is `Misuse`.
+    /// See [`Fault`](crate::Fault); after a final one every further call is `Misuse`.
     fn receive(&mut self, envelope: Envelope) -> Result<Progress<Self::Output>, crate::Fault>;
+
+    /// Makes and gives the last round after [`Progress::Hold`]. Call it only when everything this signature needs is
+    /// committed: from here on the signature must be taken as made (PROTOCOL.md L1, L2).
+    ///
+    /// # Errors
+    /// `Misuse` unless the machine holds; otherwise see [`Fault`](crate::Fault).
+    fn release(&mut self) -> Result<Progress<Self::Output>, crate::Fault> {
+        Err(crate::Fault::Misuse("nothing is held"))
+    }
 
     /// The peers whose message of the current round is not here yet.
     fn missing(&self) -> BTreeSet<PartyIndex>;

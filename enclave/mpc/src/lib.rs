@@ -3,6 +3,7 @@
 pub mod hd;
 
 mod ecdsa;
+mod engine;
 mod envelope;
 mod fault;
 mod frost;
@@ -14,9 +15,10 @@ mod share;
 mod signing;
 mod transcript;
 
+pub use engine::{Engine, Threshold};
 pub use envelope::{Ceremony, Envelope, Progress, SessionId};
 pub use fault::Fault;
 pub use keygen::{Keygen, KeygenParams};
 pub use refresh::{Refresh, RefreshParams};
-pub use share::{KeyShare, UnsealError};
+pub use share::{KeyFacts, KeyShare, UnsealError};
 pub use signing::{MAX_MESSAGE_BYTES, MAX_TASKS, SignTask, Signature, Signing, Tweak};

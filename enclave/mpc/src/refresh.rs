@@ -52,8 +52,8 @@ impl Refresh {
         params: RefreshParams,
         rng: &mut dyn CryptoRngCore,
     ) -> Result<(Refresh, Vec<Envelope>), Fault> {
-        let next_epoch = share.epoch.checked_add(1).ok_or(Fault::Misuse("no epoch is left"))?;
-        let (quorum, me) = (share.quorum, share.index);
+        let next_epoch = share.epoch().checked_add(1).ok_or(Fault::Misuse("no epoch is left"))?;
+        let (quorum, me) = (share.quorum, share.index());
         let parameters = Framed::new("ringi/mpc/refresh/v1")
             .part(&share.digest())
             .part(&params.session.0)
@@ -77,7 +77,7 @@ impl Refresh {
                 (Inner::Ed25519(Box::new(machine)), sent)
             }
         };
-        let (public_key, chain_code) = (share.public_key.clone(), share.chain_code);
+        let (public_key, chain_code) = (share.public_key().to_vec(), share.chain_code());
         Ok((Refresh { quorum, me, next_epoch, public_key, chain_code, machine }, sent))
     }
 
@@ -87,7 +87,7 @@ impl Refresh {
         (public_key, chain_code): (&[u8], [u8; 32]),
     ) -> Result<KeyShare, Fault> {
         let share = KeyShare::assemble(quorum, me, epoch, chain_code, secret)?;
-        if share.public_key != public_key {
+        if share.public_key() != public_key {
             return Err(Fault::Bug("refresh changed the key"));
         }
         Ok(share)

@@ -248,7 +248,10 @@ impl<P: Protocol> Machine<P> {
     fn strip(&self, messages: BTreeMap<PartyIndex, Vec<u8>>) -> Result<BTreeMap<PartyIndex, Vec<u8>>, Fault> {
         let mut bodies = BTreeMap::new();
         for (from, mut payload) in messages {
-            if payload.get(..Transcript::LEN) != Some(self.transcript.bytes().as_slice()) {
+            let Some((body, hash)) = payload.split_last_chunk::<{ Transcript::LEN }>() else {
+                return Err(Fault::Bug("a short message was let in"));
+            };
+            if hash != self.transcript.bytes() {
                 return Err(if self.round == 1 {
                     Fault::Suspects { set: BTreeSet::from([from]), reason: "other parameters" }
                 } else {
@@ -256,7 +259,8 @@ impl<P: Protocol> Machine<P> {
                     Fault::suspects(&self.peers, "broadcasts differ")
                 });
             }
-            payload.drain(..Transcript::LEN);
+            let body_len = body.len();
+            payload.truncate(body_len);
             bodies.insert(from, payload);
         }
         Ok(bodies)
@@ -279,12 +283,13 @@ impl<P: Protocol> Machine<P> {
     fn send(&mut self, outbound: Outbound) -> Vec<Envelope> {
         self.round = self.round.saturating_add(1);
         let (session, round, from) = (self.session, self.round, self.me);
-        let wrap = |to, body: &[u8]| {
-            let payload = [self.transcript.bytes().as_slice(), body].concat();
+        // The hash goes last so that a body of 67 kB is neither moved nor copied.
+        let wrap = |to, mut payload: Vec<u8>| {
+            payload.extend(self.transcript.bytes());
             Envelope { session, round, from, to, payload }
         };
-        let mut sent: Vec<Envelope> = outbound.broadcast.iter().map(|body| wrap(None, body)).collect();
-        sent.extend(outbound.directs.iter().map(|(to, body)| wrap(Some(*to), body)));
+        let mut sent: Vec<Envelope> = outbound.broadcast.iter().map(|body| wrap(None, body.clone())).collect();
+        sent.extend(outbound.directs.into_iter().map(|(to, body)| wrap(Some(to), body)));
         self.own_broadcast = outbound.broadcast;
         sent
     }

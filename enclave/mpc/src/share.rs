@@ -17,11 +17,27 @@ use crate::transcript::Framed;
 /// A share of a key: secret, wiped on drop. A refresh makes a new one and leaves the old one as it is (PROTOCOL.md K2).
 pub struct KeyShare {
     pub(crate) quorum: Quorum,
-    pub(crate) index: PartyIndex,
-    pub(crate) epoch: u32,
-    pub(crate) public_key: Vec<u8>,
-    pub(crate) chain_code: [u8; 32],
+    pub(crate) facts: KeyFacts,
     pub(crate) secret: Secret,
+}
+
+/// What may be known about a share. The chain code is not secret, but with the public key it shows every child.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// The signature scheme of the key.
+    pub scheme: Scheme,
+    /// How often the key was refreshed. Shares of different epochs do not sign together.
+    pub epoch: u32,
+    /// How many parties sign.
+    pub threshold: u8,
+    /// How many parties hold a share: those with the numbers from 1 to this one.
+    pub parties: u8,
+    /// Whose share this is.
+    pub index: PartyIndex,
+    /// The root public key: 33 bytes compressed SEC 1 for the secp256k1 schemes, 32 bytes for Ed25519.
+    pub public_key: Vec<u8>,
+    /// The chain code for [`crate::hd`].
+    pub chain_code: [u8; 32],
 }
 
 pub(crate) enum Secret {
@@ -40,39 +56,44 @@ const VERSION: u8 = 1;
 const HEADER_LEN: usize = 5 + 4 + 32;
 
 impl KeyShare {
-    /// The signature scheme of the key.
+    /// Everything that may be known about it.
+    pub fn facts(&self) -> &KeyFacts {
+        &self.facts
+    }
+
+    /// See [`KeyFacts::scheme`].
     pub fn scheme(&self) -> Scheme {
-        self.secret.scheme()
+        self.facts.scheme
     }
 
-    /// How often the key was refreshed. Shares of different epochs do not sign together.
+    /// See [`KeyFacts::epoch`].
     pub fn epoch(&self) -> u32 {
-        self.epoch
+        self.facts.epoch
     }
 
-    /// How many parties sign.
+    /// See [`KeyFacts::threshold`].
     pub fn threshold(&self) -> u8 {
-        self.quorum.threshold()
+        self.facts.threshold
     }
 
-    /// How many parties hold a share: those with the numbers from 1 to this one.
+    /// See [`KeyFacts::parties`].
     pub fn parties(&self) -> u8 {
-        self.quorum.parties()
+        self.facts.parties
     }
 
-    /// Whose share this is.
+    /// See [`KeyFacts::index`].
     pub fn index(&self) -> PartyIndex {
-        self.index
+        self.facts.index
     }
 
-    /// The root public key: 33 bytes compressed SEC 1 for the secp256k1 schemes, 32 bytes for Ed25519.
+    /// See [`KeyFacts::public_key`].
     pub fn public_key(&self) -> &[u8] {
-        &self.public_key
+        &self.facts.public_key
     }
 
-    /// The chain code for [`crate::hd`]. Not secret, but with the public key it shows every child.
+    /// See [`KeyFacts::chain_code`].
     pub fn chain_code(&self) -> [u8; 32] {
-        self.chain_code
+        self.facts.chain_code
     }
 
     /// The share as plain bytes, for the caller's AEAD and nothing else: whoever reads t of these has the key.
@@ -86,9 +107,9 @@ impl KeyShare {
             Secret::Ed25519(share) => frost_bytes(share)?,
         };
         let mut bytes = Zeroizing::new(Vec::with_capacity(HEADER_LEN + body.len()));
-        bytes.extend([VERSION, scheme_byte(self.scheme()), self.threshold(), self.parties(), self.index.number()]);
-        bytes.extend(self.epoch.to_be_bytes());
-        bytes.extend(self.chain_code);
+        bytes.extend([VERSION, scheme_byte(self.scheme()), self.threshold(), self.parties(), self.index().number()]);
+        bytes.extend(self.epoch().to_be_bytes());
+        bytes.extend(self.chain_code());
         bytes.extend(&body);
         body.zeroize();
         Ok(bytes)
@@ -132,8 +153,16 @@ impl KeyShare {
         chain_code: [u8; 32],
         secret: Secret,
     ) -> Result<KeyShare, Fault> {
-        let public_key = secret.public_key()?;
-        Ok(KeyShare { quorum, index, epoch, public_key, chain_code, secret })
+        let facts = KeyFacts {
+            scheme: secret.scheme(),
+            epoch,
+            threshold: quorum.threshold(),
+            parties: quorum.parties(),
+            index,
+            public_key: secret.public_key()?,
+            chain_code,
+        };
+        Ok(KeyShare { quorum, facts, secret })
     }
 
     /// Hash of what all holders of this key in this epoch have in common.
@@ -141,9 +170,9 @@ impl KeyShare {
         Framed::new("ringi/mpc/key/v1")
             .part(self.scheme().name().as_bytes())
             .part(&[self.threshold(), self.parties()])
-            .part(&self.epoch.to_be_bytes())
-            .part(&self.public_key)
-            .part(&self.chain_code)
+            .part(&self.epoch().to_be_bytes())
+            .part(self.public_key())
+            .part(&self.chain_code())
             .finish()
     }
 }

@@ -43,7 +43,7 @@ pub enum Tweak {
     TaprootKeyPath,
 }
 
-/// A signature that was verified under its key.
+/// A signature; the machines of this crate give only what they verified under its key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
     bytes: [u8; 64],
@@ -62,6 +62,11 @@ impl Signature {
         Signature { bytes, recovery_id: None }
     }
 
+    /// A signature nobody here verified: for engines other than this crate's.
+    pub fn from_unchecked(bytes: [u8; 64], recovery_id: Option<u8>) -> Signature {
+        Signature { bytes, recovery_id }
+    }
+
     /// r and s, big-endian, s low (ECDSA); R's x and s (BIP-340); R and s (Ed25519).
     pub fn bytes(&self) -> &[u8; 64] {
         &self.bytes
@@ -74,7 +79,7 @@ impl Signature {
 }
 
 /// A running signing session. ECDSA exchanges 3 rounds, the FROST schemes 2. Before the last round the machine stops with
-/// [`Progress::Hold`]; until [`Signing::release`] nothing that helps to make a signature has left. Dropping the machine
+/// [`Progress::Hold`]; until [`Ceremony::release`] nothing that helps to make a signature has left. Dropping the machine
 /// destroys its nonces.
 pub struct Signing {
     machine: Inner,
@@ -100,10 +105,10 @@ impl Signing {
         tasks: Vec<SignTask<'_>>,
         rng: &mut dyn CryptoRngCore,
     ) -> Result<(Signing, Vec<Envelope>), Fault> {
-        let signers = share.quorum.signers(signers, share.index)?;
+        let signers = share.quorum.signers(signers, share.index())?;
         check_tasks(share.scheme(), &tasks)?;
         let parameters = parameters(share, session, &signers, &tasks);
-        let me = share.index;
+        let me = share.index();
         let peers: BTreeSet<PartyIndex> = signers.iter().copied().filter(|p| *p != me).collect();
         let start = Start { session, me, peers: peers.clone(), parameters };
         let (machine, sent) = match &share.secret {
@@ -128,19 +133,6 @@ impl Signing {
         };
         Ok((Signing { machine }, sent))
     }
-
-    /// Makes and gives the last round. Call it only when everything this signature needs is committed: from here on
-    /// the signature must be taken as made (PROTOCOL.md L1, L2).
-    ///
-    /// # Errors
-    /// `Misuse` unless the machine holds; otherwise see [`Fault`].
-    pub fn release(&mut self) -> Result<Progress<Vec<Signature>>, Fault> {
-        match &mut self.machine {
-            Inner::Ecdsa(machine) => machine.release(),
-            Inner::Bip340(machine) => machine.release(),
-            Inner::Ed25519(machine) => machine.release(),
-        }
-    }
 }
 
 impl Ceremony for Signing {
@@ -151,6 +143,14 @@ impl Ceremony for Signing {
             Inner::Ecdsa(machine) => machine.receive(envelope),
             Inner::Bip340(machine) => machine.receive(envelope),
             Inner::Ed25519(machine) => machine.receive(envelope),
+        }
+    }
+
+    fn release(&mut self) -> Result<Progress<Vec<Signature>>, Fault> {
+        match &mut self.machine {
+            Inner::Ecdsa(machine) => machine.release(),
+            Inner::Bip340(machine) => machine.release(),
+            Inner::Ed25519(machine) => machine.release(),
         }
     }
 
@@ -207,7 +207,7 @@ fn no_key(_: DeriveError) -> Fault {
 }
 
 fn ecdsa_task(share: &KeyShare, task: SignTask<'_>) -> Result<EcdsaTask, Fault> {
-    let derived = hd::shift_secp(&share.public_key, &share.chain_code, task.path).map_err(no_key)?;
+    let derived = hd::shift_secp(share.public_key(), &share.chain_code(), task.path).map_err(no_key)?;
     let digest = task.message.try_into().map_err(|_| Fault::Misuse("this scheme signs exactly 32 bytes"))?;
     Ok(EcdsaTask { digest, key: derived.point, shift: derived.shift, chain_code: derived.chain_code })
 }
@@ -225,13 +225,13 @@ fn frost_tasks<C: Ciphersuite>(
 }
 
 fn ed25519_shift(share: &KeyShare, task: &SignTask<'_>) -> Result<Shift<Ed25519Sha512>, Fault> {
-    let derived = hd::shift_ed(&share.public_key, &share.chain_code, task.path).map_err(no_key)?;
+    let derived = hd::shift_ed(share.public_key(), &share.chain_code(), task.path).map_err(no_key)?;
     Ok(Shift { sign: Sign::Keep, add: *derived.shift })
 }
 
 /// child = root + d, or for the output key: sign * (root + d) + t, where the sign makes the child's y even (BIP-341).
 fn bip340_shift(share: &KeyShare, task: &SignTask<'_>) -> Result<Shift<Secp256K1Sha256TR>, Fault> {
-    let derived = hd::shift_secp(&share.public_key, &share.chain_code, task.path).map_err(no_key)?;
+    let derived = hd::shift_secp(share.public_key(), &share.chain_code(), task.path).map_err(no_key)?;
     let (sign, add) = match task.tweak {
         Tweak::None => (Sign::Keep, *derived.shift),
         Tweak::TaprootKeyPath => {

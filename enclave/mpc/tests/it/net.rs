@@ -23,7 +23,6 @@ pub type Ending<T> = Result<T, Fault>;
 /// Runs a ceremony until nothing moves. A machine that is still waiting ends with its time-out verdict.
 pub fn run<C: Ceremony>(
     started: Vec<(PartyIndex, C, Vec<Envelope>)>,
-    release: fn(&mut C) -> Result<Progress<C::Output>, Fault>,
     wire: &mut Wire<'_>,
 ) -> BTreeMap<PartyIndex, Ending<C::Output>> {
     let everyone: Vec<PartyIndex> = started.iter().map(|(p, ..)| *p).collect();
@@ -47,7 +46,7 @@ pub fn run<C: Ceremony>(
         let machine = machines.get_mut(&to).unwrap();
         let mut progress = machine.receive(envelope);
         if matches!(progress, Ok(Progress::Hold)) {
-            progress = release(machine);
+            progress = machine.release();
         }
         match progress {
             Ok(Progress::Waiting) => {}
@@ -91,8 +90,7 @@ pub fn start_keygen(scheme: Scheme, t: u8, n: u8, session: u8) -> Vec<(PartyInde
 }
 
 pub fn keygen(scheme: Scheme, t: u8, n: u8) -> Vec<KeyShare> {
-    let never = |_: &mut Keygen| Err(Fault::Misuse("no hold in key generation"));
-    run(start_keygen(scheme, t, n, 1), never, &mut honest).into_values().map(|e| e.unwrap()).collect()
+    run(start_keygen(scheme, t, n, 1), &mut honest).into_values().map(|e| e.unwrap()).collect()
 }
 
 pub fn start_refresh(shares: &[KeyShare], session: u8) -> Vec<(PartyIndex, Refresh, Vec<Envelope>)> {
@@ -107,8 +105,7 @@ pub fn start_refresh(shares: &[KeyShare], session: u8) -> Vec<(PartyIndex, Refre
 }
 
 pub fn refresh(shares: &[KeyShare]) -> Vec<KeyShare> {
-    let never = |_: &mut Refresh| Err(Fault::Misuse("no hold in refresh"));
-    run(start_refresh(shares, 2), never, &mut honest).into_values().map(|e| e.unwrap()).collect()
+    run(start_refresh(shares, 2), &mut honest).into_values().map(|e| e.unwrap()).collect()
 }
 
 pub fn start_signing(
@@ -130,8 +127,7 @@ pub fn start_signing(
 }
 
 pub fn sign(shares: &[KeyShare], signers: &[u8], tasks: &[SignTask<'_>]) -> Vec<Signature> {
-    let mut endings =
-        run(start_signing(shares, signers, tasks, 3), Signing::release, &mut honest).into_values().map(|e| e.unwrap());
+    let mut endings = run(start_signing(shares, signers, tasks, 3), &mut honest).into_values().map(|e| e.unwrap());
     let first = endings.next().unwrap();
     assert!(endings.all(|other| other == first), "signers disagree");
     first
