@@ -10,6 +10,13 @@ pub trait KeySource {
     /// The public key at a position: 33 bytes compressed SEC 1 for the secp256k1 schemes, 32 bytes for Ed25519;
     /// `None` where the workspace has no key of that scheme or the position is out of range.
     fn public_key(&self, scheme: Scheme, position: KeyPosition) -> Option<Vec<u8>>;
+
+    /// The first change index the wallet has not used yet, by the caller's own records. Own change is recognised up to
+    /// [`ringi_primitives::limits::CHANGE_GAP`] indices from here (rule C1). Who keeps no such record leaves this 0:
+    /// then only the first indices are change, and a host uses those in turn.
+    fn next_change_index(&self) -> u32 {
+        0
+    }
 }
 
 /// What is done to a derived key before it signs.

@@ -1,3 +1,4 @@
 //! Integration tests of the chain families.
 
+mod bitcoin;
 mod evm;

@@ -1,0 +1,281 @@
+//! What the bytes request: each claim of the PSBT is checked against the wallet's own keys and the coins' own
+//! transactions, then payments, fee and digests come out of the one parse (rule C1).
+//!
+//! # Previous transactions
+//! A segwit-v0 signature (BIP-143) covers only its own coin's amount, so a host that lies about the amounts of the
+//! other inputs hides a fee; two requests with different lies give signatures that fit together. Every v0 input
+//! therefore carries its previous transaction, whose id is the outpoint's. A taproot signature (BIP-341) covers the
+//! amounts and scripts of all inputs: one made under a lie fits no transaction at all. But a v0 coin may be *presented*
+//! as taproot: in a transaction with any v0 input the lie would stand beside a v0 signature that does not cover it.
+//! So where one input is v0 **every** input carries its previous transaction; where all are taproot none needs to,
+//! and one that is there is checked.
+//!
+//! # Change
+//! One output at most may be change, so that a host cannot grind the wallet into coins too small to spend. It carries
+//! a hint; the script must be that of the hinted key on the change branch, below the caller's next unused index plus
+//! [`limits::CHANGE_GAP`]. A hint that does not hold refuses the whole; an output without a hint is spending, even
+//! to the wallet itself.
+
+use crate::bitcoin::address::{AddressKind, payable, to_address};
+use crate::bitcoin::own::{OwnKey, hinted_position};
+use crate::bitcoin::plan::{coin, sats, total};
+use crate::bitcoin::psbt;
+use crate::{ChainError, Decoded, KeySource, SigHash, Tweak};
+use ::bitcoin::hashes::Hash as _;
+use ::bitcoin::psbt::{Input, Output, Psbt};
+use ::bitcoin::sighash::{EcdsaSighashType, Prevouts, SighashCache, TapSighashType};
+use ::bitcoin::{OutPoint, TxOut};
+use ringi_primitives::amount::Amount;
+use ringi_primitives::asset::AssetKey;
+use ringi_primitives::effects::{Effect, Outpoint, Slot};
+use ringi_primitives::limits;
+use ringi_primitives::network::{BitcoinNetwork, NetworkId};
+use ringi_primitives::policy_set::PolicySet;
+use ringi_primitives::request::{PayloadKind, Unsigned};
+use ringi_primitives::wallet::{BRANCH_CHANGE, KeyPosition};
+
+/// What the bytes request of this wallet.
+///
+/// # Errors
+/// [`ChainError`] for anything not fully understood, not the wallet's own, or not proved.
+pub fn decode(
+    policy: &PolicySet,
+    keys: &dyn KeySource,
+    net: BitcoinNetwork,
+    unsigned: &Unsigned,
+) -> Result<Decoded, ChainError> {
+    let coin = coin(policy, net)?;
+    let reading = read(keys, coin, unsigned)?;
+    let sighashes = reading.sighashes()?;
+    let max_fee = Amount::from_u64(reading.fee.to_sat());
+    Ok(Decoded::new(reading.effects, max_fee, slot(net, &reading.psbt), sighashes))
+}
+
+/// A PSBT whose every claim has been checked.
+pub(super) struct Reading {
+    pub(super) psbt: Psbt,
+    pub(super) spends: Vec<Spend>,
+    effects: Vec<Effect>,
+    fee: ::bitcoin::Amount,
+}
+
+/// One input: an output of the wallet's own.
+pub(super) struct Spend {
+    pub(super) key: OwnKey,
+    position: KeyPosition,
+    spent: TxOut,
+}
+
+pub(super) fn read(keys: &dyn KeySource, coin: AssetKey, unsigned: &Unsigned) -> Result<Reading, ChainError> {
+    let psbt = psbt::parse(unsigned)?;
+    let spends = psbt.inputs.iter().map(|i| spend(keys, i)).collect::<Result<Vec<_>, _>>()?;
+    let needed = spends.iter().any(|s| s.key.kind() == AddressKind::P2wpkh);
+    for ((claim, spend), input) in psbt.inputs.iter().zip(&spends).zip(&psbt.unsigned_tx.input) {
+        check_previous(claim, &spend.spent, input.previous_output, needed)?;
+    }
+    let paid_in = total(spends.iter().map(|s| s.spent.value))?;
+    let paid_out = total(psbt.unsigned_tx.output.iter().map(|o| o.value))?;
+    let fee = paid_in.checked_sub(paid_out).ok_or(ChainError::Amounts("inputs do not cover outputs"))?;
+    let effects = effects(keys, coin, &psbt)?;
+    Ok(Reading { psbt, spends, effects, fee })
+}
+
+/// C1: the spent output is the wallet's, and the only signature that is asked for covers everything.
+fn spend(keys: &dyn KeySource, input: &Input) -> Result<Spend, ChainError> {
+    let spent = input.witness_utxo.clone().ok_or(ChainError::Forbidden("an input without its spent output"))?;
+    let (kind, position) = if spent.script_pubkey.is_p2wpkh() {
+        (AddressKind::P2wpkh, v0_position(input)?)
+    } else if spent.script_pubkey.is_p2tr() {
+        (AddressKind::P2tr, taproot_position(input)?)
+    } else {
+        return Err(ChainError::Forbidden("an input that is not the wallet's"));
+    };
+    check_sighash_type(kind, input)?;
+    let key = OwnKey::find(keys, kind, position)?;
+    if key.script() != spent.script_pubkey || !input_names(&key, input) {
+        return Err(ChainError::Forbidden("an input that is not the wallet's"));
+    }
+    Ok(Spend { key, position, spent })
+}
+
+fn v0_position(input: &Input) -> Result<KeyPosition, ChainError> {
+    let origins: Vec<_> = input.bip32_derivation.values().collect();
+    let [origin] = origins.as_slice() else { return Err(ChainError::Forbidden("not one derivation hint")) };
+    if input.tap_internal_key.is_some() || !input.tap_key_origins.is_empty() {
+        return Err(ChainError::Forbidden("taproot fields on another input"));
+    }
+    hinted_position(origin)
+}
+
+fn taproot_position(input: &Input) -> Result<KeyPosition, ChainError> {
+    let origins: Vec<_> = input.tap_key_origins.values().collect();
+    let [(leaves, origin)] = origins.as_slice() else { return Err(ChainError::Forbidden("not one derivation hint")) };
+    if !leaves.is_empty() || !input.bip32_derivation.is_empty() {
+        return Err(ChainError::Forbidden("other fields on a taproot input"));
+    }
+    hinted_position(origin)
+}
+
+/// The fields that name a key name this one.
+fn input_names(key: &OwnKey, input: &Input) -> bool {
+    match key.kind() {
+        AddressKind::P2wpkh => input.bip32_derivation.contains_key(&key.public()),
+        AddressKind::P2tr => {
+            input.tap_internal_key == Some(key.internal()) && input.tap_key_origins.contains_key(&key.internal())
+        }
+    }
+}
+
+/// C1: `SIGHASH_ALL` for v0, `SIGHASH_DEFAULT` for taproot, which is what an absent field means.
+fn check_sighash_type(kind: AddressKind, input: &Input) -> Result<(), ChainError> {
+    let only = match kind {
+        AddressKind::P2wpkh => EcdsaSighashType::All.into(),
+        AddressKind::P2tr => TapSighashType::Default.into(),
+    };
+    match input.sighash_type {
+        Some(asked) if asked != only => Err(ChainError::Forbidden("a signature that does not cover everything")),
+        _ => Ok(()),
+    }
+}
+
+/// C1: the whole previous transaction is there where it is needed, is the one spent, and says the same of the output.
+fn check_previous(claim: &Input, spent: &TxOut, coin: OutPoint, needed: bool) -> Result<(), ChainError> {
+    let Some(previous) = &claim.non_witness_utxo else {
+        let missing = ChainError::Forbidden("an input without its previous transaction");
+        return if needed { Err(missing) } else { Ok(()) };
+    };
+    if previous.compute_txid() != coin.txid {
+        return Err(ChainError::Forbidden("a previous transaction that is not the one spent"));
+    }
+    let output = usize::try_from(coin.vout).ok().and_then(|n| previous.output.get(n));
+    if output != Some(spent) {
+        return Err(ChainError::Forbidden("a spent output that is not the previous transaction's"));
+    }
+    Ok(())
+}
+
+/// Everything that is not change, in order. Nothing but change is a cancel.
+fn effects(keys: &dyn KeySource, coin: AssetKey, psbt: &Psbt) -> Result<Vec<Effect>, ChainError> {
+    let mut effects = Vec::new();
+    let mut change: usize = 0;
+    for (output, claim) in psbt.unsigned_tx.output.iter().zip(&psbt.outputs) {
+        if output.value == ::bitcoin::Amount::ZERO {
+            return Err(ChainError::Forbidden("an output of nothing"));
+        }
+        match change_hint(claim)? {
+            Some((kind, position)) => {
+                check_change(keys, output, claim, kind, position)?;
+                change = change.saturating_add(1);
+            }
+            None => effects.push(payment(coin, output)?),
+        }
+    }
+    if change > 1 {
+        return Err(ChainError::Forbidden("more than one change output"));
+    }
+    if effects.is_empty() {
+        effects.push(Effect::SelfCancel { network: coin.network });
+    }
+    Ok(effects)
+}
+
+fn payment(coin: AssetKey, output: &TxOut) -> Result<Effect, ChainError> {
+    if !payable(&output.script_pubkey) {
+        return Err(ChainError::Forbidden("an output of a kind that is not paid"));
+    }
+    let amount = Amount::from_u64(output.value.to_sat());
+    sats(amount)?;
+    Ok(Effect::Transfer { asset: coin, to: to_address(output.script_pubkey.clone())?, amount })
+}
+
+/// The change key an output claims, if it claims one.
+fn change_hint(claim: &Output) -> Result<Option<(AddressKind, KeyPosition)>, ChainError> {
+    let v0: Vec<_> = claim.bip32_derivation.values().collect();
+    let taproot: Vec<_> = claim.tap_key_origins.values().collect();
+    match (v0.as_slice(), taproot.as_slice(), claim.tap_internal_key) {
+        ([], [], None) => Ok(None),
+        ([origin], [], None) => Ok(Some((AddressKind::P2wpkh, hinted_position(origin)?))),
+        ([], [(leaves, origin)], Some(_)) if leaves.is_empty() => {
+            Ok(Some((AddressKind::P2tr, hinted_position(origin)?)))
+        }
+        _ => Err(ChainError::Forbidden("not one derivation hint")),
+    }
+}
+
+/// C1: change is free only to the same wallet, on its change branch, within the gap.
+fn check_change(
+    keys: &dyn KeySource,
+    output: &TxOut,
+    claim: &Output,
+    kind: AddressKind,
+    position: KeyPosition,
+) -> Result<(), ChainError> {
+    if position.branch != BRANCH_CHANGE {
+        return Err(ChainError::Forbidden("change off the change branch"));
+    }
+    if position.index >= keys.next_change_index().saturating_add(limits::CHANGE_GAP) {
+        return Err(ChainError::Forbidden("change beyond the index gap"));
+    }
+    let key = OwnKey::find(keys, kind, position)?;
+    let named = match kind {
+        AddressKind::P2wpkh => claim.bip32_derivation.contains_key(&key.public()),
+        AddressKind::P2tr => {
+            claim.tap_internal_key == Some(key.internal()) && claim.tap_key_origins.contains_key(&key.internal())
+        }
+    };
+    if !named || key.script() != output.script_pubkey {
+        return Err(ChainError::Forbidden("change that is not the wallet's"));
+    }
+    Ok(())
+}
+
+fn slot(net: BitcoinNetwork, psbt: &Psbt) -> Slot {
+    let outpoints = psbt.unsigned_tx.input.iter().map(|i| i.previous_output);
+    let outpoints = outpoints.map(|o| Outpoint { txid: o.txid.to_byte_array(), vout: o.vout }).collect();
+    Slot::Outpoints { network: NetworkId::Bitcoin(net), outpoints }
+}
+
+impl Reading {
+    /// One digest per input, in order: BIP-143 with `SIGHASH_ALL`, BIP-341 with `SIGHASH_DEFAULT`.
+    pub(super) fn sighashes(&self) -> Result<Vec<SigHash>, ChainError> {
+        let mut cache = SighashCache::new(&self.psbt.unsigned_tx);
+        let spent: Vec<&TxOut> = self.spends.iter().map(|s| &s.spent).collect();
+        let unsound = || ChainError::Undecodable("no digest for an input");
+        let mut out = Vec::with_capacity(self.spends.len());
+        for (n, spend) in self.spends.iter().enumerate() {
+            let (tweak, digest) = match spend.key.kind() {
+                AddressKind::P2wpkh => {
+                    let TxOut { script_pubkey, value } = &spend.spent;
+                    let digest = cache.p2wpkh_signature_hash(n, script_pubkey, *value, EcdsaSighashType::All);
+                    (Tweak::None, digest.map_err(|_| unsound())?.to_byte_array())
+                }
+                AddressKind::P2tr => {
+                    let all = Prevouts::All(&spent);
+                    let digest = cache.taproot_key_spend_signature_hash(n, &all, TapSighashType::Default);
+                    (Tweak::TaprootKeyPath, digest.map_err(|_| unsound())?.to_byte_array())
+                }
+            };
+            out.push(SigHash::new(spend.key.kind().scheme(), spend.position, tweak, digest));
+        }
+        Ok(out)
+    }
+}
+
+/// Feeds foreign bytes to the decoder, of a wallet with a simple key at every position; what it accepts is written out
+/// the same and asks for one signature per input.
+pub fn fuzz(data: &[u8]) {
+    struct Anything;
+    impl KeySource for Anything {
+        fn public_key(&self, _: ringi_primitives::scheme::Scheme, at: KeyPosition) -> Option<Vec<u8>> {
+            let mut key = vec![2; 33];
+            key.get_mut(29..)?.copy_from_slice(&at.index.to_be_bytes());
+            Some(key)
+        }
+    }
+    let coin = AssetKey::native(NetworkId::Bitcoin(BitcoinNetwork::Regtest));
+    let unsigned = Unsigned { kind: PayloadKind::Transaction, bytes: data.to_vec() };
+    if let Ok(reading) = read(&Anything, coin, &unsigned) {
+        assert!(reading.psbt.serialize() == data);
+        assert!(reading.sighashes().is_ok_and(|s| s.len() == reading.psbt.inputs.len()));
+    }
+}

@@ -1,0 +1,5 @@
+//! The Bitcoin family, from outside the crate.
+
+mod attacks;
+mod fixture;
+mod properties;
