@@ -121,3 +121,76 @@ impl RuleKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+    use std::path::{Path, PathBuf};
+
+    const HEAD: &str = "\
+# The rules of a policy
+
+Generated from `enclave/policy/src/catalogue.rs`; `UPDATE_DOCS=1 cargo test -p ringi-policy` rewrites it.
+
+A vault has a list of rules. A rule applies to an effect where each non-empty list of its `when` (kinds, networks,
+assets, groups of initiators) contains the effect's property; `opaque` and `delegate` effects match only rules that name
+these kinds, so a rule that is to bound them must name them too. Every matching rule's demand holds, a deny wins,
+and an effect that no `permit` matches is denied. A deny beats a missing approval, which beats an allow; of several
+denies the first in policy order is named. Denies that no rule spoke are named `default`.
+Amounts are 256-bit integers in base units; a sum that does not fit denies with `policy.overflow`.
+
+| tag | what it demands | denies with | enforces |
+|---|---|---|---|
+";
+
+    const TAIL: &str = "
+Apart from rules: a cold vault denies with `policy.cold_vault` online; a vault, initiator, network or asset that the signed
+set does not name, or an effect on another chain than the transaction's, with `policy.unknown` (rule G3).
+";
+
+    fn document() -> String {
+        let mut text = HEAD.to_string();
+        for kind in RuleKind::ALL {
+            let code = kind.denies_with().map_or("-".into(), |r| format!("`{}`", r.code()));
+            let enforces = if kind.enforces().is_empty() { "-".into() } else { kind.enforces().join(", ") };
+            writeln!(text, "| `{}` | {} | {code} | {enforces} |", kind.tag(), kind.demands()).unwrap();
+        }
+        text + TAIL
+    }
+
+    fn here(path: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+    }
+
+    #[test]
+    fn the_document_is_fresh() {
+        let path = here("../../docs/rules.md");
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, document()).unwrap();
+        }
+        let stored = std::fs::read_to_string(&path).unwrap_or_default();
+        assert_eq!(stored, document(), "docs/rules.md is stale: UPDATE_DOCS=1 cargo test -p ringi-policy");
+    }
+
+    /// One rule, one file, with a test in it.
+    #[test]
+    fn every_rule_has_its_file_and_every_file_its_rule() {
+        let mut tags: Vec<_> = RuleKind::ALL.map(|k| format!("{}.rs", k.tag())).into();
+        tags.push("mod.rs".into());
+        tags.sort();
+        let entries = std::fs::read_dir(here("src/rules")).unwrap();
+        let mut files: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        assert_eq!(files, tags);
+        for kind in RuleKind::ALL {
+            let text = std::fs::read_to_string(here("src/rules").join(format!("{}.rs", kind.tag()))).unwrap();
+            assert!(text.starts_with(&format!("//! `{}`: ", kind.tag())), "{}", kind.tag());
+            assert!(text.contains("#[test]"), "{} has no test", kind.tag());
+            for rule in kind.enforces() {
+                let name = format!("fn {}_", rule.to_lowercase());
+                assert!(text.contains(&name), "{} has no test named for rule {rule}", kind.tag());
+            }
+        }
+    }
+}

@@ -1,10 +1,11 @@
 //! The evaluator: default deny, every matching rule's demand holds, a deny wins.
 
 use crate::case::Case;
+use crate::found::Found;
 use crate::question::Question;
 use crate::rules::{self, Finding};
 use ringi_primitives::decision::{Decision, DenyReason};
-use ringi_primitives::policy_set::{Rule, Temperature};
+use ringi_primitives::policy_set::Temperature;
 
 /// The name in place of a rule's where no rule decided: nothing permits, no fee cap, a cold or unknown vault.
 pub const DEFAULT_RULE: &str = "default";
@@ -29,12 +30,13 @@ fn judge(question: &Question) -> Result<Decision, Denial> {
     if case.vault.temperature == Temperature::Cold {
         return Err(by_default(DenyReason::ColdVault));
     }
-    let matching: Vec<&Rule> = case.vault.rules.iter().filter(|r| case.concerns(r)).collect();
+    let matching = case.matching();
     rules::initiator_may_not_approve::apply(&mut case, &matching);
+    let found = Found::look_up(&case, &matching);
     let mut charges = Vec::new();
     let mut missing = Vec::new();
-    for rule in &matching {
-        match rules::check(&case, rule).map_err(|reason| (rule.name.clone(), reason))? {
+    for matched in &matching {
+        match rules::check(&case, &found, matched).map_err(|reason| (matched.rule.name.clone(), reason))? {
             Finding::Holds => {}
             Finding::Costs(charge) => charges.push(charge),
             Finding::Lacks(approval) => missing.push(approval),
@@ -42,7 +44,7 @@ fn judge(question: &Question) -> Result<Decision, Denial> {
     }
     rules::permit::covers(&case, &matching).map_err(by_default)?;
     rules::max_fee::exists(&case, &matching).map_err(by_default)?;
-    let names = matching.iter().map(|r| r.name.clone()).collect();
+    let names = matching.iter().map(|m| m.rule.name.clone()).collect();
     Ok(if missing.is_empty() {
         Decision::Allow { charges, rules: names }
     } else {

@@ -96,7 +96,7 @@ pub fn charges(decision: Decision) -> Vec<Charge> {
 }
 
 /// Everything a question borrows.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct World {
     pub policy: PolicySet,
     pub wallet: WalletId,

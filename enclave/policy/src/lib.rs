@@ -9,6 +9,9 @@ pub mod catalogue;
 mod decide;
 #[cfg(test)]
 mod fixture;
+mod found;
+#[cfg(test)]
+mod properties;
 mod question;
 pub mod rules;
 mod spent;

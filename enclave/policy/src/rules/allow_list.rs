@@ -3,20 +3,20 @@
 //! Recipients, spenders, called contracts and delegates are looked up; an effect by which nobody gains passes.
 
 use super::Finding;
-use crate::case::Case;
+use crate::case::{Case, EffectFacts, Matching};
+use crate::found::Found;
 use ringi_primitives::decision::DenyReason;
-use ringi_primitives::policy_set::{AllowEntry, Rule};
 
 /// Looks up the beneficiary of each effect the rule matches.
-pub(crate) fn check(case: &Case, rule: &Rule, lists: &[String]) -> Result<Finding, DenyReason> {
-    let policy = case.question.policy;
-    let listed = |entry: &AllowEntry| {
-        let mut found = lists.iter().filter_map(|name| policy.allow_list(name));
-        found.any(|list| list.entries.contains(entry))
-    };
-    let mut gaining =
-        case.matched(rule).filter_map(|e| Some(AllowEntry { network: e.network, address: e.beneficiary? }));
-    if gaining.all(|entry| listed(&entry)) { Ok(Finding::Holds) } else { Err(DenyReason::NotOnAllowList) }
+pub(crate) fn check(case: &Case, found: &Found, matched: &Matching, lists: &[String]) -> Result<Finding, DenyReason> {
+    let lists: Vec<&[bool]> = lists.iter().filter_map(|name| found.listed(name)).collect();
+    let listed = |at: usize| lists.iter().any(|list| list.get(at) == Some(&true));
+    let free = |at: usize, e: &EffectFacts| e.beneficiary.is_none() || !matched.applies(e) || listed(at);
+    if case.effects.iter().enumerate().all(|(at, e)| free(at, e)) {
+        Ok(Finding::Holds)
+    } else {
+        Err(DenyReason::NotOnAllowList)
+    }
 }
 
 #[cfg(test)]

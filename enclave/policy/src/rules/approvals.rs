@@ -2,31 +2,38 @@
 
 use super::Finding;
 use crate::case::Case;
+use crate::found::Found;
 use ringi_primitives::decision::{DenyReason, MissingApproval};
-use ringi_primitives::policy_set::{Rule, Threshold};
+use ringi_primitives::policy_set::Threshold;
 
-/// Counts the group's members among the approvers. What is spent includes the fee where the asset pays it; exactly the
-/// threshold is still free.
-pub(crate) fn check(
-    case: &Case,
-    rule: &Rule,
-    group: &str,
-    count: u32,
-    above: Option<&Threshold>,
-) -> Result<Finding, DenyReason> {
-    if let Some(threshold) = above
-        && case.spends(&threshold.asset)? <= threshold.amount
-    {
-        return Ok(Finding::Holds);
-    }
-    let members = &case.question.policy.group(group).ok_or(DenyReason::Unknown)?.members;
-    // I1: a set of people, so two keys of one person count once.
-    let have = u32::try_from(case.approvers.intersection(members).count()).unwrap_or(u32::MAX);
-    match count.saturating_sub(have) {
-        0 => Ok(Finding::Holds),
-        still => {
-            Ok(Finding::Lacks(MissingApproval { rule: rule.name.clone(), group: group.to_string(), count: still }))
+/// The rule's demand, by name.
+pub(crate) struct Quorum<'a> {
+    /// The rule's name.
+    pub rule: &'a str,
+    /// Whose approvals count.
+    pub group: &'a str,
+    /// How many distinct people.
+    pub count: u32,
+    /// What is still free; `None`: nothing is.
+    pub above: Option<&'a Threshold>,
+}
+
+impl Quorum<'_> {
+    /// Enough members approved, or so little is spent that none need to. What is spent includes the fee where the
+    /// asset pays it; exactly the threshold is still free.
+    pub(crate) fn check(&self, case: &Case, found: &Found) -> Result<Finding, DenyReason> {
+        if let Some(threshold) = self.above
+            && case.spends(&threshold.asset)? <= threshold.amount
+        {
+            return Ok(Finding::Holds);
         }
+        let votes = found.votes(self.group).ok_or(DenyReason::Unknown)?;
+        let still = self.count.saturating_sub(votes);
+        if still == 0 {
+            return Ok(Finding::Holds);
+        }
+        let (rule, group) = (self.rule.to_string(), self.group.to_string());
+        Ok(Finding::Lacks(MissingApproval { rule, group, count: still }))
     }
 }
 

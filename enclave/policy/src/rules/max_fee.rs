@@ -5,11 +5,11 @@
 //! gas limit and price stand in the signed bytes and are held to it.
 
 use super::Finding;
-use crate::case::Case;
+use crate::case::{Case, Matching};
 use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::DenyReason;
 use ringi_primitives::network::NetworkId;
-use ringi_primitives::policy_set::{Demand, Rule};
+use ringi_primitives::policy_set::Demand;
 
 /// The fee is at most the cap, if this is the network.
 pub(crate) fn check(case: &Case, network: NetworkId, cap: Amount) -> Result<Finding, DenyReason> {
@@ -18,10 +18,10 @@ pub(crate) fn check(case: &Case, network: NetworkId, cap: Amount) -> Result<Find
 }
 
 /// C1: a Bitcoin transaction is denied unless a matching rule caps its fee. Messages pay none.
-pub(crate) fn exists(case: &Case, matching: &[&Rule]) -> Result<(), DenyReason> {
+pub(crate) fn exists(case: &Case, matching: &[Matching]) -> Result<(), DenyReason> {
     let here = case.question.network;
     let pays = case.effects.iter().any(|e| e.on_chain) || !case.question.fee.is_zero();
-    let capped = || matching.iter().any(|r| matches!(r.then, Demand::MaxFee { network, .. } if network == here));
+    let capped = || matching.iter().any(|m| matches!(m.rule.then, Demand::MaxFee { network, .. } if network == here));
     match here {
         NetworkId::Bitcoin(_) if pays && !capped() => Err(DenyReason::FeeCap),
         NetworkId::Bitcoin(_) | NetworkId::Evm(_) => Ok(()),

@@ -9,9 +9,10 @@ pub mod initiator_may_not_approve;
 pub mod max_fee;
 pub mod permit;
 
-use crate::case::Case;
+use crate::case::{Case, Matching};
+use crate::found::Found;
 use ringi_primitives::decision::{Charge, DenyReason, MissingApproval};
-use ringi_primitives::policy_set::{Demand, Rule};
+use ringi_primitives::policy_set::Demand;
 
 /// What a rule that does not deny has to say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,19 +26,23 @@ pub(crate) enum Finding {
 }
 
 /// Holds one matching rule against the case.
-pub(crate) fn check(case: &Case, rule: &Rule) -> Result<Finding, DenyReason> {
+pub(crate) fn check(case: &Case, found: &Found, matched: &Matching) -> Result<Finding, DenyReason> {
+    let rule = matched.rule;
     match &rule.then {
         // What these two say depends on all matching rules: see `permit::covers`, `initiator_may_not_approve::apply`.
         Demand::Permit | Demand::InitiatorMayNotApprove => Ok(Finding::Holds),
         Demand::Deny => deny::check(),
-        Demand::AllowList { lists } => allow_list::check(case, rule, lists),
+        Demand::AllowList { lists } => allow_list::check(case, found, matched, lists),
         Demand::CapPerTransaction { asset, amount } => cap_per_transaction::check(case, asset, *amount),
         Demand::CapPerWindow { asset, amount, window_s, scope } => {
             let window =
                 cap_per_window::Window { rule: &rule.name, asset, cap: *amount, window_s: *window_s, scope: *scope };
             window.check(case)
         }
-        Demand::Approvals { group, count, above } => approvals::check(case, rule, group, *count, above.as_ref()),
+        Demand::Approvals { group, count, above } => {
+            let quorum = approvals::Quorum { rule: &rule.name, group, count: *count, above: above.as_ref() };
+            quorum.check(case, found)
+        }
         Demand::MaxFee { network, amount } => max_fee::check(case, *network, *amount),
     }
 }

@@ -1,12 +1,12 @@
 //! `permit`: what no rule permits is denied. The only rule that allows anything; all others take away.
 
-use crate::case::Case;
+use crate::case::{Case, Matching};
 use ringi_primitives::decision::DenyReason;
-use ringi_primitives::policy_set::{Demand, Rule};
+use ringi_primitives::policy_set::Demand;
 
 /// Every effect is matched by a `Permit` rule, and there is an effect at all.
-pub(crate) fn covers(case: &Case, matching: &[&Rule]) -> Result<(), DenyReason> {
-    let permitted = |e| matching.iter().any(|r| r.then == Demand::Permit && case.applies(r, e));
+pub(crate) fn covers(case: &Case, matching: &[Matching]) -> Result<(), DenyReason> {
+    let permitted = |e| matching.iter().any(|m| m.rule.then == Demand::Permit && m.applies(e));
     let covered = !case.effects.is_empty() && case.effects.iter().all(permitted);
     if covered { Ok(()) } else { Err(DenyReason::NotPermitted) }
 }
@@ -65,5 +65,21 @@ mod tests {
             world.rules().push(rule("named", kinds(&[kind]), Demand::Permit));
             assert_eq!(world.decide(), Decision::Allow { charges: vec![], rules: vec!["named".into()] }, "{kind}");
         }
+    }
+
+    /// More sorts of effects than rules are matched against: denied, not overlooked.
+    #[test]
+    fn the_129th_sort_of_effect_is_denied() {
+        let sort = |n: u8| ringi_primitives::asset::AssetKey::token(EVM, address(n));
+        let mut world = World::new(vec![permit_all()]);
+        world.policy.assets.extend((1..=129).map(|n| ringi_primitives::asset::Asset {
+            id: format!("t{n}"),
+            key: sort(n),
+            decimals: 0,
+        }));
+        world.effects = (1..=128).map(|n| transfer(sort(n), 7, 1)).collect();
+        assert!(!is_deny(&world.decide()));
+        world.effects.push(transfer(sort(129), 7, 1));
+        assert_eq!(world.decide(), deny(DEFAULT_RULE, NotPermitted));
     }
 }
