@@ -183,3 +183,40 @@ pub struct Spending {
     #[n(3)]
     pub at: UnixMs,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn reason_codes_are_distinct_and_never_change() {
+        use DenyReason::{
+            ColdVault, Denied, FeeCap, LimitExceeded, NotOnAllowList, NotPermitted, Overflow, TransactionCap, Unknown,
+        };
+        let codes = [
+            (NotPermitted, "policy.not_permitted"),
+            (Denied, "policy.denied"),
+            (NotOnAllowList, "policy.not_on_allow_list"),
+            (TransactionCap, "policy.transaction_cap"),
+            (LimitExceeded, "policy.limit_exceeded"),
+            (FeeCap, "policy.fee_cap"),
+            (ColdVault, "policy.cold_vault"),
+            (Unknown, "policy.unknown"),
+            (Overflow, "policy.overflow"),
+        ];
+        for (number, (reason, code)) in (0u8..).zip(codes) {
+            assert_eq!(reason.code(), code);
+            assert_eq!(crate::cbor::encode(&reason), [number], "{reason:?}");
+        }
+        assert_eq!(codes.iter().map(|(_, c)| c).collect::<BTreeSet<_>>().len(), codes.len());
+    }
+
+    #[test]
+    fn a_limit_counts_its_scope_and_nothing_wider() {
+        let (wallet, person) = (WalletId::from_bytes([1; 16]), PersonId::from_bytes([2; 16]));
+        assert_eq!(Subject::of(Scope::Vault, wallet, person), Subject::Vault);
+        assert_eq!(Subject::of(Scope::Wallet, wallet, person), Subject::Wallet(wallet));
+        assert_eq!(Subject::of(Scope::Initiator, wallet, person), Subject::Initiator(person));
+    }
+}

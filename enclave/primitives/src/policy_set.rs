@@ -524,3 +524,6 @@ fn unique<T: Ord>(items: impl Iterator<Item = T>, what: &'static str) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
