@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Builds the release programs and tells the story of the platform on real parts. See `ringi demo --help`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/setup.sh
+scripts/build-cosigner.sh release
+cargo build -p ringi --locked --release
+exec target/release/ringi demo --cosigner target/enclave/release/ringi-cosigner --oracles oracles "$@"

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Installs what is missing to build, test and run the demo on Debian 12 or Ubuntu. Safe to run again: what is there is
+# left alone. Not as root, it says which packages to install and stops.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+missing=()
+need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+
+need cc gcc
+need c++ g++
+need make make
+need git git
+need curl curl
+[ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
+need node nodejs
+need npm npm
+
+if [ "${#missing[@]}" -gt 0 ]; then
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+        echo "Missing packages. Install them and run this again:" >&2
+        echo "    sudo apt-get install -y --no-install-recommends ${missing[*]}" >&2
+        exit 1
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq
+    apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+
+if ! command -v cargo >/dev/null 2>&1; then
+    echo "No Rust toolchain: install one (rustup, https://rustup.rs) and run this again." >&2
+    exit 1
+fi
+
+node_major="$(node --version | sed 's/^v\([0-9]*\).*/\1/')"
+if [ "$node_major" -lt 18 ]; then
+    echo "Node $node_major is too old: the EVM node and the independent encoders need Node 18 or newer." >&2
+    exit 1
+fi
+
+# The EVM node and the independent encoders, pinned by their lock files. A stamp remembers what is installed.
+for lock in oracles/*/package-lock.json; do
+    [ -e "$lock" ] || continue
+    folder="$(dirname "$lock")"
+    want="$(sha256sum <"$lock")"
+    stamp="$folder/node_modules/.installed-lock"
+    [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && continue
+    echo "npm ci in $folder"
+    (cd "$folder" && npm ci --no-audit --no-fund --loglevel=error)
+    printf '%s\n' "$want" >"$stamp"
+done
