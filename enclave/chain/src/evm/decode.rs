@@ -7,10 +7,13 @@ use super::choice::Fees;
 use super::encode::max_fee;
 use super::envelope::Transaction;
 use super::keccak::keccak256;
+use super::message;
 use super::plan::known_network;
+use super::typed_data::Meaning;
 use crate::{ChainError, Decoded, KeySource, SigHash, Tweak};
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
+use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::{Effect, Slot};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::PolicySet;
@@ -33,7 +36,8 @@ pub fn decode(
     match unsigned.kind {
         PayloadKind::Transaction => reader.transaction(&unsigned.bytes),
         PayloadKind::Authorization => reader.authorization(&unsigned.bytes),
-        PayloadKind::TypedData | PayloadKind::Message => Err(ChainError::Unsupported("this kind")),
+        PayloadKind::TypedData => reader.typed_data(&unsigned.bytes),
+        PayloadKind::Message => reader.message(&unsigned.bytes),
     }
 }
 
@@ -106,6 +110,37 @@ impl Reader<'_> {
         }
         let effect = self.delegation(authorization.delegate)?;
         Ok(self.decoded(effect, Amount::ZERO, self.nonce_slot(nonce), authorization.digest()))
+    }
+
+    fn typed_data(&self, json: &[u8]) -> Result<Decoded, ChainError> {
+        let Meaning { effect, permit, digest } = Meaning::read(self.policy, self.network, json)?;
+        if let Some(permit) = permit {
+            if permit.owner != self.account {
+                return Err(ChainError::Forbidden("a permit of another owner"));
+            }
+            // C2: what is signed has one spelling.
+            if permit.document(self.policy)? != json {
+                return Err(ChainError::Undecodable("permit has another spelling"));
+            }
+        }
+        Ok(self.off_chain(effect, digest))
+    }
+
+    fn message(&self, bytes: &[u8]) -> Result<Decoded, ChainError> {
+        let text = message::read(bytes)?;
+        let effect = if message::claims_ownership(text) {
+            let genesis = &self.policy.genesis;
+            let statement = message::read_proof(&self.account, self.network, genesis, text)?;
+            Effect::OwnershipProof { network: self.network, statement }
+        } else {
+            message::opaque(self.network, text)
+        };
+        Ok(self.off_chain(effect, message::digest(bytes)))
+    }
+
+    fn off_chain(&self, effect: Effect, digest: [u8; 32]) -> Decoded {
+        let slot = Slot::Message { network: self.network, payload: Digest(digest) };
+        self.decoded(effect, Amount::ZERO, slot, digest)
     }
 
     fn delegation(&self, delegate: Raw) -> Result<Effect, ChainError> {

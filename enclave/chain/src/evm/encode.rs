@@ -6,7 +6,9 @@ use super::choice::{Choice, Fees};
 use super::envelope::Transaction;
 use super::erc20;
 use super::keccak::keccak256;
+use super::message;
 use super::plan::raw_data;
+use super::typed_data::Permit;
 use crate::ChainError;
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
@@ -14,6 +16,7 @@ use ringi_primitives::effects::{Effect, OpaqueKind};
 use ringi_primitives::intent::{Action, Intent};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::plan::Plan;
+use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::request::{PayloadKind, Unsigned};
 
 /// What a plan's transaction calls: enough to ask a node for a gas estimate.
@@ -95,6 +98,46 @@ pub fn encode_authorization(plan: &Plan, transaction_nonce: u64) -> Result<Unsig
     let nonce = transaction_nonce.checked_add(1).ok_or(ChainError::Amounts("nonce"))?;
     let authorization = Authorization { chain_id: chain_id(plan)?, delegate: raw(delegate)?, nonce };
     Ok(Unsigned { kind: PayloadKind::Authorization, bytes: authorization.payload() })
+}
+
+/// The unsigned message of a plan that nothing on chain carries out: ownership proof, permit, typed data, message.
+/// `permit_nonce` is the wallet's nonce in the token; only a permit uses it.
+///
+/// # Errors
+/// [`ChainError::Unsupported`] if the plan is carried out by a transaction; [`ChainError::Forbidden`] if intent and plan
+/// disagree.
+pub fn encode_message(
+    policy: &PolicySet,
+    plan: &Plan,
+    intent: &Intent,
+    account: &Address,
+    permit_nonce: Amount,
+) -> Result<Unsigned, ChainError> {
+    let [effect] = plan.effects.as_slice() else { return Err(ChainError::Unsupported("more than one effect")) };
+    let (kind, bytes) = match effect {
+        Effect::Permit { asset, spender, amount, deadline_s } => {
+            let (asset, spender, amount, deadline_s) = (*asset, *spender, *amount, *deadline_s);
+            let permit = Permit { asset, owner: *account, spender, amount, nonce: permit_nonce, deadline_s };
+            (PayloadKind::TypedData, permit.document(policy)?)
+        }
+        Effect::OwnershipProof { network, statement } => {
+            let text = message::proof(account, *network, &policy.genesis, statement);
+            (PayloadKind::Message, text.into_bytes())
+        }
+        Effect::Opaque { payload, .. } => {
+            let (kind, text) = match intent.actions.as_slice() {
+                [Action::TypedData(a)] => (PayloadKind::TypedData, &a.json),
+                [Action::Message(a)] => (PayloadKind::Message, &a.text),
+                _ => return Err(ChainError::Unsupported("a transaction carries this out")),
+            };
+            if keccak256(text.as_bytes()) != payload.0 {
+                return Err(ChainError::Forbidden("the plan is not the intent's"));
+            }
+            (kind, text.clone().into_bytes())
+        }
+        _ => return Err(ChainError::Unsupported("a transaction carries this out")),
+    };
+    Ok(Unsigned { kind, bytes })
 }
 
 /// The most a choice can cost, wei: gas limit x most per gas (EIP-1559's tip is part of it).

@@ -63,7 +63,7 @@ fn words<const N: usize>(arguments: &[u8]) -> Result<[[u8; 32]; N], ChainError> 
 fn account_word(address: &Address) -> Result<[u8; 32], ChainError> {
     let account: Raw = raw(address)?;
     let mut word = [0; 32];
-    word[12..].copy_from_slice(&account);
+    word.iter_mut().skip(12).zip(account).for_each(|(to, from)| *to = from);
     Ok(word)
 }
 

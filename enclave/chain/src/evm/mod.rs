@@ -13,6 +13,7 @@
 //! host must leave that number free. A cancel at `n` leaves an authorization that was already handed out usable at
 //! `n + 1` by anybody: until that nonce is used too, it counts as done.
 
+mod abi;
 mod account;
 mod assemble;
 mod authorization;
@@ -22,16 +23,19 @@ mod decode;
 mod encode;
 mod envelope;
 mod erc20;
+pub mod fuzz;
 mod keccak;
+mod message;
 mod plan;
 mod rlp;
 mod signature;
+mod typed_data;
 
 pub use account::{address_from_key, format_address, parse_address};
 pub use assemble::assemble;
 pub use authorization::SignedAuthorization;
 pub use choice::{AccessEntry, Choice, Fees};
 pub use decode::decode;
-pub use encode::{Target, encode, encode_authorization, target};
+pub use encode::{Target, encode, encode_authorization, encode_message, target};
 pub use keccak::keccak256;
 pub use plan::plan;

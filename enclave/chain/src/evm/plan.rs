@@ -1,17 +1,19 @@
 //! From an intent to the one effect it asks for.
 
 use super::account::parse_address;
-use super::calls::effect_of;
+use super::calls::{effect_of, effect_of_named};
+use super::message;
+use super::typed_data::{Meaning, check_amount, permit_domain};
 use crate::ChainError;
-use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::effects::Effect;
-use ringi_primitives::intent::{Action, Intent, RawCall};
+use ringi_primitives::intent::{Action, Intent, Permit, RawCall};
 use ringi_primitives::limits;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::PolicySet;
+use ringi_primitives::time::UnixMs;
 
 /// The plan of an intent with exactly one action. Its maximum fee is the intent's; zero where nothing goes on chain.
 ///
@@ -57,8 +59,33 @@ fn effect_of_action(policy: &PolicySet, network: NetworkId, action: &Action) -> 
         Action::RawCall(call) => effect_of(policy, network, parse_address(&call.to)?, call.value, &raw_data(call)?),
         Action::Delegate(a) => Ok(Effect::Delegate { network, delegate: parse_address(&a.to)? }),
         Action::Cancel(_) => Ok(Effect::SelfCancel { network }),
-        _ => Err(ChainError::Unsupported("this action")),
+        Action::Permit(permit) => permit_effect(policy, network, permit),
+        Action::Call(call) => effect_of_named(policy, network, call),
+        Action::Prove(a) => {
+            message::check_statement(&a.statement)?;
+            Ok(Effect::OwnershipProof { network, statement: a.statement.clone() })
+        }
+        Action::TypedData(a) => Meaning::read(policy, network, a.json.as_bytes()).map(|meaning| meaning.effect),
+        Action::Message(a) => message_effect(network, &a.text),
     }
+}
+
+fn permit_effect(policy: &PolicySet, network: NetworkId, permit: &Permit) -> Result<Effect, ChainError> {
+    let (asset, spender) = (token(policy, network, &permit.asset)?, parse_address(&permit.spender)?);
+    // C2: only tokens whose domain is named, only real bounds.
+    permit_domain(policy, asset)?;
+    check_amount(permit.amount)?;
+    let UnixMs(deadline_ms) = permit.deadline;
+    Ok(Effect::Permit { asset, spender, amount: permit.amount, deadline_s: deadline_ms / 1000 })
+}
+
+/// C2: a message that is no proof must not look like one.
+fn message_effect(network: NetworkId, text: &str) -> Result<Effect, ChainError> {
+    let text = message::read(text.as_bytes())?;
+    if message::claims_ownership(text) {
+        return Err(ChainError::Forbidden("a message that begins like an ownership proof"));
+    }
+    Ok(message::opaque(network, text))
 }
 
 /// Whether the effect is carried out by a transaction that pays fees.
@@ -87,8 +114,7 @@ fn asset(policy: &PolicySet, network: NetworkId, id: &str) -> Result<AssetKey, C
 
 fn token(policy: &PolicySet, network: NetworkId, id: &str) -> Result<AssetKey, ChainError> {
     let key = asset(policy, network, id)?;
-    let contract: Option<Address> = key.token;
-    contract.map(|_| key).ok_or(ChainError::Unsupported("the network's own coin has no allowances"))
+    key.token.map(|_| key).ok_or(ChainError::Unsupported("the network's own coin has no allowances"))
 }
 
 /// A raw call's data: `0x` and lower-case hex, within its bound.

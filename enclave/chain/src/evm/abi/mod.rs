@@ -1,0 +1,9 @@
+//! Contract ABI: canonical function signatures, arguments from text, and the check that call data is exact
+//! (Solidity contract ABI specification, strict mode).
+
+mod layout;
+mod text;
+mod types;
+
+pub(super) use text::word;
+pub(super) use types::{Function, Type, selector};
