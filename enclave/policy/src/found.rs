@@ -17,7 +17,7 @@ impl<'a> Found<'a> {
         let mut lists = BTreeSet::new();
         for matched in matching {
             match &matched.rule.then {
-                Demand::Approvals { group, .. } => drop(groups.insert(group.as_str())),
+                Demand::Approvals { group, .. } => groups.extend([group.as_str()]),
                 Demand::AllowList { lists: names } => lists.extend(names.iter().map(String::as_str)),
                 _ => {}
             }

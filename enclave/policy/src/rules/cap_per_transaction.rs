@@ -19,6 +19,7 @@ mod tests {
     use ringi_primitives::asset::AssetKey;
     use ringi_primitives::decision::DenyReason::{Overflow, TransactionCap, Unknown};
     use ringi_primitives::effects::Effect;
+    use ringi_primitives::network::NetworkId;
     use ringi_primitives::policy_set::{Demand, Rule};
 
     fn cap(asset: AssetKey, n: u64) -> Rule {
@@ -70,7 +71,9 @@ mod tests {
         let world = World::new(vec![permit_all()]);
         assert_eq!(world.clone().asks(vec![transfer(stranger, 7, 1)]).decide(), unknown, "asset");
         assert_eq!(world.clone().asks(vec![transfer(btc(), 7, 1)]).decide(), unknown, "another chain's effect");
-        assert_eq!(World { network: ringi_primitives::network::NetworkId::Evm(5), ..world.clone() }.decide(), unknown);
+        let network = NetworkId::Evm(5);
+        let proof = Effect::OwnershipProof { network, statement: "mine".into() };
+        assert_eq!(World { network, ..world.clone() }.asks(vec![proof]).decide(), unknown, "network");
         assert_eq!(World { initiator: person(9), ..world.clone() }.decide(), unknown, "person");
         let mut moved = world;
         moved.policy.vaults[0].index = ringi_primitives::wallet::VaultIndex(2);
