@@ -1,1 +1,26 @@
-//! To be written.
+//! Starts a cosigner's enclave, speaks the one inherited stream with it and keeps its sealed records.
+//!
+//! The host side of [`ringi_primitives::wire`]: it carries frames and stores bytes, it never understands a sealed one and
+//! decides nothing about safety. Restarting from lost or old records can stop a cosigner, never make it sign (rule B1).
+//! A back end is an [`Enclave`]; [`Process`] is the first one.
+
+mod backend;
+mod committer;
+mod error;
+mod event;
+mod handle;
+mod process;
+mod record_format;
+mod record_store;
+mod sealing_key;
+mod stream;
+mod supervise;
+
+pub use backend::{Enclave, Launched, Lifeline, Records};
+pub use error::{Fault, RecordError, SendError, StartError};
+pub use event::{Ending, Event};
+pub use handle::{EnclaveHandle, Events};
+pub use process::Process;
+pub use record_format::StoredRecord;
+pub use record_store::RecordStore;
+pub use supervise::{Backoff, Supervised, supervise};

@@ -1,0 +1,85 @@
+//! Group commit: whatever records have come while the disk was busy become durable together, then are acknowledged.
+
+use crate::{Ending, Event, RecordError, RecordStore, StoredRecord};
+use ringi_primitives::wire::ToCosigner;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// A commit is closed at this size, so that one write stays bounded.
+const COMMIT_BYTES: usize = 8 * 1024 * 1024;
+/// Pause before the same commit is tried again on a full disk.
+const RETRY_MS: u64 = 500;
+
+/// What a committer works with.
+pub(crate) struct Committer {
+    pub(crate) store: RecordStore,
+    pub(crate) queue: mpsc::Receiver<StoredRecord>,
+    pub(crate) to_cosigner: mpsc::Sender<ToCosigner>,
+    pub(crate) events: mpsc::Sender<Event>,
+    /// Turns true when the cosigner is gone: nothing is tried again then.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl Committer {
+    /// Runs until the queue closes.
+    ///
+    /// # Errors
+    /// The ending of the cosigner's run, if its records cannot be kept.
+    pub(crate) async fn run(mut self) -> Result<(), Ending> {
+        while let Some(first) = self.queue.recv().await {
+            let batch = self.gather(first);
+            let Some(sequence) = batch.last().map(|r| r.sequence) else { continue };
+            let Some(committed) = self.commit(batch).await? else { return Ok(()) };
+            self = committed;
+            if self.to_cosigner.send(ToCosigner::Stored { sequence }).await.is_err() {
+                tracing::debug!(code = "records.unheard", "cosigner ended before it heard of its record");
+            }
+        }
+        Ok(())
+    }
+
+    fn gather(&mut self, first: StoredRecord) -> Vec<StoredRecord> {
+        let mut bytes = first.record.len();
+        let mut batch = vec![first];
+        while bytes < COMMIT_BYTES {
+            let Ok(next) = self.queue.try_recv() else { break };
+            bytes += next.record.len();
+            batch.push(next);
+        }
+        batch
+    }
+
+    /// Tries until the batch is durable; `None` if the cosigner ended meanwhile.
+    async fn commit(mut self, batch: Vec<StoredRecord>) -> Result<Option<Committer>, Ending> {
+        let mut batch = batch;
+        loop {
+            let Committer { mut store, queue, to_cosigner, events, closing } = self;
+            let appended = tokio::task::spawn_blocking(move || {
+                let result = store.append(&batch);
+                (store, batch, result)
+            });
+            let (store, tried, result) = appended.await.map_err(|e| Ending::Records {
+                code: "records.thread",
+                detail: format!("the thread that writes them failed: {e}"),
+            })?;
+            (self, batch) = (Committer { store, queue, to_cosigner, events, closing }, tried);
+            let error = match result {
+                Ok(()) => return Ok(Some(self)),
+                Err(e) if !e.is_passing() => return Err(ending(&e)),
+                Err(e) => e,
+            };
+            tracing::error!(code = error.code(), "records wait for the disk: {error}");
+            // Not awaited: a caller that does not listen must not hold up the next try.
+            let _ = self.events.try_send(Event::Trouble { code: error.code(), detail: error.to_string() });
+            let pause = tokio::time::sleep(Duration::from_millis(RETRY_MS));
+            tokio::select! {
+                () = pause => {}
+                _ = self.closing.wait_for(|closing| *closing) => return Ok(None),
+            }
+        }
+    }
+}
+
+fn ending(e: &RecordError) -> Ending {
+    Ending::Records { code: e.code(), detail: e.to_string() }
+}

@@ -1,0 +1,171 @@
+//! What can go wrong around an enclave, whose fault it is, and the stable code of each.
+
+use std::io;
+
+/// Who must act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Disk, memory or operating system of this host: try again when it has recovered.
+    Host,
+    /// The stored bytes: restore the folder from a copy, or let the peers re-admit the cosigner.
+    Storage,
+    /// The cosigner program broke the wire protocol.
+    Cosigner,
+    /// Whoever configured or called this: wrong path, second instance.
+    Caller,
+}
+
+/// Why records cannot be read or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Another process holds the folder.
+    #[error("another instance uses this cosigner's records")]
+    Locked,
+    /// Bytes that were acknowledged as durable are damaged.
+    #[error("records are damaged at byte {offset}: {what}")]
+    Corrupt {
+        /// Where in the file.
+        offset: u64,
+        /// What is wrong there.
+        what: &'static str,
+    },
+    /// Written by a program that this one does not know.
+    #[error("records are in format {found}, this program knows {}", crate::record_format::VERSION)]
+    Version {
+        /// The file's format.
+        found: u32,
+    },
+    /// The cosigner skipped or repeated a sequence, or a record is over its bound.
+    #[error("record {found} came where {expected} was due")]
+    Sequence {
+        /// The next sequence.
+        expected: u64,
+        /// What came.
+        found: u64,
+    },
+    /// No space left: nothing was acknowledged, nothing earlier is lost.
+    #[error("disk full")]
+    Full,
+    /// The disk refused; the file is again as it was before.
+    #[error("disk: {0}")]
+    Disk(io::Error),
+    /// The disk did not confirm: what the file holds beyond the acknowledged part is unknown. Reopen it.
+    #[error("disk did not confirm a write: {0}")]
+    Unconfirmed(io::Error),
+}
+
+impl RecordError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            RecordError::Locked => "records.locked",
+            RecordError::Corrupt { .. } => "records.corrupt",
+            RecordError::Version { .. } => "records.version",
+            RecordError::Sequence { .. } => "records.sequence",
+            RecordError::Full => "records.disk_full",
+            RecordError::Disk(_) => "records.disk",
+            RecordError::Unconfirmed(_) => "records.unconfirmed",
+        }
+    }
+
+    /// Who must act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            RecordError::Locked => Fault::Caller,
+            RecordError::Corrupt { .. } | RecordError::Version { .. } => Fault::Storage,
+            RecordError::Sequence { .. } => Fault::Cosigner,
+            RecordError::Full | RecordError::Disk(_) | RecordError::Unconfirmed(_) => Fault::Host,
+        }
+    }
+
+    /// Whether the same append may succeed later on the same open store.
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            RecordError::Full | RecordError::Disk(_) => true,
+            RecordError::Locked
+            | RecordError::Corrupt { .. }
+            | RecordError::Version { .. }
+            | RecordError::Sequence { .. }
+            | RecordError::Unconfirmed(_) => false,
+        }
+    }
+
+    pub(crate) fn of_io(error: io::Error) -> RecordError {
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => RecordError::Full,
+            _ => RecordError::Disk(error),
+        }
+    }
+}
+
+/// Why an enclave did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Its records.
+    #[error(transparent)]
+    Records(#[from] RecordError),
+    /// All records since the last snapshot do not fit the first frame.
+    #[error("records of {bytes} bytes do not fit the first frame")]
+    RecordsTooLong {
+        /// Their size.
+        bytes: usize,
+    },
+    /// The program cannot be run.
+    #[error("cannot run the cosigner program: {0}")]
+    Program(io::Error),
+    /// Folder, pipe or socket cannot be made.
+    #[error("cannot prepare the cosigner's start: {0}")]
+    Prepare(io::Error),
+    /// The development sealing key is gone although records exist that it seals.
+    #[error("the development sealing key is missing although there are records")]
+    SealingKeyMissing,
+    /// The development sealing key's file is not 32 bytes, or others may read it.
+    #[error("the development sealing key's file is unusable: {0}")]
+    SealingKeyUnusable(&'static str),
+}
+
+impl StartError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            StartError::Records(e) => e.code(),
+            StartError::RecordsTooLong { .. } => "enclave.records_too_long",
+            StartError::Program(_) => "enclave.program",
+            StartError::Prepare(_) => "enclave.prepare",
+            StartError::SealingKeyMissing => "enclave.sealing_key_missing",
+            StartError::SealingKeyUnusable(_) => "enclave.sealing_key_unusable",
+        }
+    }
+
+    /// Who must act.
+    pub fn fault(&self) -> Fault {
+        match self {
+            StartError::Records(e) => e.fault(),
+            StartError::RecordsTooLong { .. } => Fault::Cosigner,
+            StartError::Program(_) => Fault::Caller,
+            StartError::Prepare(_) => Fault::Host,
+            StartError::SealingKeyMissing | StartError::SealingKeyUnusable(_) => Fault::Storage,
+        }
+    }
+}
+
+/// Why a frame was not handed to the cosigner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// The cosigner is not running.
+    #[error("cosigner is down")]
+    Down,
+    /// Its queue is full and the caller did not want to wait.
+    #[error("cosigner's queue is full")]
+    Full,
+}
+
+impl SendError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            SendError::Down => "enclave.down",
+            SendError::Full => "enclave.queue_full",
+        }
+    }
+}

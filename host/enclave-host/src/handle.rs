@@ -1,0 +1,262 @@
+//! One run of one cosigner: frames in, events out, records kept in between.
+
+use crate::backend::{Launched, Lifeline, Records};
+use crate::committer::Committer;
+use crate::stream::{frame_bytes, read_frame};
+use crate::{Enclave, Ending, Event, RecordStore, SendError, StartError, StoredRecord};
+use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::wire::{self, FromCosigner, ToCosigner};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+/// Frames waiting for the cosigner: a burst of 32 sessions' messages.
+const TO_COSIGNER: usize = 1024;
+/// Events waiting for the caller.
+const EVENTS: usize = 1024;
+/// Records waiting for the disk; the cosigner waits when they are this many.
+const RECORDS: usize = 256;
+/// Frames are written together up to this size.
+const WRITE_BYTES: usize = 256 * 1024;
+/// How long the last frames of an ended cosigner are read.
+const DRAIN_MS: u64 = 1000;
+
+/// What a run of a cosigner says, in order; the last one is [`Event::Ended`]. Read it, or the cosigner will wait.
+pub type Events = mpsc::Receiver<Event>;
+
+/// A running cosigner. Clones are the same one; it is killed when the last is dropped.
+#[derive(Clone)]
+pub struct EnclaveHandle {
+    me: PartyIndex,
+    to_cosigner: mpsc::Sender<ToCosigner>,
+    stop: mpsc::Sender<()>,
+    ending: watch::Receiver<Option<Ending>>,
+}
+
+impl EnclaveHandle {
+    /// Opens the records in `folder`, starts the cosigner and hands them to it as its first frame.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing runs then.
+    pub async fn start(
+        enclave: &dyn Enclave,
+        me: PartyIndex,
+        folder: &Path,
+    ) -> Result<(EnclaveHandle, Events), StartError> {
+        let (sender, events) = mpsc::channel(EVENTS);
+        let handle = EnclaveHandle::start_into(enclave, me, folder, sender).await?;
+        Ok((handle, events))
+    }
+
+    pub(crate) async fn start_into(
+        enclave: &dyn Enclave,
+        me: PartyIndex,
+        folder: &Path,
+        events: mpsc::Sender<Event>,
+    ) -> Result<EnclaveHandle, StartError> {
+        let (store, records) = open_records(folder).await?;
+        let kind = if records.is_empty() { Records::None } else { Records::Some };
+        let first_frame = start_frame(me, records)?;
+        let launched = enclave.launch(me, folder, kind).await?;
+        tracing::info!(code = "enclave.started", cosigner = me.number(), kind = enclave.kind());
+        let (to_cosigner, frames) = mpsc::channel(TO_COSIGNER);
+        let (stop, stopped) = mpsc::channel(1);
+        let (told_ending, ending) = watch::channel(None);
+        let run = Run::spawn(launched, store, first_frame, frames, to_cosigner.clone(), events);
+        tokio::spawn(run.drive(stopped, told_ending));
+        Ok(EnclaveHandle { me, to_cosigner, stop, ending })
+    }
+
+    /// Its number.
+    pub fn me(&self) -> PartyIndex {
+        self.me
+    }
+
+    /// Hands a frame to the cosigner, waiting while its queue is full. Order is kept.
+    ///
+    /// # Errors
+    /// [`SendError::Down`].
+    pub async fn send(&self, frame: ToCosigner) -> Result<(), SendError> {
+        self.to_cosigner.send(frame).await.map_err(|_| SendError::Down)
+    }
+
+    /// Like [`EnclaveHandle::send`] without waiting.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn try_send(&self, frame: ToCosigner) -> Result<(), SendError> {
+        self.to_cosigner.try_send(frame).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => SendError::Full,
+            mpsc::error::TrySendError::Closed(_) => SendError::Down,
+        })
+    }
+
+    /// Kills the cosigner and waits until it is gone and its records are closed.
+    pub async fn stop(&self) -> Ending {
+        let _ = self.stop.try_send(());
+        self.ended().await
+    }
+
+    /// Waits until the cosigner is gone and its records are closed.
+    pub async fn ended(&self) -> Ending {
+        let mut ending = self.ending.clone();
+        match ending.wait_for(Option::is_some).await {
+            Ok(ending) => ending.clone().unwrap_or(Ending::Stopped),
+            Err(_) => Ending::Stopped,
+        }
+    }
+
+    /// Waits until [`Event::Ended`] has been said too.
+    pub(crate) async fn gone(&self) {
+        let mut ending = self.ending.clone();
+        while ending.changed().await.is_ok() {}
+    }
+}
+
+async fn open_records(folder: &Path) -> Result<(RecordStore, Vec<StoredRecord>), StartError> {
+    let folder = folder.to_owned();
+    let opened = tokio::task::spawn_blocking(move || RecordStore::open(&folder)).await;
+    Ok(opened.map_err(|e| StartError::Prepare(io::Error::other(e)))??)
+}
+
+fn start_frame(me: PartyIndex, records: Vec<StoredRecord>) -> Result<Vec<u8>, StartError> {
+    let bytes = records.iter().map(|r| r.record.len()).sum();
+    let records = records.into_iter().map(|r| r.record.into()).collect();
+    let start = ToCosigner::Start { version: wire::VERSION, me, records };
+    frame_bytes(&start).map_err(|_| StartError::RecordsTooLong { bytes })
+}
+
+/// The tasks of one run.
+struct Run {
+    life: Box<dyn Lifeline>,
+    reader: JoinHandle<Result<(), Ending>>,
+    writer: JoinHandle<()>,
+    committer: JoinHandle<Result<(), Ending>>,
+    closing: watch::Sender<bool>,
+    events: mpsc::Sender<Event>,
+}
+
+impl Run {
+    fn spawn(
+        launched: Launched,
+        store: RecordStore,
+        first_frame: Vec<u8>,
+        frames: mpsc::Receiver<ToCosigner>,
+        to_cosigner: mpsc::Sender<ToCosigner>,
+        events: mpsc::Sender<Event>,
+    ) -> Run {
+        let Launched { reader, writer, life } = launched;
+        let (to_store, queue) = mpsc::channel(RECORDS);
+        let (closing, told_closing) = watch::channel(false);
+        let committer = Committer { store, queue, to_cosigner, events: events.clone(), closing: told_closing };
+        Run {
+            life,
+            reader: tokio::spawn(read_frames(reader, to_store, events.clone())),
+            writer: tokio::spawn(write_frames(writer, first_frame, frames)),
+            committer: tokio::spawn(committer.run()),
+            closing,
+            events,
+        }
+    }
+
+    /// Waits for the first reason to end, ends everything else, then says so.
+    async fn drive(mut self, mut stopped: mpsc::Receiver<()>, told_ending: watch::Sender<Option<Ending>>) {
+        let mut reader_done = false;
+        let mut committer_done = false;
+        let ending = tokio::select! {
+            // A broken protocol is the better explanation when the process ends at the same time.
+            biased;
+            Some(broken) = fault(&mut self.reader, &mut reader_done) => broken,
+            Some(broken) = fault(&mut self.committer, &mut committer_done) => broken,
+            status = self.life.ended() => Ending::Exited(status),
+            _ = stopped.recv() => Ending::Stopped,
+        };
+        self.life.kill();
+        self.life.ended().await;
+        self.closing.send_replace(true);
+        let drain = Duration::from_millis(DRAIN_MS);
+        if !reader_done && tokio::time::timeout(drain, &mut self.reader).await.is_err() {
+            self.reader.abort();
+            let _ = self.reader.await;
+        }
+        self.writer.abort();
+        if !committer_done {
+            let _ = self.committer.await;
+        }
+        tracing::info!(code = ending.code(), "{ending}");
+        told_ending.send_replace(Some(ending.clone()));
+        let _ = self.events.send(Event::Ended(ending)).await;
+    }
+}
+
+/// The ending that a task reports; pends for ever once the task has ended well.
+async fn fault(task: &mut JoinHandle<Result<(), Ending>>, done: &mut bool) -> Option<Ending> {
+    let result = task.await;
+    *done = true;
+    match result {
+        Ok(Err(ending)) => Some(ending),
+        // A clean end of the stream: the process ends by itself or is stopped.
+        Ok(Ok(())) => std::future::pending().await,
+        Err(e) => Some(Ending::Records { code: "enclave.task", detail: format!("a task failed: {e}") }),
+    }
+}
+
+async fn read_frames(
+    mut stream: Box<dyn AsyncRead + Send + Unpin>,
+    to_store: mpsc::Sender<StoredRecord>,
+    events: mpsc::Sender<Event>,
+) -> Result<(), Ending> {
+    let mut stream = tokio::io::BufReader::with_capacity(WRITE_BYTES, &mut stream);
+    loop {
+        match read_frame::<FromCosigner>(&mut stream).await {
+            Ok(Some(FromCosigner::Store { sequence, kind, record })) => {
+                let record = StoredRecord { sequence, kind, record: record.into() };
+                if to_store.send(record).await.is_err() {
+                    return Ok(());
+                }
+            }
+            Ok(Some(said)) => {
+                if events.send(Event::Said(said)).await.is_err() {
+                    tracing::debug!(code = "enclave.unheard", "nobody listens to the cosigner");
+                }
+            }
+            Ok(None) => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                return Err(Ending::Broke { code: "enclave.bad_frame", detail: e.to_string() });
+            }
+            // Cut off inside a frame: the process is ending, and its status says more.
+            Err(_) => return Ok(()),
+        }
+    }
+}
+
+async fn write_frames(
+    mut stream: Box<dyn AsyncWrite + Send + Unpin>,
+    first_frame: Vec<u8>,
+    mut frames: mpsc::Receiver<ToCosigner>,
+) {
+    let mut bytes = first_frame;
+    loop {
+        if let Err(e) = stream.write_all(&bytes).await {
+            tracing::debug!(code = "enclave.stream", "cosigner's stream is closed: {e}");
+            return;
+        }
+        bytes.clear();
+        let Some(frame) = frames.recv().await else { return };
+        push_frame(&mut bytes, &frame);
+        while bytes.len() < WRITE_BYTES {
+            let Ok(frame) = frames.try_recv() else { break };
+            push_frame(&mut bytes, &frame);
+        }
+    }
+}
+
+fn push_frame(bytes: &mut Vec<u8>, frame: &ToCosigner) {
+    match frame_bytes(frame) {
+        Ok(one) => bytes.extend(one),
+        Err(e) => tracing::error!(code = "enclave.frame_too_long", "a frame was not sent: {e}"),
+    }
+}
