@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ringi_primitives::scheme::PartyIndex;
+use sha2::{Digest, Sha256};
 
 use crate::transcript::Transcript;
 use crate::{Envelope, Fault, Progress, SessionId};
@@ -67,6 +68,13 @@ struct Slot {
     directs: BTreeMap<PartyIndex, Vec<u8>>,
 }
 
+/// Whether a message goes to all or to one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    Broadcast,
+    Direct,
+}
+
 enum State<P> {
     Running(P),
     Held(P),
@@ -84,6 +92,8 @@ pub(crate) struct Machine<P> {
     /// Messages of this round and of the next: no honest peer can be further ahead.
     current: Slot,
     next: Slot,
+    /// Digests of the messages of rounds that are over: (round, sender, whether to all).
+    past: BTreeMap<(u8, PartyIndex, Form), [u8; 32]>,
     /// A round whose echo is running.
     unconfirmed: Option<(u8, Inbound)>,
     state: State<P>,
@@ -109,6 +119,7 @@ impl<P: Protocol> Machine<P> {
             own_broadcast: None,
             current: Slot::default(),
             next: Slot::default(),
+            past: BTreeMap::new(),
             unconfirmed: None,
             state: State::Running(protocol),
         };
@@ -175,7 +186,7 @@ impl<P: Protocol> Machine<P> {
             return Err(Fault::link(from, "addressed to another"));
         }
         if envelope.round < self.round {
-            return Err(Fault::link(from, "round is over"));
+            return self.compare_with_past(&envelope);
         }
         let Some(traffic) = self.traffic(envelope.round).filter(|_| envelope.round - self.round <= 1) else {
             return Err(Fault::link(from, "round has not come"));
@@ -198,6 +209,28 @@ impl<P: Protocol> Machine<P> {
         slot.put(envelope)
     }
 
+    /// A message of a round that is over: the same bytes again are nothing, others are equivocation.
+    fn compare_with_past(&self, envelope: &Envelope) -> Result<(), Fault> {
+        let from = envelope.from;
+        if envelope.round == 0 {
+            return Err(Fault::link(from, "no such round"));
+        }
+        let form = if envelope.to.is_none() { Form::Broadcast } else { Form::Direct };
+        match self.past.get(&(envelope.round, from, form)) {
+            Some(known) if *known == digest(&envelope.payload) => Ok(()),
+            Some(_) => Err(Fault::peer(from, "two different messages in one place")),
+            None => Err(Fault::peer(from, "message form is not of this round")),
+        }
+    }
+
+    fn remember(&mut self, slot: &Slot) {
+        for (messages, form) in [(&slot.broadcasts, Form::Broadcast), (&slot.directs, Form::Direct)] {
+            for (from, payload) in messages {
+                self.past.insert((self.round, *from, form), digest(payload));
+            }
+        }
+    }
+
     /// Goes on as far as the messages that are here allow.
     fn run(&mut self) -> Result<Progress<P::Output>, Fault> {
         let mut sent = Vec::new();
@@ -207,6 +240,7 @@ impl<P: Protocol> Machine<P> {
                 return Ok(if sent.is_empty() { Progress::Waiting } else { Progress::Send(sent) });
             }
             let complete = std::mem::replace(&mut self.current, std::mem::take(&mut self.next));
+            self.remember(&complete);
             let inbound = self.agree(complete)?;
             let Some((round, inbound)) = inbound else {
                 sent.extend(self.send(Outbound { broadcast: Some(Vec::new()), directs: BTreeMap::new() }));
@@ -318,6 +352,10 @@ impl Slot {
             }
         }
     }
+}
+
+fn digest(payload: &[u8]) -> [u8; 32] {
+    Sha256::digest(payload).into()
 }
 
 fn prepend<T>(mut first: Vec<Envelope>, progress: Progress<T>) -> Progress<T> {

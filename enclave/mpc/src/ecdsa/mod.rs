@@ -71,59 +71,54 @@ fn check_route(
 
 /// Our verdict on an abort of the library. A ban is taken over as it is: ignoring it lets the peer extract the key.
 fn verdict(abort: &Abort, me: PartyIndex, peers: &BTreeSet<PartyIndex>) -> Fault {
-    let ban: BTreeSet<PartyIndex> = match abort.kind {
-        AbortKind::BanCounterparty(banned) => PartyIndex::new(banned.as_u8()).into_iter().collect(),
-        AbortKind::Recoverable => BTreeSet::new(),
-    };
-    let (culprit, reason) = blame(&abort.reason);
-    let culprit = culprit.and_then(|c| PartyIndex::new(c.as_u8())).filter(|c| peers.contains(c) && *c != me);
-    match (culprit, ban.is_empty()) {
-        (_, false) => Fault::Peer { culprits: ban.clone(), ban, reason },
-        (Some(culprit), true) => Fault::peer(culprit, reason),
-        (None, true) if is_ours(&abort.reason) => Fault::Bug(reason),
-        (None, true) => Fault::suspects(peers, reason),
+    let known = |index: DklsIndex| PartyIndex::new(index.as_u8()).filter(|p| peers.contains(p) && *p != me);
+    let (blame, reason) = blame(&abort.reason);
+    if let AbortKind::BanCounterparty(banned) = abort.kind {
+        let ban: BTreeSet<PartyIndex> = known(banned).into_iter().collect();
+        return Fault::Peer { culprits: ban.clone(), ban, reason };
+    }
+    match blame {
+        Blame::Peer(index) => known(index).map_or(Fault::Bug(reason), |peer| Fault::peer(peer, reason)),
+        Blame::Suspect(index) => Fault::Suspects { set: known(index).into_iter().collect(), reason },
+        Blame::Anybody => Fault::suspects(peers, reason),
+        Blame::Us => Fault::Bug(reason),
     }
 }
 
-/// Aborts that only our own inputs or state can cause.
-fn is_ours(reason: &AbortReason) -> bool {
-    !matches!(
-        reason,
-        AbortReason::PolynomialInconsistency
-            | AbortReason::TrivialPublicKey
-            | AbortReason::TrivialKeyShare
-            | AbortReason::SignatureVerificationFailed
-            | AbortReason::ZeroDenominator
-    )
+/// Whom an abort points at.
+enum Blame {
+    Peer(DklsIndex),
+    /// The peer or our own state.
+    Suspect(DklsIndex),
+    Anybody,
+    Us,
 }
 
-fn blame(reason: &AbortReason) -> (Option<DklsIndex>, &'static str) {
+fn blame(reason: &AbortReason) -> (Blame, &'static str) {
+    use AbortReason as R;
     match reason {
-        AbortReason::SessionBindingMismatch { counterparty } => {
-            (Some(*counterparty), "message is bound to another session")
+        // Also what two honest parties see whose pairwise states are of different refreshes (K2).
+        R::SessionBindingMismatch { counterparty } => {
+            (Blame::Suspect(*counterparty), "message is bound to another session or setup")
         }
-        AbortReason::ProofVerificationFailed { counterparty } => (Some(*counterparty), "proof of the share fails"),
-        AbortReason::CommitmentMismatch { counterparty } => (Some(*counterparty), "commitment does not open"),
-        AbortReason::TrivialInstancePoint { counterparty } => (Some(*counterparty), "nonce point is trivial"),
-        AbortReason::OtConsistencyCheckFailed { counterparty } => {
-            (Some(*counterparty), "oblivious transfer check fails")
+        R::ProofVerificationFailed { counterparty } => (Blame::Peer(*counterparty), "proof of the share fails"),
+        R::CommitmentMismatch { counterparty } => (Blame::Peer(*counterparty), "commitment does not open"),
+        R::TrivialInstancePoint { counterparty } => (Blame::Peer(*counterparty), "nonce point is trivial"),
+        R::OtConsistencyCheckFailed { counterparty } => (Blame::Peer(*counterparty), "key consistency check fails"),
+        R::GammaUInconsistency { counterparty } => (Blame::Peer(*counterparty), "nonce consistency check fails"),
+        R::MultiplicationVerificationFailed { counterparty, .. } => {
+            (Blame::Peer(*counterparty), "multiplication check fails")
         }
-        AbortReason::MultiplicationVerificationFailed { counterparty, .. } => {
-            (Some(*counterparty), "multiplication check fails")
+        R::ZeroShareDecommitFailed { counterparty } => {
+            (Blame::Peer(*counterparty), "zero-share commitment does not open")
         }
-        AbortReason::GammaUInconsistency { counterparty } => (Some(*counterparty), "nonce consistency check fails"),
-        AbortReason::ZeroShareDecommitFailed { counterparty } => {
-            (Some(*counterparty), "zero-share commitment does not open")
-        }
-        AbortReason::ChainCodeCommitmentFailed { party } => (Some(*party), "chain code commitment does not open"),
-        AbortReason::PolynomialInconsistency => (None, "shares are not of one polynomial"),
-        AbortReason::TrivialPublicKey | AbortReason::TrivialKeyShare => (None, "trivial key"),
-        AbortReason::SignatureVerificationFailed => (None, "signature does not verify"),
-        AbortReason::ZeroDenominator => (None, "signature does not assemble"),
-        AbortReason::InvalidLocalState { .. } | AbortReason::MissingMulState { .. } => {
-            (None, "own pairwise state is damaged")
-        }
-        _ => (None, "the library was called out of order"),
+        R::ChainCodeCommitmentFailed { party } => (Blame::Peer(*party), "chain code commitment does not open"),
+        R::PolynomialInconsistency => (Blame::Anybody, "shares are not of one polynomial"),
+        R::TrivialPublicKey | R::TrivialKeyShare => (Blame::Anybody, "trivial key"),
+        R::SignatureVerificationFailed => (Blame::Anybody, "signature does not verify"),
+        R::ZeroDenominator => (Blame::Anybody, "signature does not assemble"),
+        R::InvalidLocalState { .. } | R::MissingMulState { .. } => (Blame::Us, "own pairwise state is damaged"),
+        _ => (Blame::Us, "the library was called out of order"),
     }
 }
 

@@ -8,7 +8,7 @@ use frost_core::keys::dkg::{self, round1, round2};
 use frost_core::{Ciphersuite, Identifier};
 use rand_core::CryptoRngCore;
 use ringi_primitives::scheme::PartyIndex;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::{FrostShare, LIBRARY, Names, identifier};
 use crate::Fault;
@@ -69,9 +69,8 @@ impl<C: Ciphersuite> FrostKeygen<C> {
 
     fn deal(&mut self, inbound: Inbound) -> Result<Outbound, Fault> {
         for (from, body) in inbound.broadcasts {
-            let malformed = || Fault::peer(from, "malformed message");
-            let (commitment, package) = body.split_first_chunk::<32>().ok_or_else(malformed)?;
-            let package = round1::Package::<C>::deserialize(package).map_err(|_| malformed())?;
+            let (commitment, package) = body.split_first_chunk::<32>().ok_or(Fault::peer(from, "malformed message"))?;
+            let package = take_package::<C>(from, package)?;
             // A longer commitment would raise the threshold behind everyone's back.
             check_degree(&package, from, usize::from(self.quorum.threshold()))?;
             self.commitments.insert(from, *commitment);
@@ -105,6 +104,14 @@ impl<C: Ciphersuite> FrostKeygen<C> {
     }
 }
 
+/// The library ignores what follows a package; here a package has one encoding.
+pub(super) fn take_package<C: Ciphersuite>(from: PartyIndex, body: &[u8]) -> Result<round1::Package<C>, Fault> {
+    match round1::Package::<C>::deserialize(body) {
+        Ok(package) if package.serialize().is_ok_and(|again| again == body) => Ok(package),
+        _ => Err(Fault::peer(from, "malformed message")),
+    }
+}
+
 /// The commitment must be to exactly `terms` coefficients.
 pub(super) fn check_degree<C: Ciphersuite>(
     package: &round1::Package<C>,
@@ -133,9 +140,10 @@ pub(super) fn take_shares<C: Ciphersuite>(
 ) -> Result<BTreeMap<Identifier<C>, round2::Package<C>>, Fault> {
     let mut shares = BTreeMap::new();
     for (from, mut body) in bodies {
-        let share = round2::Package::deserialize(&body);
+        let share = round2::Package::<C>::deserialize(&body).ok();
+        let share = share.filter(|share| share.serialize().is_ok_and(|again| *Zeroizing::new(again) == body));
         body.zeroize();
-        shares.insert(identifier(from)?, share.map_err(|_| Fault::peer(from, "malformed message"))?);
+        shares.insert(identifier(from)?, share.ok_or(Fault::peer(from, "malformed message"))?);
     }
     Ok(shares)
 }

@@ -2,15 +2,17 @@
 //!
 //! Rounds: 1 commitments, 2 echo, 3 shares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use frost_core::keys::dkg::{round1, round2};
-use frost_core::keys::{KeyPackage, PublicKeyPackage, refresh};
-use frost_core::{Ciphersuite, Identifier};
+use frost_core::keys::{
+    CoefficientCommitment, KeyPackage, PublicKeyPackage, SecretShare, VerifiableSecretSharingCommitment, refresh,
+};
+use frost_core::{Ciphersuite, Group, Identifier};
 use rand_core::CryptoRngCore;
 use ringi_primitives::scheme::PartyIndex;
 
-use super::keygen::{check_degree, share_bodies, take_shares};
+use super::keygen::{check_degree, share_bodies, take_package, take_shares};
 use super::{FrostShare, LIBRARY, Names, identifier};
 use crate::Fault;
 use crate::quorum::Quorum;
@@ -52,8 +54,7 @@ impl<C: Ciphersuite> FrostRefresh<C> {
 
     fn deal(&mut self, inbound: Inbound) -> Result<Outbound, Fault> {
         for (from, body) in inbound.broadcasts {
-            let package =
-                round1::Package::<C>::deserialize(&body).map_err(|_| Fault::peer(from, "malformed message"))?;
+            let package = take_package::<C>(from, &body)?;
             // The constant term is zero and not sent.
             check_degree(&package, from, usize::from(self.quorum.threshold().saturating_sub(1)))?;
             self.packages.insert(identifier(from)?, package);
@@ -65,8 +66,28 @@ impl<C: Ciphersuite> FrostRefresh<C> {
         Ok(Outbound { broadcast: None, directs: share_bodies(&self.names, &shares)? })
     }
 
+    /// The library checks each share against its dealer's commitment too, but does not say whose failed.
+    fn check_shares(&self, shares: &BTreeMap<Identifier<C>, round2::Package<C>>) -> Result<(), Fault> {
+        let me = *self.old_key.identifier();
+        let mut culprits = BTreeSet::new();
+        for (id, share) in shares {
+            let sent = self.packages.get(id).ok_or(LIBRARY)?.commitment();
+            let zero = CoefficientCommitment::new(C::Group::identity());
+            let commitment = std::iter::once(zero).chain(sent.coefficients().iter().copied()).collect();
+            let commitment = VerifiableSecretSharingCommitment::new(commitment);
+            if SecretShare::new(me, *share.signing_share(), commitment).verify().is_err() {
+                culprits.extend(self.names.party(id));
+            }
+        }
+        if culprits.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::Peer { culprits, ban: BTreeSet::new(), reason: "share does not match its commitment" })
+    }
+
     fn finish(&mut self, inbound: Inbound) -> Result<FrostShare<C>, Fault> {
         let shares = take_shares(inbound.directs)?;
+        self.check_shares(&shares)?;
         let secret = self.secret2.take().ok_or(LIBRARY)?;
         let (key, public) = refresh::refresh_dkg_shares(
             &secret,

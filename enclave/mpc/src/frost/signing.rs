@@ -35,6 +35,8 @@ pub(crate) struct FrostSigning<C: Ciphersuite> {
     peers: BTreeSet<PartyIndex>,
     names: Names<C>,
     tasks: Vec<Task<C>>,
+    /// Of all our commitments together; a peer's have the same.
+    commitments_len: usize,
 }
 
 impl<C: Ciphersuite> FrostSigning<C> {
@@ -51,7 +53,8 @@ impl<C: Ciphersuite> FrostSigning<C> {
             body.extend(commitments.serialize().map_err(|_| LIBRARY)?);
             started.push(Task { share, message, nonces: Some(nonces), commitments, package: None, own: None });
         }
-        let machine = FrostSigning { me, names: Names::new(&peers)?, peers, tasks: started };
+        let machine =
+            FrostSigning { me, names: Names::new(&peers)?, peers, tasks: started, commitments_len: body.len() };
         Ok((machine, Outbound { broadcast: Some(body), directs: BTreeMap::new() }))
     }
 
@@ -60,6 +63,9 @@ impl<C: Ciphersuite> FrostSigning<C> {
         let mut lists: Vec<BTreeMap<_, _>> =
             self.tasks.iter().map(|task| BTreeMap::from([(own, task.commitments)])).collect();
         for (from, body) in inbound.broadcasts {
+            if body.len() != self.commitments_len {
+                return Err(Fault::peer(from, "message is not for these tasks"));
+            }
             let pieces = pieces(from, &body, lists.len())?;
             for (list, piece) in lists.iter_mut().zip(pieces) {
                 let commitments =

@@ -1,3 +1,4 @@
 //! Whole ceremonies in memory: they end well, and every way to disturb them gives its verdict.
 mod ceremonies;
+mod faults;
 mod net;
