@@ -19,11 +19,11 @@
 use crate::bitcoin::address::{AddressKind, payable, to_address};
 use crate::bitcoin::own::{OwnKey, hinted_position};
 use crate::bitcoin::plan::{coin, sats, total};
-use crate::bitcoin::psbt;
+use crate::bitcoin::{psbt, sighash};
 use crate::{ChainError, Decoded, KeySource, SigHash, Tweak};
 use ::bitcoin::hashes::Hash as _;
 use ::bitcoin::psbt::{Input, Output, Psbt};
-use ::bitcoin::sighash::{EcdsaSighashType, Prevouts, SighashCache, TapSighashType};
+use ::bitcoin::sighash::{EcdsaSighashType, SighashCache, TapSighashType};
 use ::bitcoin::{OutPoint, TxOut};
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
@@ -236,24 +236,15 @@ fn slot(net: BitcoinNetwork, psbt: &Psbt) -> Slot {
 }
 
 impl Reading {
-    /// One digest per input, in order: BIP-143 with `SIGHASH_ALL`, BIP-341 with `SIGHASH_DEFAULT`.
+    /// One digest per input, in order.
     pub(super) fn sighashes(&self) -> Result<Vec<SigHash>, ChainError> {
         let mut cache = SighashCache::new(&self.psbt.unsigned_tx);
         let spent: Vec<&TxOut> = self.spends.iter().map(|s| &s.spent).collect();
-        let unsound = || ChainError::Undecodable("no digest for an input");
         let mut out = Vec::with_capacity(self.spends.len());
         for (n, spend) in self.spends.iter().enumerate() {
             let (tweak, digest) = match spend.key.kind() {
-                AddressKind::P2wpkh => {
-                    let TxOut { script_pubkey, value } = &spend.spent;
-                    let digest = cache.p2wpkh_signature_hash(n, script_pubkey, *value, EcdsaSighashType::All);
-                    (Tweak::None, digest.map_err(|_| unsound())?.to_byte_array())
-                }
-                AddressKind::P2tr => {
-                    let all = Prevouts::All(&spent);
-                    let digest = cache.taproot_key_spend_signature_hash(n, &all, TapSighashType::Default);
-                    (Tweak::TaprootKeyPath, digest.map_err(|_| unsound())?.to_byte_array())
-                }
+                AddressKind::P2wpkh => (Tweak::None, sighash::segwit_v0(&mut cache, n, &spend.spent)?),
+                AddressKind::P2tr => (Tweak::TaprootKeyPath, sighash::taproot(&mut cache, n, &spent)?),
             };
             out.push(SigHash::new(spend.key.kind().scheme(), spend.position, tweak, digest));
         }
@@ -261,20 +252,20 @@ impl Reading {
     }
 }
 
-/// Feeds foreign bytes to the decoder, of a wallet with a simple key at every position; what it accepts is written out
-/// the same and asks for one signature per input.
+/// Feeds foreign bytes to the decoder, of a wallet whose every key is the curve's generator; what it accepts is written
+/// out the same and asks for one signature per input.
 pub fn fuzz(data: &[u8]) {
-    struct Anything;
-    impl KeySource for Anything {
-        fn public_key(&self, _: ringi_primitives::scheme::Scheme, at: KeyPosition) -> Option<Vec<u8>> {
-            let mut key = vec![2; 33];
-            key.get_mut(29..)?.copy_from_slice(&at.index.to_be_bytes());
+    struct Generator;
+    impl KeySource for Generator {
+        fn public_key(&self, _: ringi_primitives::scheme::Scheme, _: KeyPosition) -> Option<Vec<u8>> {
+            let mut key = vec![2];
+            key.extend_from_slice(&::bitcoin::secp256k1::constants::GENERATOR_X);
             Some(key)
         }
     }
     let coin = AssetKey::native(NetworkId::Bitcoin(BitcoinNetwork::Regtest));
     let unsigned = Unsigned { kind: PayloadKind::Transaction, bytes: data.to_vec() };
-    if let Ok(reading) = read(&Anything, coin, &unsigned) {
+    if let Ok(reading) = read(&Generator, coin, &unsigned) {
         assert!(reading.psbt.serialize() == data);
         assert!(reading.sighashes().is_ok_and(|s| s.len() == reading.psbt.inputs.len()));
     }

@@ -11,6 +11,7 @@ mod inspect;
 mod own;
 mod plan;
 mod psbt;
+mod sighash;
 
 pub use address::{AddressKind, address_of, format_address, fuzz as fuzz_address, parse_address};
 pub use assemble::{assemble, export_signed};

@@ -101,3 +101,52 @@ pub fn fuzz(data: &[u8]) {
         assert!(psbt.serialize() == data);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn vectors(kind: &str) -> Vec<(String, Vec<u8>)> {
+        let file: Value = serde_json::from_str(include_str!("../../vectors/bitcoin/psbt.json")).unwrap();
+        let row = |v: &Value| (v["name"].as_str().unwrap().to_string(), hex::decode(v["psbt"].as_str().unwrap()).unwrap());
+        file[kind].as_array().unwrap().iter().map(row).collect()
+    }
+
+    fn strict(bytes: &[u8]) -> Result<Psbt, ChainError> {
+        parse(&Unsigned { kind: PayloadKind::Transaction, bytes: bytes.to_vec() })
+    }
+
+    #[test]
+    fn bip174_and_371_invalid_vectors_are_undecodable() {
+        let invalid = vectors("invalid");
+        assert_eq!(invalid.len(), 15);
+        for (name, bytes) in invalid {
+            assert!(matches!(read(&bytes), Err(ChainError::Undecodable(_))), "{name}");
+            assert!(strict(&bytes).is_err(), "{name}");
+        }
+    }
+
+    /// The standard's valid vectors are read where they stand in the one spelling. Those with signatures, scripts or
+    /// fields of others are then refused; the four left are somebody else's, which `decode` finds out.
+    #[test]
+    fn bip174_and_371_valid_vectors_are_read() {
+        let valid = vectors("valid");
+        assert_eq!(valid.len(), 13);
+        let other_spelling: Vec<&str> =
+            valid.iter().filter(|(_, bytes)| read(bytes).is_err()).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(other_spelling, ["BIP-371 valid 5"]);
+        assert!(valid.iter().all(|(_, bytes)| Psbt::deserialize(bytes).is_ok()));
+        let taken: Vec<&str> =
+            valid.iter().filter(|(_, bytes)| strict(bytes).is_ok()).map(|(name, _)| name.as_str()).collect();
+        assert_eq!(taken, ["BIP-174 valid 1", "BIP-174 valid 3", "BIP-371 valid 1", "BIP-371 valid 3"]);
+    }
+
+    #[test]
+    fn trailing_and_missing_bytes_are_refused() {
+        for (name, bytes) in vectors("valid") {
+            assert!(read(&[&bytes[..], &[0]].concat()).is_err(), "{name}");
+            assert!(read(&bytes[..bytes.len() - 1]).is_err(), "{name}");
+        }
+    }
+}

@@ -1,5 +1,9 @@
 //! The Bitcoin family, from outside the crate.
 
 mod attacks;
+mod consensus;
 mod fixture;
+mod fuzz;
+mod oracle;
 mod properties;
+mod vectors;
