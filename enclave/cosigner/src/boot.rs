@@ -1,0 +1,193 @@
+//! Rule B1: a started cosigner signs nothing until peers grant its boot and hand over what they remember.
+//!
+//! A grant needs n-t+1 peers, or the admin quorum's resume. Peers refuse a boot number they have seen and a journal
+//! that is shorter than what they know this cosigner recorded: that is a state blob rolled back.
+
+use crate::channel::Channels;
+use crate::core::Cosigner;
+use crate::message::{BootAsk, BootGrant, PeerMessage};
+use crate::refusal::Code;
+use crate::spending::Holders;
+use crate::state::Record;
+use ringi_primitives::genesis::Assurance;
+use ringi_primitives::receipt::{BootCertificate, SignedBoot};
+use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::time::UnixMs;
+use ringi_primitives::wire::{FromCosigner, Refusal};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Asking again is cheap; a lost answer must not stall a restart.
+const ASK_AGAIN_MS: u64 = 500;
+
+/// Where this boot stands.
+#[derive(Default)]
+pub struct Boot {
+    ready: bool,
+    granted: BTreeSet<PartyIndex>,
+    refused: Option<Code>,
+    asked_at: UnixMs,
+    /// The newest record held when this boot began: what it can prove to remember.
+    restored: u64,
+    /// Boots of peers granted here; older ones are fenced.
+    pub(crate) fenced: BTreeMap<PartyIndex, u64>,
+}
+
+impl Boot {
+    /// Whether this boot may sign.
+    pub fn is_ready(&self) -> bool {
+        self.ready
+    }
+
+    /// B1: the refusal while it may not.
+    pub fn refusal(&self) -> Option<Refusal> {
+        if self.ready {
+            return None;
+        }
+        Some(match self.refused {
+            Some(code) => code.because("B1"),
+            None => Code::BootUngranted.because("too few peers have granted this boot (B1)"),
+        })
+    }
+}
+
+impl Cosigner {
+    /// Takes the next boot number, opens channels and asks every peer.
+    pub(crate) fn begin_boot(&mut self) {
+        let (Some(genesis), Some(identity)) = (&self.state.genesis, &self.state.identity) else { return };
+        self.channels = Some(Channels::new(genesis, self.me, &identity.channel_secret));
+        let boot = self.state.boot.saturating_add(1);
+        self.boot.restored = self.sequence();
+        self.record(&[Record::Boot { boot }]);
+        for peer in self.peers() {
+            self.reconnect(peer);
+        }
+        self.ask_peers();
+    }
+
+    fn ask_peers(&mut self) {
+        self.boot.asked_at = self.now;
+        let ask = PeerMessage::BootAsk(BootAsk { boot: self.state.boot, sequence: self.boot.restored });
+        for peer in self.peers() {
+            if !self.boot.granted.contains(&peer) {
+                self.tell(peer, &ask);
+            }
+        }
+    }
+
+    /// While ungranted, asks again from time to time.
+    pub(crate) fn retry_boot(&mut self) {
+        let waiting = self.channels.is_some() && !self.boot.ready && self.boot.refused.is_none();
+        if waiting && self.now.distance_ms(self.boot.asked_at) >= ASK_AGAIN_MS {
+            self.ask_peers();
+        }
+    }
+
+    /// The relay reaches this peer (again).
+    pub(crate) fn peer_up(&mut self, peer: PartyIndex) {
+        if self.channels.as_ref().is_some_and(|c| c.is_closed(peer)) {
+            self.reconnect(peer);
+        }
+        self.retry_boot();
+    }
+
+    /// A peer has started: grant its boot, fence the older one, hand over everything; or refuse.
+    pub(crate) fn answer_boot(&mut self, from: PartyIndex, ask: &BootAsk) {
+        let head = self.state.peer_heads.get(&from).copied().unwrap_or_default();
+        let fenced = self.boot.fenced.get(&from).copied();
+        // B1: a boot number is granted once; asking again for the same one is a lost answer.
+        if ask.boot < head.boot || (ask.boot == head.boot && fenced != Some(ask.boot)) {
+            return self.refuse_boot(from, ask.boot, Code::BootRolledBack);
+        }
+        // B1: it must hold at least what we know it recorded.
+        if ask.sequence < head.sequence {
+            self.event("boot.rolled_back", Some(from), None);
+            return self.refuse_boot(from, ask.boot, Code::BootRolledBack);
+        }
+        if fenced != Some(ask.boot) {
+            self.boot.fenced.insert(from, ask.boot);
+            self.record(&[Record::PeerHead { peer: from, boot: ask.boot, sequence: ask.sequence }]);
+            self.end_sessions_with(from);
+        }
+        let grant = BootGrant {
+            boot: ask.boot,
+            spending: self.state.spending.all().into_iter().map(|(s, _)| s).collect(),
+            pins: self.state.pins.all().into_iter().map(|(p, _)| p).collect(),
+            banned: self.state.banned.iter().copied().collect(),
+            orders: self.state.orders.iter().copied().collect(),
+            policy: self.state.policy.as_ref().map(|p| p.signed.clone()),
+            certificates: self.state.keys.active.values().map(|k| k.certificate.clone()).collect(),
+            now: self.now,
+        };
+        self.tell(from, &PeerMessage::BootGrant(Box::new(grant)));
+    }
+
+    fn refuse_boot(&mut self, peer: PartyIndex, boot: u64, code: Code) {
+        self.tell(peer, &PeerMessage::BootRefuse { boot, code: code.text().into() });
+    }
+
+    pub(crate) fn boot_refused(&mut self, from: PartyIndex, boot: u64, code: &str) {
+        if boot == self.state.boot && !self.boot.ready && code == Code::BootRolledBack.text() {
+            self.boot.refused = Some(Code::BootRolledBack);
+            self.event(Code::BootRolledBack.text(), Some(from), None);
+        }
+    }
+
+    /// B1: adopts the union of what a peer remembers; ready once n-t+1 have granted.
+    pub(crate) fn take_grant(&mut self, from: PartyIndex, grant: BootGrant) {
+        if grant.boot != self.state.boot || self.boot.granted.contains(&from) {
+            return;
+        }
+        if let Some(set) = &grant.policy
+            && let Ok((digest, sequence, true)) = self.check_policy(set)
+        {
+            self.record(&[Record::Policy { set: set.clone() }]);
+            self.emit(FromCosigner::PolicyInstalled { digest, sequence });
+        }
+        grant.certificates.iter().for_each(|c| self.take_epoch_proof(c));
+        self.now = self.now.max(grant.now.min(self.now.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
+        let holders = Holders::of([self.me, from]);
+        self.record(&[
+            Record::Spent { entries: grant.spending, holders },
+            Record::Pinned { pins: grant.pins, holders },
+            Record::Banned { parties: grant.banned },
+            Record::OrdersUsed { orders: grant.orders },
+            Record::Time { now: self.now },
+        ]);
+        self.boot.granted.insert(from);
+        let needed = self.state.genesis.as_ref().map_or(usize::MAX, |g| g.head().grant_size());
+        if !self.boot.ready && self.boot.refused.is_none() && self.boot.granted.len() >= needed {
+            self.become_ready();
+        }
+    }
+
+    /// A peer says how far its journal reaches; kept in memory, and in the next record.
+    pub(crate) fn note_head(&mut self, from: PartyIndex, boot: u64, sequence: u64) {
+        if self.boot.fenced.get(&from) == Some(&boot) {
+            let head = self.state.peer_heads.entry(from).or_default();
+            head.sequence = head.sequence.max(sequence);
+        }
+    }
+
+    /// From now on this boot signs.
+    pub(crate) fn become_ready(&mut self) {
+        self.boot.ready = true;
+        if let Some(boot) = self.boot_certificate() {
+            self.emit(FromCosigner::Ready { boot });
+        }
+    }
+
+    /// R1: the receipt key lives for one boot and is bound to it by the identity key.
+    pub(crate) fn boot_certificate(&self) -> Option<SignedBoot> {
+        let certificate = BootCertificate {
+            version: 1,
+            genesis: self.state.genesis.as_ref()?.root(),
+            cosigner: self.me,
+            boot: self.state.boot,
+            receipt_key: self.receipt_key.public(),
+            assurance: Assurance::Process,
+            attestation: None,
+        };
+        let signature = self.state.identity.as_ref()?.key.sign(&certificate.digest());
+        Some(SignedBoot { certificate, signature })
+    }
+}

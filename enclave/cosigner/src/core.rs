@@ -1,0 +1,391 @@
+//! The cosigner as a step machine: one frame in, frames out. Dispatch and bookkeeping only; the work is in the other files.
+
+use crate::boot::Boot;
+use crate::ceremony::Ceremonies;
+use crate::channel::{Channels, generate_static};
+use crate::journal::{Context, Journal, JournalError, SealingKey};
+use crate::keys::OwnKey;
+use crate::message::PeerMessage;
+use crate::refusal::Code;
+use crate::session::Sessions;
+use crate::state::{Identity, Record, State, StateError};
+use minicbor::bytes::ByteVec;
+use rand_core::CryptoRngCore;
+use ringi_primitives::cbor;
+use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::genesis::{Assurance, GenesisChain};
+use ringi_primitives::id::{IntentId, OrderId};
+use ringi_primitives::limits;
+use ringi_primitives::policy_set::PolicySet;
+use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::signed::Signed;
+use ringi_primitives::time::UnixMs;
+use ringi_primitives::wire::{CosignerStatus, FromCosigner, RecordKind, Refusal, ToCosigner, VERSION};
+
+/// Changes between two snapshots.
+const SNAPSHOT_EVERY: u64 = 1024;
+
+/// What ends a cosigner: the host must start it anew. Codes are `cosigner.<name>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fatal {
+    /// The first frame is not `Start`, or of another version.
+    #[error("cosigner.start: expected a Start frame of this version")]
+    Start,
+    /// The stored journal is not taken.
+    #[error("cosigner.journal: {0}")]
+    Journal(#[from] JournalError),
+    /// The stored records do not hold together.
+    #[error("cosigner.state: {0}")]
+    State(#[from] StateError),
+    /// Sealing or key generation failed.
+    #[error("cosigner.crypto: a cryptographic operation failed")]
+    Crypto,
+}
+
+/// A running cosigner.
+pub struct Cosigner {
+    pub(crate) me: PartyIndex,
+    pub(crate) rng: Box<dyn CryptoRngCore + Send>,
+    pub(crate) state: State,
+    pub(crate) receipt_key: OwnKey,
+    pub(crate) channels: Option<Channels>,
+    pub(crate) boot: Boot,
+    pub(crate) sessions: Sessions,
+    pub(crate) ceremonies: Ceremonies,
+    pub(crate) now: UnixMs,
+    /// The newest record the host says is durable.
+    pub(crate) stored: u64,
+    journal: Journal,
+    changes: u64,
+    out: Vec<FromCosigner>,
+    broken: Option<Fatal>,
+}
+
+impl Cosigner {
+    /// Starts from the host's first frame.
+    ///
+    /// # Errors
+    /// [`Fatal`]: nothing runs on a journal that does not verify.
+    pub fn start(
+        key: &SealingKey,
+        mut rng: Box<dyn CryptoRngCore + Send>,
+        first: ToCosigner,
+        now: UnixMs,
+    ) -> Result<(Cosigner, Vec<FromCosigner>), Fatal> {
+        let ToCosigner::Start { version: VERSION, me, records } = first else { return Err(Fatal::Start) };
+        let mut journal = Journal::new(key, me);
+        let mut state = State::default();
+        for record in journal.restore(&records)? {
+            state.apply(&record)?;
+        }
+        let receipt_key = OwnKey::generate(rng.as_mut());
+        let mut cosigner = Cosigner {
+            me,
+            rng,
+            stored: journal.sequence(),
+            boot: Boot::default(),
+            sessions: Sessions::default(),
+            ceremonies: Ceremonies::default(),
+            channels: None,
+            now: now.max(state.now),
+            changes: 0,
+            out: Vec::new(),
+            broken: None,
+            state,
+            receipt_key,
+            journal,
+        };
+        if cosigner.state.identity.is_none() {
+            cosigner.make_identity()?;
+        }
+        cosigner.say_identity();
+        if cosigner.state.genesis.is_some() {
+            cosigner.begin_boot();
+        }
+        let out = cosigner.drain()?;
+        Ok((cosigner, out))
+    }
+
+    /// Takes in one frame of the host at this time and gives the frames to send.
+    ///
+    /// # Errors
+    /// [`Fatal`] ends the cosigner; refusals are frames, not errors.
+    pub fn handle(&mut self, frame: ToCosigner, now: UnixMs) -> Result<Vec<FromCosigner>, Fatal> {
+        // T1: never back.
+        self.now = self.now.max(now);
+        match frame {
+            ToCosigner::Start { .. } => return Err(Fatal::Start),
+            ToCosigner::InstallGenesis { versions } => self.install_genesis(versions),
+            ToCosigner::InstallPolicy { set } => self.install_policy(&set),
+            ToCosigner::Order { order } => self.take_order(order),
+            ToCosigner::Sign { tag, request, signers } => self.open_session(tag, &request, signers),
+            ToCosigner::Abort { tag } => self.abort_session(tag),
+            ToCosigner::Peer { from, frame } => self.receive_frame(from, &frame),
+            ToCosigner::Stored { sequence } => self.note_stored(sequence),
+            ToCosigner::Status => self.say_status(),
+            ToCosigner::PeerUp { peer } => self.peer_up(peer),
+        }
+        self.drain()
+    }
+
+    /// Lets time pass: sessions and ceremonies that wait too long end.
+    ///
+    /// # Errors
+    /// As [`Cosigner::handle`].
+    pub fn tick(&mut self, now: UnixMs) -> Result<Vec<FromCosigner>, Fatal> {
+        self.now = self.now.max(now);
+        self.expire_sessions();
+        self.expire_ceremony();
+        self.retry_boot();
+        self.drain()
+    }
+
+    fn drain(&mut self) -> Result<Vec<FromCosigner>, Fatal> {
+        match self.broken {
+            Some(fatal) => Err(fatal),
+            None => Ok(std::mem::take(&mut self.out)),
+        }
+    }
+
+    pub(crate) fn emit(&mut self, frame: FromCosigner) {
+        self.out.push(frame);
+    }
+
+    pub(crate) fn event(&mut self, code: &str, peer: Option<PartyIndex>, intent: Option<IntentId>) {
+        self.emit(FromCosigner::Event { code: code.into(), peer, intent });
+    }
+
+    /// Applies changes and hands out their sealed record. Returns its number.
+    pub(crate) fn record(&mut self, records: &[Record]) -> u64 {
+        for record in records {
+            if let Err(error) = self.state.apply(record) {
+                self.broken = Some(Fatal::State(error));
+            }
+        }
+        let sequence = self.seal(RecordKind::Change, records);
+        self.changes = self.changes.saturating_add(1);
+        if self.changes >= SNAPSHOT_EVERY {
+            self.changes = 0;
+            match self.state.snapshot() {
+                Some(snapshot) => self.seal(RecordKind::Snapshot, &snapshot),
+                None => {
+                    self.broken = Some(Fatal::Crypto);
+                    sequence
+                }
+            }
+        } else {
+            sequence
+        }
+    }
+
+    fn seal(&mut self, kind: RecordKind, records: &[Record]) -> u64 {
+        let context = Context {
+            genesis: self.state.genesis.as_ref().map(GenesisChain::root),
+            policy: self.state.policy.as_ref().map(|p| p.digest),
+        };
+        match self.journal.append(kind, records, context, self.rng.as_mut()) {
+            Some((sequence, record)) => {
+                self.emit(FromCosigner::Store { sequence, kind, record: record.into() });
+                sequence
+            }
+            None => {
+                self.broken = Some(Fatal::Crypto);
+                u64::MAX
+            }
+        }
+    }
+
+    /// The newest record's number.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.journal.sequence()
+    }
+
+    fn note_stored(&mut self, sequence: u64) {
+        // The host may say what it likes here: durability serves restart only (rule B1), the bound is our own writing.
+        self.stored = self.stored.max(sequence.min(self.sequence()));
+        self.advance_stored_sessions();
+        self.advance_stored_ceremony();
+    }
+
+    fn make_identity(&mut self) -> Result<(), Fatal> {
+        let (secret, public) = generate_static().ok_or(Fatal::Crypto)?;
+        let key = OwnKey::generate(self.rng.as_mut());
+        self.record(&[Record::Identity {
+            channel_secret: *secret,
+            channel_public: public,
+            identity_seed: *key.expose_bytes(),
+        }]);
+        Ok(())
+    }
+
+    fn say_identity(&mut self) {
+        let genesis = self.state.genesis.as_ref().map(GenesisChain::root);
+        if let Some(Identity { channel_public, key, .. }) = &self.state.identity {
+            let frame = FromCosigner::Identity {
+                me: self.me,
+                channel_key: *channel_public,
+                identity_key: key.public(),
+                genesis,
+            };
+            self.emit(frame);
+        }
+    }
+
+    fn say_status(&mut self) {
+        let status = CosignerStatus {
+            me: self.me,
+            boot: self.state.boot,
+            ready: self.boot.is_ready(),
+            peers: self.channels.as_ref().map(Channels::open_peers).unwrap_or_default(),
+            policy: self.state.policy.as_ref().map(|p| p.digest),
+            certificates: self.state.keys.active.values().map(|k| k.certificate.clone()).collect(),
+            banned: self.state.banned.iter().copied().collect(),
+            sequence: self.sequence(),
+            sessions: self.sessions.count(),
+        };
+        self.emit(FromCosigner::Status { status });
+    }
+
+    pub(crate) fn refuse_document(&mut self, order: Option<OrderId>, refusal: Refusal) {
+        self.emit(FromCosigner::DocumentRefused { order, refusal });
+    }
+
+    /// G1: genesis is taken once; next versions must follow it. It must name this cosigner by its own keys.
+    fn install_genesis(&mut self, versions: Vec<Signed>) {
+        let chain = match GenesisChain::verify(&versions) {
+            Ok(chain) => chain,
+            Err(error) => return self.refuse_document(None, Code::DocumentInvalid.because(error.to_string())),
+        };
+        let named = self.state.identity.as_ref().is_some_and(|own| {
+            chain.head().cosigner(self.me).is_some_and(|c| {
+                c.channel_key == own.channel_public && c.identity_key == own.key.public()
+            })
+        });
+        if !named {
+            return self.refuse_document(None, Code::GenesisMissing.because("it does not name this cosigner's keys"));
+        }
+        // A plain process cannot claim more than that (rule E3).
+        if chain.head().assurance != Assurance::Process {
+            return self.refuse_document(None, Code::DocumentInvalid.because("assurance is not process (E3)"));
+        }
+        let installed = self.state.genesis.clone();
+        let (root, head) = (chain.root(), chain.head_digest());
+        match installed {
+            Some(old) if old.root() != root || old.head().sequence > chain.head().sequence => {
+                return self.refuse_document(None, Code::GenesisMismatch.because("another or an older genesis"));
+            }
+            Some(old) if old.head_digest() == head => {}
+            other => {
+                self.record(&[Record::Genesis { versions }]);
+                if other.is_none() {
+                    self.begin_boot();
+                }
+            }
+        }
+        self.emit(FromCosigner::GenesisInstalled { root, head });
+    }
+
+    /// G3, P1: a policy set signed by the admin quorum, the successor of the one in force.
+    fn install_policy(&mut self, signed: &Signed) {
+        match self.check_policy(signed) {
+            Ok((digest, sequence, fresh)) => {
+                if fresh {
+                    self.record(&[Record::Policy { set: signed.clone() }]);
+                }
+                self.emit(FromCosigner::PolicyInstalled { digest, sequence });
+            }
+            Err(refusal) => self.refuse_document(None, refusal),
+        }
+    }
+
+    /// Whether a signed set may be (or is) in force here: its digest, sequence, and whether it is new.
+    pub(crate) fn check_policy(&self, signed: &Signed) -> Result<(Digest, u64, bool), Refusal> {
+        let genesis = self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
+        let set: PolicySet = signed
+            .decode_unverified(limits::POLICY_BYTES)
+            .map_err(|e| Code::DocumentInvalid.because(e.to_string()))?;
+        set.validate().map_err(|e| Code::DocumentInvalid.because(e.to_string()))?;
+        if set.genesis != genesis.root() {
+            return Err(Code::GenesisMismatch.because("policy set"));
+        }
+        if !genesis.head().quorum_signed(signed, Domain::PolicySet) {
+            return Err(Code::AdminQuorum.because("policy set"));
+        }
+        let digest = signed.digest(Domain::PolicySet);
+        match &self.state.policy {
+            Some(current) if current.digest == digest => Ok((digest, set.sequence, false)),
+            Some(current) if set.sequence <= current.set.sequence => {
+                Err(Code::PolicySequence.because(format!("{} is in force", current.set.sequence)))
+            }
+            Some(current) if set.sequence == current.set.sequence.saturating_add(1) && set.previous != Some(current.digest) => {
+                Err(Code::PolicySequence.because("it does not follow the set in force"))
+            }
+            _ => Ok((digest, set.sequence, true)),
+        }
+    }
+
+    fn receive_frame(&mut self, from: PartyIndex, frame: &[u8]) {
+        let Some(channels) = &mut self.channels else { return };
+        let received = channels.receive(from, frame);
+        for reply in received.replies {
+            self.emit(FromCosigner::Peer { to: from, frame: reply.into() });
+        }
+        if received.broke {
+            self.event("link.broke", Some(from), None);
+            self.end_sessions_with(from);
+            self.reconnect(from);
+        }
+        for message in received.messages {
+            match cbor::decode::<PeerMessage>(&message, limits::FRAME_BYTES) {
+                Ok(message) => self.receive_message(from, message),
+                Err(_) => self.event("link.malformed", Some(from), None),
+            }
+        }
+    }
+
+    fn receive_message(&mut self, from: PartyIndex, message: PeerMessage) {
+        match message {
+            PeerMessage::BootAsk(ask) => self.answer_boot(from, &ask),
+            PeerMessage::BootGrant(grant) => self.take_grant(from, *grant),
+            PeerMessage::BootRefuse { boot, code } => self.boot_refused(from, boot, &code),
+            PeerMessage::EpochProof(certificate) => self.take_epoch_proof(&certificate),
+            PeerMessage::Ban { parties } => self.take_ban(from, &parties),
+            PeerMessage::Head { boot, sequence } => self.note_head(from, boot, sequence),
+            PeerMessage::CeremonyHello { .. } | PeerMessage::Durable { .. } => self.receive_ceremony(from, message),
+            PeerMessage::Round(ref round) if self.ceremonies.is_current(&round.session) => {
+                self.receive_ceremony(from, message);
+            }
+            PeerMessage::Hello(_) | PeerMessage::Commit { .. } | PeerMessage::Round(_) | PeerMessage::Refuse { .. } => {
+                self.receive_session(from, message);
+            }
+        }
+    }
+
+    /// Seals a message for a peer; it waits if the channel is not open yet.
+    pub(crate) fn tell(&mut self, peer: PartyIndex, message: &PeerMessage) {
+        let bytes = cbor::encode(message);
+        let Some(channels) = &mut self.channels else { return };
+        let frames = channels.send(peer, &bytes);
+        self.carry(peer, frames);
+    }
+
+    /// Starts a new outgoing channel.
+    pub(crate) fn reconnect(&mut self, peer: PartyIndex) {
+        let mut channel = [0; 16];
+        self.rng.fill_bytes(&mut channel);
+        let Some(channels) = &mut self.channels else { return };
+        let frames = channels.connect(peer, channel);
+        self.carry(peer, frames);
+    }
+
+    fn carry(&mut self, peer: PartyIndex, frames: Vec<Vec<u8>>) {
+        for frame in frames {
+            self.emit(FromCosigner::Peer { to: peer, frame: ByteVec::from(frame) });
+        }
+    }
+
+    /// All other cosigners.
+    pub(crate) fn peers(&self) -> Vec<PartyIndex> {
+        self.channels.as_ref().map(Channels::peers).unwrap_or_default()
+    }
+}

@@ -1,0 +1,148 @@
+//! The permit: the only way from a judged request to a signature. One constructor, used up by signing.
+
+use crate::judge::Judged;
+use crate::pins::Pin;
+use crate::refusal::{Code, from_decision};
+use crate::state::State;
+use ringi_chain::Decoded;
+use ringi_policy::{Question, decide};
+use ringi_primitives::cbor;
+use ringi_primitives::decision::{Charge, Decision, Spending};
+use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::time::UnixMs;
+use ringi_primitives::wire::Refusal;
+
+/// This cosigner's own policy allows these bytes, now, for this slot. Not `Clone`, not serializable; private fields.
+pub struct Permit {
+    judged: Judged,
+    charges: Vec<Charge>,
+    rules: Vec<String>,
+    pin: Pin,
+}
+
+/// A permit that all signers have recorded, with its reservation durable here. Only this reaches the signing file.
+pub struct Committed<P> {
+    inner: P,
+    recorded: Recorded,
+}
+
+/// Proof that all signers' commitments to this session were equal (rule L1).
+pub struct Recorded {
+    session: Digest,
+}
+
+/// The signers' agreed times (rule T1): windows end at the minimum, expiries are held against the maximum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// Minimum of the signers' clocks.
+    pub window: UnixMs,
+    /// Maximum of the signers' clocks.
+    pub expiry: UnixMs,
+}
+
+impl Permit {
+    /// Asks the policy over merged memory and checks the pin. The one constructor.
+    ///
+    /// # Errors
+    /// The refusal that names the rule (policy) or the check (T1, I3); the judged request comes back with it.
+    pub fn grant(state: &State, judged: Judged, times: Times) -> Result<Permit, Refusal> {
+        // T1: expiries use the maximum of the signers' times.
+        if times.expiry >= judged.plan.expires_at {
+            return Err(Code::IntentExpired.because("by the latest of the signers' clocks"));
+        }
+        let pin = check_pin(state, &judged)?;
+        let (charges, rules) = consult(state, &judged, &pin, times.window)?;
+        Ok(Permit { judged, charges, rules, pin })
+    }
+
+    /// The charges it makes.
+    pub fn charges(&self) -> &[Charge] {
+        &self.charges
+    }
+
+    /// The rules that decided.
+    pub fn rules(&self) -> &[String] {
+        &self.rules
+    }
+
+    /// The pin it takes.
+    pub fn pin(&self) -> &Pin {
+        &self.pin
+    }
+
+    /// The request it is for.
+    pub fn judged(&self) -> &Judged {
+        &self.judged
+    }
+
+    /// Limit entries of the reservation, at the agreed time.
+    pub fn spending(&self, at: UnixMs) -> Vec<Spending> {
+        let entry = |c: &Charge| Spending { limit: c.limit.clone(), intent: self.pin.root, amount: c.amount, at };
+        self.charges.iter().map(entry).collect()
+    }
+
+    /// What every signer must have recorded before the last round: session, pin, charges, times, policy, effects (L1).
+    pub fn commitment(&self, session: &Digest, policy: &Digest, times: Times) -> Digest {
+        let limits: Vec<_> = self.charges.clone();
+        let decoded = (self.judged.decoded.effects().to_vec(), self.judged.decoded.max_fee());
+        let body = cbor::encode(&(self.pin.clone(), limits, times.window, times.expiry, decoded));
+        Digest::of_parts(Domain::Commitment, &[&session.0, &policy.0, &body])
+    }
+
+    /// L1: with equal commitments of all signers, the permit becomes one that may sign.
+    pub fn commit(self, session: Digest) -> Committed<Permit> {
+        Committed { inner: self, recorded: Recorded { session } }
+    }
+}
+
+impl Committed<Permit> {
+    /// The session all signers committed in.
+    pub fn session(&self) -> Digest {
+        self.recorded.session
+    }
+
+    /// What the bytes say, digests included: for the signing file only.
+    pub fn decoded(&self) -> &Decoded {
+        &self.inner.judged.decoded
+    }
+
+    /// The permit that was committed.
+    pub fn permit(&self) -> &Permit {
+        &self.inner
+    }
+}
+
+/// I3: the pin that signing would take.
+pub fn check_pin(state: &State, judged: &Judged) -> Result<Pin, Refusal> {
+    let intent = &judged.intent;
+    let pin = state.pins.check(intent.id, intent.replaces, judged.kind, judged.decoded.slot());
+    pin.map_err(|code| code.because("I3"))
+}
+
+/// The policy's decision over this state's memory at this time: charges and rules, or the refusal.
+pub fn consult(
+    state: &State,
+    judged: &Judged,
+    pin: &Pin,
+    window: UnixMs,
+) -> Result<(Vec<Charge>, Vec<String>), Refusal> {
+    let policy = state.policy.as_ref().ok_or_else(|| Code::PolicyMissing.because("no policy set installed"))?;
+    let question = Question {
+        policy: &policy.set,
+        wallet: judged.wallet,
+        initiator: judged.initiator,
+        effects: judged.decoded.effects(),
+        network: judged.plan.network,
+        fee: judged.decoded.max_fee(),
+        approvals: &judged.approvals,
+        intent: pin.root,
+        spent: &state.spending,
+        now: window,
+    };
+    let decision = decide(&question);
+    match (from_decision(&decision), decision) {
+        (None, Decision::Allow { charges, rules }) => Ok((charges, rules)),
+        (Some(refusal), _) => Err(refusal),
+        (None, _) => Err(Code::Bug.because("decision")),
+    }
+}

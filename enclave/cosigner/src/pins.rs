@@ -1,0 +1,264 @@
+//! Pins: which slot an intent was first signed for, and which intent a slot belongs to (rule I3). They outlive expiry.
+
+use crate::refusal::Code;
+use crate::spending::Holders;
+use minicbor::{Decode, Encode};
+use ringi_primitives::address::Address;
+use ringi_primitives::digest::Digest;
+use ringi_primitives::effects::{Outpoint, Slot};
+use ringi_primitives::id::IntentId;
+use ringi_primitives::network::NetworkId;
+use ringi_primitives::request::PayloadKind;
+use ringi_primitives::scheme::PartyIndex;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One intent's pin for one kind of payload (a delegation signs an authorization and its transaction).
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Pin {
+    /// The intent.
+    #[n(0)]
+    pub intent: IntentId,
+    /// The kind of payload.
+    #[n(1)]
+    pub kind: PayloadKind,
+    /// The first intent of its replacement chain; itself if it replaces nothing.
+    #[n(2)]
+    pub root: IntentId,
+    /// The slot; of outpoints the first is the anchor.
+    #[n(3)]
+    pub slot: Slot,
+}
+
+/// The single places a slot takes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Nonce(NetworkId, Address, u64),
+    Outpoint(NetworkId, Outpoint),
+    Message(NetworkId, Digest),
+}
+
+fn places(slot: &Slot) -> Vec<Place> {
+    match slot {
+        Slot::Nonce { network, account, nonce } => vec![Place::Nonce(*network, *account, *nonce)],
+        Slot::Outpoints { network, outpoints } => outpoints.iter().map(|o| Place::Outpoint(*network, *o)).collect(),
+        Slot::Message { network, payload } => vec![Place::Message(*network, *payload)],
+    }
+}
+
+struct Held {
+    pin: Pin,
+    holders: Holders,
+}
+
+/// All pins.
+#[derive(Default)]
+pub struct PinBook {
+    pins: BTreeMap<(IntentId, PayloadKind), Held>,
+    owners: BTreeMap<Place, IntentId>,
+    heads: BTreeMap<(NetworkId, Address), u64>,
+    by_root: BTreeMap<IntentId, BTreeSet<(IntentId, PayloadKind)>>,
+}
+
+impl PinBook {
+    /// The pin this signature would take, if rule I3 allows it. Changes nothing.
+    ///
+    /// # Errors
+    /// The code of the broken part of rule I3.
+    pub fn check(
+        &self,
+        intent: IntentId,
+        replaces: Option<IntentId>,
+        kind: PayloadKind,
+        slot: &Slot,
+    ) -> Result<Pin, Code> {
+        let root = self.root_of(intent, replaces)?;
+        let pin = Pin { intent, kind, root, slot: slot.clone() };
+        // I3: no other slot is ever signed for an intent, nor for what replaces it.
+        let earlier = self.pins.get(&(intent, kind)).or_else(|| self.pins.get(&(root, kind)));
+        if let Some(held) = earlier
+            && !same_slot(&held.pin.slot, slot)
+        {
+            return Err(Code::PinOtherSlot);
+        }
+        // I3: a slot is reused only by its intent's replacement.
+        if places(slot).iter().any(|p| self.owners.get(p).is_some_and(|owner| *owner != root)) {
+            return Err(Code::PinSlotTaken);
+        }
+        self.check_gap(kind, slot)?;
+        Ok(pin)
+    }
+
+    /// I3: EVM nonces have no gaps. An authorization names the nonce after its carrying transaction's (EIP-7702).
+    fn check_gap(&self, kind: PayloadKind, slot: &Slot) -> Result<(), Code> {
+        let Slot::Nonce { network, account, nonce } = slot else { return Ok(()) };
+        let next = match self.heads.get(&(*network, *account)) {
+            Some(head) => head.checked_add(1).ok_or(Code::PinNonceGap)?,
+            None => 0,
+        };
+        let ahead = if kind == PayloadKind::Authorization { 1 } else { 0 };
+        if *nonce <= next.saturating_add(ahead) { Ok(()) } else { Err(Code::PinNonceGap) }
+    }
+
+    /// The first intent of the replacement chain.
+    pub fn root_of(&self, intent: IntentId, replaces: Option<IntentId>) -> Result<IntentId, Code> {
+        match replaces {
+            None => Ok(intent),
+            Some(other) => {
+                let held = self.pins.range((other, PayloadKind::Transaction)..).next();
+                held.filter(|((i, _), _)| *i == other).map(|(_, h)| h.pin.root).ok_or(Code::PinUnknownReplaced)
+            }
+        }
+    }
+
+    /// Records a pin; the first slot stays the pinned one. Returns whether it is new here.
+    pub fn enter(&mut self, pin: &Pin, holders: Holders) -> bool {
+        for place in places(&pin.slot) {
+            if let Place::Nonce(network, account, nonce) = &place {
+                let head = self.heads.entry((*network, *account)).or_insert(*nonce);
+                *head = (*head).max(*nonce);
+            }
+            self.owners.entry(place).or_insert(pin.root);
+        }
+        match self.pins.get_mut(&(pin.intent, pin.kind)) {
+            Some(held) => {
+                held.holders = held.holders.union(holders);
+                false
+            }
+            None => {
+                self.by_root.entry(pin.root).or_default().insert((pin.intent, pin.kind));
+                self.pins.insert((pin.intent, pin.kind), Held { pin: pin.clone(), holders });
+                true
+            }
+        }
+    }
+
+    /// Takes back a pin that was made for a session that never sent its last message (rule L2).
+    pub fn put_back(&mut self, pin: &Pin) {
+        self.pins.remove(&(pin.intent, pin.kind));
+        let chain = self.by_root.entry(pin.root).or_default();
+        chain.remove(&(pin.intent, pin.kind));
+        let kept: BTreeSet<Place> =
+            chain.iter().filter_map(|k| self.pins.get(k)).flat_map(|h| places(&h.pin.slot)).collect();
+        for place in places(&pin.slot).into_iter().filter(|p| !kept.contains(p)) {
+            self.owners.remove(&place);
+            if let Place::Nonce(network, account, _) = place {
+                self.recompute_head(network, account);
+            }
+        }
+    }
+
+    fn recompute_head(&mut self, network: NetworkId, account: Address) {
+        let low = Place::Nonce(network, account, 0);
+        let high = Place::Nonce(network, account, u64::MAX);
+        match self.owners.range(low..=high).next_back() {
+            Some((Place::Nonce(_, _, nonce), _)) => {
+                self.heads.insert((network, account), *nonce);
+            }
+            _ => {
+                self.heads.remove(&(network, account));
+            }
+        }
+    }
+
+    /// Pins that concern this intent's chain, its slot or the head of its account and that not all of `signers` hold.
+    pub fn unknown_to(
+        &self,
+        intent: IntentId,
+        replaces: Option<IntentId>,
+        slot: &Slot,
+        signers: &[PartyIndex],
+    ) -> Vec<Pin> {
+        let mut roots: BTreeSet<IntentId> = [Some(intent), replaces].into_iter().flatten().collect();
+        roots.extend([intent].iter().chain(&replaces).filter_map(|i| self.root_of(*i, Some(*i)).ok()));
+        roots.extend(places(slot).iter().filter_map(|p| self.owners.get(p)));
+        if let Slot::Nonce { network, account, .. } = slot
+            && let Some(head) = self.heads.get(&(*network, *account))
+        {
+            roots.extend(self.owners.get(&Place::Nonce(*network, *account, *head)));
+        }
+        let keys = roots.iter().filter_map(|r| self.by_root.get(r)).flatten();
+        let held = keys.filter_map(|k| self.pins.get(k)).filter(|h| !h.holders.contain_all(signers));
+        held.map(|h| h.pin.clone()).collect()
+    }
+
+    /// Whether the intent already has a pin for this kind of payload.
+    pub fn holds(&self, intent: IntentId, kind: PayloadKind) -> bool {
+        self.pins.contains_key(&(intent, kind))
+    }
+
+    /// Everything, for a peer that boots and for snapshots.
+    pub fn all(&self) -> Vec<(Pin, Holders)> {
+        self.pins.values().map(|h| (h.pin.clone(), h.holders)).collect()
+    }
+}
+
+/// A later version takes the same slot: the same nonce or message, or it spends the anchor outpoint.
+fn same_slot(pinned: &Slot, now: &Slot) -> bool {
+    match (pinned, now) {
+        (Slot::Outpoints { network: a, outpoints: first }, Slot::Outpoints { network: b, outpoints }) => {
+            a == b && first.first().is_some_and(|anchor| outpoints.contains(anchor))
+        }
+        _ => pinned == now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn intent(n: u8) -> IntentId {
+        IntentId::from_bytes([n; 16])
+    }
+
+    fn nonce(n: u64) -> Slot {
+        Slot::Nonce { network: NetworkId::Evm(1), account: Address::new(&[7; 20]).unwrap(), nonce: n }
+    }
+
+    const TX: PayloadKind = PayloadKind::Transaction;
+
+    fn pinned(book: &mut PinBook, i: u8, replaces: Option<u8>, slot: Slot) -> Result<(), Code> {
+        let pin = book.check(intent(i), replaces.map(intent), TX, &slot)?;
+        book.enter(&pin, Holders::default());
+        Ok(())
+    }
+
+    #[test]
+    fn i3_one_slot_per_intent_and_no_gaps() {
+        let mut book = PinBook::default();
+        assert_eq!(pinned(&mut book, 1, None, nonce(1)), Err(Code::PinNonceGap));
+        assert_eq!(pinned(&mut book, 1, None, nonce(0)), Ok(()));
+        assert_eq!(pinned(&mut book, 1, None, nonce(0)), Ok(()));
+        assert_eq!(pinned(&mut book, 1, None, nonce(1)), Err(Code::PinOtherSlot));
+        assert_eq!(pinned(&mut book, 2, None, nonce(0)), Err(Code::PinSlotTaken));
+        assert_eq!(pinned(&mut book, 2, Some(1), nonce(0)), Ok(()));
+        assert_eq!(pinned(&mut book, 3, Some(2), nonce(1)), Err(Code::PinOtherSlot));
+        assert_eq!(pinned(&mut book, 3, Some(9), nonce(1)), Err(Code::PinUnknownReplaced));
+        assert_eq!(pinned(&mut book, 3, None, nonce(2)), Err(Code::PinNonceGap));
+        assert_eq!(pinned(&mut book, 3, None, nonce(1)), Ok(()));
+    }
+
+    #[test]
+    fn l2_a_pin_taken_back_frees_its_slot() {
+        let mut book = PinBook::default();
+        pinned(&mut book, 1, None, nonce(0)).unwrap();
+        let pin = book.check(intent(2), None, TX, &nonce(1)).unwrap();
+        book.enter(&pin, Holders::default());
+        book.put_back(&pin);
+        assert_eq!(pinned(&mut book, 3, None, nonce(2)), Err(Code::PinNonceGap));
+        assert_eq!(pinned(&mut book, 3, None, nonce(1)), Ok(()));
+    }
+
+    #[test]
+    fn i3_every_bitcoin_version_spends_the_anchor() {
+        let out = |n: u8| Outpoint { txid: [n; 32], vout: 0 };
+        let slot = |o: &[u8]| Slot::Outpoints {
+            network: NetworkId::Evm(1),
+            outpoints: o.iter().map(|n| out(*n)).collect(),
+        };
+        let mut book = PinBook::default();
+        assert_eq!(pinned(&mut book, 1, None, slot(&[1, 2])), Ok(()));
+        assert_eq!(pinned(&mut book, 1, None, slot(&[3, 1])), Ok(()));
+        assert_eq!(pinned(&mut book, 1, None, slot(&[2, 3])), Err(Code::PinOtherSlot));
+        assert_eq!(pinned(&mut book, 2, None, slot(&[2])), Err(Code::PinSlotTaken));
+    }
+}

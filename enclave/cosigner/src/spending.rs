@@ -1,0 +1,148 @@
+//! The memory of window limits: one entry per limit and intent, merged over all signers before anything is signed (L1).
+//!
+//! Each entry knows which cosigners hold it too, so that a session's hello carries only what its peers may not know.
+
+use minicbor::{Decode, Encode};
+use ringi_policy::Spent;
+use ringi_primitives::amount::Amount;
+use ringi_primitives::decision::{Charge, LimitKey, Spending};
+use ringi_primitives::id::IntentId;
+use ringi_primitives::limits;
+use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::time::UnixMs;
+use std::collections::BTreeMap;
+
+/// A set of cosigners, as bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Holders(#[n(0)] u16);
+
+impl Holders {
+    /// Exactly these.
+    pub fn of(parties: impl IntoIterator<Item = PartyIndex>) -> Holders {
+        Holders(parties.into_iter().fold(0, |bits, p| bits | bit(p)))
+    }
+
+    /// Whether all of `parties` hold it.
+    pub fn contain_all(self, parties: &[PartyIndex]) -> bool {
+        parties.iter().all(|p| self.0 & bit(*p) != 0)
+    }
+
+    /// Both sets.
+    pub fn union(self, other: Holders) -> Holders {
+        Holders(self.0 | other.0)
+    }
+}
+
+fn bit(party: PartyIndex) -> u16 {
+    1u16.checked_shl(u32::from(party.number())).unwrap_or(0)
+}
+
+/// One intent's charge to one limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    amount: Amount,
+    at: UnixMs,
+    holders: Holders,
+}
+
+/// All entries of all limits.
+#[derive(Default)]
+pub struct SpendingBook {
+    limits: BTreeMap<LimitKey, BTreeMap<IntentId, Entry>>,
+    exhausted_until_from: Option<UnixMs>,
+}
+
+/// What an entry was before a reservation, so that it can be put back (rule L2).
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Before {
+    /// Which limit.
+    #[n(0)]
+    pub limit: LimitKey,
+    /// Amount and time before; `None` if there was no entry.
+    #[n(1)]
+    pub entry: Option<(Amount, UnixMs)>,
+}
+
+impl SpendingBook {
+    /// Enters a spending: an intent's charge only rises, its time only moves on (rule I3: the maximum, not the sum).
+    pub fn enter(&mut self, spending: &Spending, holders: Holders) {
+        let entries = self.limits.entry(spending.limit.clone()).or_default();
+        let fresh = Entry { amount: Amount::ZERO, at: spending.at, holders: Holders::default() };
+        let entry = entries.entry(spending.intent).or_insert(fresh);
+        let changed = spending.amount > entry.amount || spending.at > entry.at;
+        entry.amount = entry.amount.max(spending.amount);
+        entry.at = entry.at.max(spending.at);
+        // A changed entry is known only to those who hold the change.
+        entry.holders = if changed { holders } else { entry.holders.union(holders) };
+        let horizon = spending.at.minus_ms(limits::WINDOW_S.saturating_mul(1000));
+        entries.retain(|_, e| e.at >= horizon);
+    }
+
+    /// What the entries that these charges touch are now.
+    pub fn before(&self, intent: &IntentId, charges: &[Charge]) -> Vec<Before> {
+        let entry = |limit: &LimitKey| self.limits.get(limit)?.get(intent).map(|e| (e.amount, e.at));
+        charges.iter().map(|c| Before { limit: c.limit.clone(), entry: entry(&c.limit) }).collect()
+    }
+
+    /// Puts entries back to what they were (rule L2: only before the last-round message left).
+    pub fn put_back(&mut self, intent: &IntentId, before: &[Before]) {
+        for b in before {
+            let Some(entries) = self.limits.get_mut(&b.limit) else { continue };
+            match b.entry {
+                None => {
+                    entries.remove(intent);
+                }
+                Some((amount, at)) => {
+                    entries.insert(*intent, Entry { amount, at, holders: Holders::default() });
+                }
+            }
+        }
+    }
+
+    /// Removes everything an intent was charged: only an admin order does this (rule L2).
+    pub fn give_back(&mut self, intent: &IntentId) {
+        self.limits.values_mut().for_each(|entries| {
+            entries.remove(intent);
+        });
+    }
+
+    /// Entries of these limits that not all of `signers` hold.
+    pub fn unknown_to(&self, limits: &[LimitKey], signers: &[PartyIndex]) -> Vec<Spending> {
+        let entries = limits.iter().filter_map(|l| self.limits.get(l).map(|e| (l, e)));
+        entries
+            .flat_map(|(limit, e)| e.iter().map(move |(intent, entry)| (limit, intent, entry)))
+            .filter(|(_, _, entry)| !entry.holders.contain_all(signers))
+            .map(|(limit, intent, e)| Spending { limit: limit.clone(), intent: *intent, amount: e.amount, at: e.at })
+            .collect()
+    }
+
+    /// Everything, for a peer that boots and for snapshots.
+    pub fn all(&self) -> Vec<(Spending, Holders)> {
+        let each = self.limits.iter().flat_map(|(limit, e)| e.iter().map(move |(i, entry)| (limit, i, entry)));
+        each.map(|(limit, intent, e)| {
+            (Spending { limit: limit.clone(), intent: *intent, amount: e.amount, at: e.at }, e.holders)
+        })
+        .collect()
+    }
+
+    /// After a resume every window counts as exhausted for its full length (rule B1).
+    pub fn exhaust_windows(&mut self, from: UnixMs) {
+        self.exhausted_until_from = Some(from);
+    }
+}
+
+impl Spent for SpendingBook {
+    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
+        if self.exhausted_until_from.is_some_and(|resumed| resumed >= from) {
+            return Some(Amount::MAX);
+        }
+        let entries = self.limits.get(limit).into_iter().flatten();
+        let counted = entries.filter(|(intent, e)| *intent != excluding && e.at >= from);
+        counted.map(|(_, e)| e.amount).try_fold(Amount::ZERO, Amount::checked_add)
+    }
+
+    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
+        self.limits.get(limit).and_then(|e| e.get(intent)).map(|e| e.amount).unwrap_or_default()
+    }
+}

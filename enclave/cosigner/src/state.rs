@@ -1,0 +1,380 @@
+//! The cosigner's memory: a fold over its records. What is not in a record does not survive a restart.
+
+use crate::keys::{ActiveKey, KeyRing, OwnKey, PendingKey};
+use crate::pins::{Pin, PinBook};
+use crate::spending::{Before, Holders, SpendingBook};
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+use ringi_mpc::KeyShare;
+use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
+use ringi_primitives::decision::Spending;
+use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::genesis::GenesisChain;
+use ringi_primitives::id::{IntentId, OrderId};
+use ringi_primitives::limits;
+use ringi_primitives::policy_set::PolicySet;
+use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::signed::Signed;
+use ringi_primitives::time::UnixMs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use zeroize::Zeroizing;
+
+/// One change of state. Holds secrets: sealed before it leaves, and never printed.
+#[derive(Clone, Encode, Decode)]
+pub enum Record {
+    /// The cosigner's own keys.
+    #[n(0)]
+    Identity {
+        /// X25519 secret.
+        #[n(0)]
+        #[cbor(with = "minicbor::bytes")]
+        channel_secret: [u8; 32],
+        /// X25519 public.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        channel_public: [u8; 32],
+        /// Ed25519 seed.
+        #[n(2)]
+        #[cbor(with = "minicbor::bytes")]
+        identity_seed: [u8; 32],
+    },
+    /// Genesis, all versions.
+    #[n(1)]
+    Genesis {
+        /// First to newest.
+        #[n(0)]
+        versions: Vec<Signed>,
+    },
+    /// The policy set in force.
+    #[n(2)]
+    Policy {
+        /// Signed by the admin quorum.
+        #[n(0)]
+        set: Signed,
+    },
+    /// A start of this cosigner.
+    #[n(3)]
+    Boot {
+        /// Its number.
+        #[n(0)]
+        boot: u64,
+    },
+    /// A new share, not yet in use (rule K2).
+    #[n(4)]
+    Pending {
+        /// The order that made it.
+        #[n(0)]
+        order: OrderId,
+        /// Share bytes.
+        #[n(1)]
+        share: ByteVec,
+        /// What all n are to sign.
+        #[n(2)]
+        certificate: KeyCertificate,
+    },
+    /// A pending share goes into use: all n signed.
+    #[n(5)]
+    Activated {
+        /// With n signatures.
+        #[n(0)]
+        certificate: SignedCertificate,
+    },
+    /// A share in use, as a snapshot holds it.
+    #[n(6)]
+    Share {
+        /// Share bytes.
+        #[n(0)]
+        share: ByteVec,
+        /// Its certificate.
+        #[n(1)]
+        certificate: SignedCertificate,
+    },
+    /// Limit entries.
+    #[n(7)]
+    Spent {
+        /// The entries.
+        #[n(0)]
+        entries: Vec<Spending>,
+        /// Who holds them.
+        #[n(1)]
+        holders: Holders,
+    },
+    /// Pins.
+    #[n(8)]
+    Pinned {
+        /// The pins.
+        #[n(0)]
+        pins: Vec<Pin>,
+        /// Who holds them.
+        #[n(1)]
+        holders: Holders,
+    },
+    /// The newest verdict.
+    #[n(9)]
+    Verdict {
+        /// Its number.
+        #[n(0)]
+        sequence: u64,
+        /// Its digest.
+        #[n(1)]
+        digest: Digest,
+    },
+    /// A reservation taken back before the last message left (rule L2).
+    #[n(10)]
+    Released {
+        /// The root intent.
+        #[n(0)]
+        intent: IntentId,
+        /// Entries as they were.
+        #[n(1)]
+        before: Vec<Before>,
+        /// The pin, if this session made it.
+        #[n(2)]
+        pin: Option<Pin>,
+    },
+    /// Orders carried out.
+    #[n(11)]
+    OrdersUsed {
+        /// Their ids.
+        #[n(0)]
+        orders: Vec<OrderId>,
+    },
+    /// Cosigners excluded (rule K2).
+    #[n(12)]
+    Banned {
+        /// Who.
+        #[n(0)]
+        parties: Vec<PartyIndex>,
+    },
+    /// Bans ended by a refresh under an order.
+    #[n(13)]
+    Unbanned {
+        /// Who.
+        #[n(0)]
+        parties: Vec<PartyIndex>,
+    },
+    /// A resume by the admin quorum (rule B1).
+    #[n(14)]
+    Resumed {
+        /// When.
+        #[n(0)]
+        at: UnixMs,
+    },
+    /// An intent's charges given back by the admin quorum (rule L2).
+    #[n(15)]
+    GaveBack {
+        /// The intent.
+        #[n(0)]
+        intent: IntentId,
+    },
+    /// What peers are known to have recorded (rule B1).
+    #[n(16)]
+    PeerHead {
+        /// The peer.
+        #[n(0)]
+        peer: PartyIndex,
+        /// Its boot.
+        #[n(1)]
+        boot: u64,
+        /// Its newest record known to us.
+        #[n(2)]
+        sequence: u64,
+    },
+    /// The latest time seen (rule T1).
+    #[n(17)]
+    Time {
+        /// It.
+        #[n(0)]
+        now: UnixMs,
+    },
+}
+
+/// A stored record that does not fit the state before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stored state does not hold together: {0}")]
+pub struct StateError(pub &'static str);
+
+/// This cosigner's own secrets.
+pub struct Identity {
+    /// X25519 secret of the peers' channel.
+    pub channel_secret: Zeroizing<[u8; 32]>,
+    /// Its public half, as genesis names it.
+    pub channel_public: [u8; 32],
+    /// Signs boot and key certificates.
+    pub key: OwnKey,
+}
+
+/// The policy set in force.
+pub struct Policy {
+    /// As signed.
+    pub signed: Signed,
+    /// Its digest.
+    pub digest: Digest,
+    /// Its content, validated.
+    pub set: PolicySet,
+}
+
+/// What is known of a peer's past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PeerHead {
+    /// Its newest boot.
+    pub boot: u64,
+    /// Its newest record.
+    pub sequence: u64,
+}
+
+/// Everything.
+#[derive(Default)]
+pub struct State {
+    /// Own secrets.
+    pub identity: Option<Identity>,
+    /// Genesis as signed.
+    pub genesis_versions: Vec<Signed>,
+    /// Genesis, verified.
+    pub genesis: Option<GenesisChain>,
+    /// Policy in force.
+    pub policy: Option<Policy>,
+    /// Boot number.
+    pub boot: u64,
+    /// Distributed keys.
+    pub keys: KeyRing,
+    /// Window limits.
+    pub spending: SpendingBook,
+    /// Slots.
+    pub pins: PinBook,
+    /// Number of the newest verdict.
+    pub verdict_sequence: u64,
+    /// Its digest.
+    pub verdict_head: Option<Digest>,
+    /// Orders carried out.
+    pub orders: BTreeSet<OrderId>,
+    /// Excluded cosigners.
+    pub banned: BTreeSet<PartyIndex>,
+    /// When the admin quorum resumed (rule B1).
+    pub resumed_at: Option<UnixMs>,
+    /// What peers are known to hold.
+    pub peer_heads: BTreeMap<PartyIndex, PeerHead>,
+    /// Latest time seen.
+    pub now: UnixMs,
+}
+
+impl State {
+    /// Takes one change in.
+    ///
+    /// # Errors
+    /// [`StateError`] if a record of our own does not fit; the cosigner then stays down.
+    pub fn apply(&mut self, record: &Record) -> Result<(), StateError> {
+        match record {
+            Record::Identity { channel_secret, channel_public, identity_seed } => {
+                self.identity = Some(Identity {
+                    channel_secret: Zeroizing::new(*channel_secret),
+                    channel_public: *channel_public,
+                    key: OwnKey::from_bytes(identity_seed),
+                });
+            }
+            Record::Genesis { versions } => {
+                let chain = GenesisChain::verify(versions).map_err(|_| StateError("genesis"))?;
+                self.genesis = Some(chain);
+                self.genesis_versions.clone_from(versions);
+            }
+            Record::Policy { set } => self.apply_policy(set)?,
+            Record::Boot { boot } => self.boot = *boot,
+            Record::Pending { .. } | Record::Activated { .. } | Record::Share { .. } => self.apply_key(record)?,
+            Record::Spent { entries, holders } => entries.iter().for_each(|e| self.spending.enter(e, *holders)),
+            Record::Pinned { pins, holders } => pins.iter().for_each(|p| {
+                self.pins.enter(p, *holders);
+            }),
+            Record::Verdict { sequence, digest } => {
+                self.verdict_sequence = *sequence;
+                self.verdict_head = Some(*digest);
+            }
+            Record::Released { intent, before, pin } => {
+                self.spending.put_back(intent, before);
+                pin.iter().for_each(|p| self.pins.put_back(p));
+            }
+            Record::OrdersUsed { orders } => self.orders.extend(orders),
+            Record::Banned { parties } => self.banned.extend(parties),
+            Record::Unbanned { parties } => parties.iter().for_each(|p| {
+                self.banned.remove(p);
+            }),
+            Record::Resumed { at } => {
+                self.resumed_at = Some(*at);
+                self.spending.exhaust_windows(*at);
+            }
+            Record::GaveBack { intent } => self.spending.give_back(intent),
+            Record::PeerHead { peer, boot, sequence } => {
+                let head = self.peer_heads.entry(*peer).or_default();
+                head.boot = head.boot.max(*boot);
+                head.sequence = head.sequence.max(*sequence);
+            }
+            Record::Time { now } => self.now = self.now.max(*now),
+        }
+        Ok(())
+    }
+
+    fn apply_policy(&mut self, signed: &Signed) -> Result<(), StateError> {
+        let set: PolicySet = signed.decode_unverified(limits::POLICY_BYTES).map_err(|_| StateError("policy"))?;
+        set.validate().map_err(|_| StateError("policy"))?;
+        self.policy = Some(Policy { signed: signed.clone(), digest: signed.digest(Domain::PolicySet), set });
+        Ok(())
+    }
+
+    fn apply_key(&mut self, record: &Record) -> Result<(), StateError> {
+        let open = |bytes: &[u8]| KeyShare::unseal_bytes(bytes).map(Arc::new).map_err(|_| StateError("share"));
+        match record {
+            Record::Pending { order, share, certificate } => {
+                let pending = PendingKey { order: *order, share: open(share)?, certificate: certificate.clone() };
+                self.keys.pending.insert(certificate.key, pending);
+            }
+            Record::Activated { certificate } => {
+                if !self.keys.activate(certificate) {
+                    return Err(StateError("activation without its pending share"));
+                }
+            }
+            Record::Share { share, certificate } => {
+                let active = ActiveKey { share: open(share)?, certificate: certificate.clone() };
+                self.keys.active.insert(certificate.certificate.key, active);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Records that make this state from nothing: a snapshot.
+    pub fn snapshot(&self) -> Option<Vec<Record>> {
+        let mut records = Vec::new();
+        if let Some(identity) = &self.identity {
+            records.push(Record::Identity {
+                channel_secret: *identity.channel_secret,
+                channel_public: identity.channel_public,
+                identity_seed: *identity.key.expose_bytes(),
+            });
+        }
+        if !self.genesis_versions.is_empty() {
+            records.push(Record::Genesis { versions: self.genesis_versions.clone() });
+        }
+        records.extend(self.policy.iter().map(|p| Record::Policy { set: p.signed.clone() }));
+        records.push(Record::Boot { boot: self.boot });
+        for key in self.keys.active.values() {
+            let share = key.share.expose_bytes().ok()?.to_vec().into();
+            records.push(Record::Share { share, certificate: key.certificate.clone() });
+        }
+        for key in self.keys.pending.values() {
+            let share = key.share.expose_bytes().ok()?.to_vec().into();
+            records.push(Record::Pending { order: key.order, share, certificate: key.certificate.clone() });
+        }
+        records.extend(self.resumed_at.iter().map(|at| Record::Resumed { at: *at }));
+        records.extend(self.spending.all().into_iter().map(|(e, holders)| Record::Spent { entries: vec![e], holders }));
+        records.extend(self.pins.all().into_iter().map(|(p, holders)| Record::Pinned { pins: vec![p], holders }));
+        if let Some(digest) = self.verdict_head {
+            records.push(Record::Verdict { sequence: self.verdict_sequence, digest });
+        }
+        records.push(Record::OrdersUsed { orders: self.orders.iter().copied().collect() });
+        records.push(Record::Banned { parties: self.banned.iter().copied().collect() });
+        let heads = self.peer_heads.iter();
+        records.extend(heads.map(|(p, h)| Record::PeerHead { peer: *p, boot: h.boot, sequence: h.sequence }));
+        records.push(Record::Time { now: self.now });
+        Some(records)
+    }
+}
