@@ -11,6 +11,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::Fault;
 use crate::ecdsa::EcdsaParty;
 use crate::frost::{FrostShare, identifier};
+use crate::hd::{Ed, Memo, Node, Secp};
 use crate::quorum::Quorum;
 use crate::transcript::Framed;
 
@@ -18,6 +19,7 @@ use crate::transcript::Framed;
 pub struct KeyShare {
     pub(crate) quorum: Quorum,
     pub(crate) facts: KeyFacts,
+    pub(crate) tree: Tree,
     pub(crate) secret: Secret,
 }
 
@@ -46,10 +48,18 @@ pub(crate) enum Secret {
     Ed25519(Box<FrostShare<Ed25519Sha512>>),
 }
 
+/// The key's tree.
+pub(crate) enum Tree {
+    Secp(Memo<Secp>),
+    Ed(Memo<Ed>),
+}
+
 /// Bytes that are no share of ours: damaged, of another version, or inconsistent in themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a key share")]
 pub struct UnsealError;
+
+const PATH: Fault = Fault::Misuse("the path gives no key");
 
 const VERSION: u8 = 1;
 /// Version, scheme, threshold, parties, index, epoch (big-endian), chain code.
@@ -162,7 +172,27 @@ impl KeyShare {
             public_key: secret.public_key()?,
             chain_code,
         };
-        Ok(KeyShare { quorum, facts, secret })
+        const NO_KEY: Fault = Fault::Bug("the public key is none");
+        let (key, code) = (&facts.public_key, facts.chain_code);
+        let tree = match facts.scheme {
+            Scheme::EcdsaSecp256k1 | Scheme::Bip340 => Tree::Secp(Memo::new(key, code).map_err(|_| NO_KEY)?),
+            Scheme::Ed25519 => Tree::Ed(Memo::new(key, code).map_err(|_| NO_KEY)?),
+        };
+        Ok(KeyShare { quorum, facts, tree, secret })
+    }
+
+    pub(crate) fn secp_node(&self, path: &[u32]) -> Result<Node<Secp>, Fault> {
+        match &self.tree {
+            Tree::Secp(memo) => memo.node(path).map_err(|_| PATH),
+            Tree::Ed(_) => Err(Fault::Bug("another curve")),
+        }
+    }
+
+    pub(crate) fn ed_node(&self, path: &[u32]) -> Result<Node<Ed>, Fault> {
+        match &self.tree {
+            Tree::Ed(memo) => memo.node(path).map_err(|_| PATH),
+            Tree::Secp(_) => Err(Fault::Bug("another curve")),
+        }
     }
 
     /// Hash of what all holders of this key in this epoch have in common.

@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use frost_core::Ciphersuite;
+use frost_core::{Ciphersuite, Field, Group};
 use frost_ed25519::Ed25519Sha512;
-use frost_secp256k1_tr::Secp256K1Sha256TR;
+use frost_secp256k1_tr::{Secp256K1Group, Secp256K1ScalarField, Secp256K1Sha256TR};
 use k256::elliptic_curve::PrimeField;
+use k256::elliptic_curve::group::GroupEncoding;
 use k256::elliptic_curve::point::AffineCoordinates;
 use rand_core::CryptoRngCore;
 use ringi_primitives::scheme::{PartyIndex, Scheme};
+use zeroize::Zeroizing;
 
 use crate::ecdsa::{EcdsaSigning, EcdsaTask};
 use crate::frost::{FrostShare, FrostSigning, FrostTask, Shift, Sign};
-use crate::hd::{self, DeriveError};
+use crate::hd;
 use crate::rounds::{Machine, Start};
 use crate::share::{KeyShare, Secret};
 use crate::transcript::Framed;
@@ -202,14 +204,10 @@ fn parameters(
     hash.finish()
 }
 
-fn no_key(_: DeriveError) -> Fault {
-    Fault::Misuse("the path gives no key")
-}
-
 fn ecdsa_task(share: &KeyShare, task: SignTask<'_>) -> Result<EcdsaTask, Fault> {
-    let derived = hd::shift_secp(share.public_key(), &share.chain_code(), task.path).map_err(no_key)?;
+    let node = share.secp_node(task.path)?;
     let digest = task.message.try_into().map_err(|_| Fault::Misuse("this scheme signs exactly 32 bytes"))?;
-    Ok(EcdsaTask { digest, key: derived.point, shift: derived.shift, chain_code: derived.chain_code })
+    Ok(EcdsaTask { digest, key: node.point, shift: Zeroizing::new(node.shift), chain_code: node.chain_code })
 }
 
 fn frost_tasks<C: Ciphersuite>(
@@ -225,24 +223,26 @@ fn frost_tasks<C: Ciphersuite>(
 }
 
 fn ed25519_shift(share: &KeyShare, task: &SignTask<'_>) -> Result<Shift<Ed25519Sha512>, Fault> {
-    let derived = hd::shift_ed(share.public_key(), &share.chain_code(), task.path).map_err(no_key)?;
-    Ok(Shift { sign: Sign::Keep, add: *derived.shift })
+    let node = share.ed_node(task.path)?;
+    Ok(Shift { sign: Sign::Keep, add: node.shift, key: node.point })
 }
 
 /// child = root + d, or for the output key: sign * (root + d) + t, where the sign makes the child's y even (BIP-341).
 fn bip340_shift(share: &KeyShare, task: &SignTask<'_>) -> Result<Shift<Secp256K1Sha256TR>, Fault> {
-    let derived = hd::shift_secp(share.public_key(), &share.chain_code(), task.path).map_err(no_key)?;
-    let (sign, add) = match task.tweak {
-        Tweak::None => (Sign::Keep, *derived.shift),
+    let node = share.secp_node(task.path)?;
+    let (sign, add, point) = match task.tweak {
+        Tweak::None => (Sign::Keep, node.shift, node.point),
         Tweak::TaprootKeyPath => {
-            let tweak = hd::taproot_tweak(&derived.point).map_err(no_key)?;
-            match bool::from(derived.point.y_is_odd()) {
-                false => (Sign::Keep, *derived.shift + tweak),
-                true => (Sign::Negate, tweak - *derived.shift),
+            let (output, tweak) = hd::taproot_shift(&node.point).map_err(|_| Fault::Misuse("the path gives no key"))?;
+            match bool::from(node.point.y_is_odd()) {
+                false => (Sign::Keep, tweak + node.shift, output),
+                true => (Sign::Negate, tweak - node.shift, output),
             }
         }
     };
-    // FROST's crate has an older k256: the scalar crosses as bytes.
-    let add = <frost_secp256k1_tr::Secp256K1ScalarField as frost_core::Field>::deserialize(&add.to_repr().into());
-    Ok(Shift { sign, add: add.map_err(|_| Fault::Bug("a scalar is not canonical"))? })
+    // FROST's crate has an older k256: scalar and point cross as bytes.
+    const CROSSING: Fault = Fault::Bug("a value of one k256 is none of the other");
+    let add = Secp256K1ScalarField::deserialize(&add.to_repr().into()).map_err(|_| CROSSING)?;
+    let key = Secp256K1Group::deserialize(&point.to_bytes().into()).map_err(|_| CROSSING)?;
+    Ok(Shift { sign, add, key })
 }

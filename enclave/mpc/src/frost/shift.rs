@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use frost_core::keys::{KeyPackage, PublicKeyPackage, SigningShare, VerifyingShare};
-use frost_core::{Ciphersuite, Element, Group, Scalar, VerifyingKey};
+use frost_core::{Ciphersuite, Element, Scalar, VerifyingKey};
 use ringi_primitives::scheme::PartyIndex;
 
 use super::{FrostShare, LIBRARY, identifier};
@@ -17,6 +17,8 @@ pub(crate) struct Shift<C: Ciphersuite> {
     /// Negate before adding: BIP-341 starts from the point with even y.
     pub(crate) sign: Sign,
     pub(crate) add: Scalar<C>,
+    /// The key that results, which the caller has from derivation.
+    pub(crate) key: Element<C>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,8 +30,13 @@ pub(crate) enum Sign {
 impl<C: Ciphersuite> Shift<C> {
     /// The moved share, with the public parts of these signers only.
     pub(crate) fn apply(&self, share: &FrostShare<C>, signers: &BTreeSet<PartyIndex>) -> Result<FrostShare<C>, Fault> {
-        let point = C::Group::generator() * self.add;
-        let verifying_key = VerifyingKey::new(self.element(share.public.verifying_key().to_element(), point));
+        let root = share.public.verifying_key().to_element();
+        // add * G, without another multiplication.
+        let point = match self.sign {
+            Sign::Keep => self.key - root,
+            Sign::Negate => self.key + root,
+        };
+        let verifying_key = VerifyingKey::new(self.key);
         let mut verifying_shares = std::collections::BTreeMap::new();
         for signer in signers {
             let id = identifier::<C>(*signer)?;

@@ -1,4 +1,6 @@
 //! Whole ceremonies in memory: they end well, and every way to disturb them gives its verdict.
 mod ceremonies;
+mod derivation;
 mod faults;
 mod net;
+mod parsers;
