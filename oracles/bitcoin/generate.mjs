@@ -1,5 +1,5 @@
-// Prints random transactions, one JSON line each, made by @scure/btc-signer alone: fields, unsigned bytes, PSBT and the
-// digest of every input. Usage: node generate.mjs <seed> <count>
+// Prints random transactions, one JSON line each, made by @scure/btc-signer alone: fields, unsigned bytes, the
+// digest of every input, and for every eighth the PSBT. Usage: node generate.mjs <seed> <count>
 import { createHash } from 'node:crypto';
 import * as btc from '@scure/btc-signer';
 import { pubECDSA, pubSchnorr } from '@scure/btc-signer/utils.js';
@@ -55,7 +55,7 @@ function recipient() {
     { type: 'pkh', hash },
     { type: 'sh', hash },
     { type: 'wsh', hash: bytes(32) },
-    { type: 'tr', pubkey: pubSchnorr(bytes(32)) },
+    { type: 'tr', pubkey: own('p2tr', 7, below(64)).xOnly },
   ];
   const out = pick(outs);
   return { script: btc.OutScript.encode(out), address: btc.Address(REGTEST).encode(out) };
@@ -91,23 +91,23 @@ function transaction() {
   return { version, lockTime, fee, payments, change, left, inputs };
 }
 
-function build(t) {
+// With what a PSBT carries beside the transaction only where one is asked for: the library checks every key in it.
+function build(t, asPsbt) {
   const tx = new btc.Transaction({ version: t.version, lockTime: t.lockTime });
-  const withPrevious = t.inputs.some((i) => i.kind === 'p2wpkh');
   for (const i of t.inputs) {
     tx.addInput({
       txid: i.from.txid,
       index: i.from.vout,
       sequence: i.sequence,
-      witnessUtxo: { script: i.key.script, amount: i.amount },
-      ...(withPrevious ? { nonWitnessUtxo: i.from.raw } : {}),
-      ...hints(i.kind, i.key, i.branch, i.index),
+      ...(asPsbt ? { witnessUtxo: { script: i.key.script, amount: i.amount }, nonWitnessUtxo: i.from.raw } : {}),
+      ...(asPsbt ? hints(i.kind, i.key, i.branch, i.index) : {}),
     });
   }
   const outputs = t.payments.map((p) => ({ script: p.script, amount: p.amount }));
   if (t.change) {
     const key = own(t.change.kind, 1, t.change.index);
-    outputs.splice(t.change.after, 0, { script: key.script, amount: t.left, ...hints(t.change.kind, key, 1, t.change.index) });
+    const hint = asPsbt ? hints(t.change.kind, key, 1, t.change.index) : {};
+    outputs.splice(t.change.after, 0, { script: key.script, amount: t.left, ...hint });
   }
   outputs.forEach((o) => tx.addOutput(o));
   return tx;
@@ -123,9 +123,11 @@ function digest(t, tx, n) {
   return tx.preimageWitnessV0(n, code, btc.SigHash.ALL, input.amount);
 }
 
+const PSBT_EVERY = 8;
 for (let n = 0; n < count; n++) {
   const t = transaction();
-  const tx = build(t);
+  const asPsbt = n % PSBT_EVERY === 0;
+  const tx = build(t, asPsbt);
   const line = {
     version: t.version,
     lock_time: t.lockTime,
@@ -137,7 +139,7 @@ for (let n = 0; n < count; n++) {
     change: t.change,
     txid: tx.id,
     unsigned_tx: hex(tx.unsignedTx),
-    psbt: hex(tx.toPSBT(0)),
+    psbt: asPsbt ? hex(tx.toPSBT(0)) : null,
     sighashes: t.inputs.map((_, i) => hex(digest(t, tx, i))),
   };
   process.stdout.write(`${JSON.stringify(line)}\n`);

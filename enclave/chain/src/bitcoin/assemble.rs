@@ -1,11 +1,11 @@
 //! Puts signatures in, each verified under the wallet's own key for the digest of the same parse.
 
-use crate::bitcoin::address::AddressKind;
 use crate::bitcoin::decode::{Reading, Spend, read};
+use crate::bitcoin::own::{OwnKey, VERIFIER};
 use crate::bitcoin::plan::coin;
 use crate::{ChainError, KeySource, SigHash, SignedTx};
 use ::bitcoin::psbt::Psbt;
-use ::bitcoin::secp256k1::{self, Message, Secp256k1, VerifyOnly};
+use ::bitcoin::secp256k1::{self, Message};
 use ::bitcoin::sighash::{EcdsaSighashType, TapSighashType};
 use ::bitcoin::{Witness, consensus, ecdsa, taproot};
 use ringi_primitives::network::BitcoinNetwork;
@@ -60,32 +60,25 @@ fn witnesses(reading: &Reading, signatures: &[FinishedSignature]) -> Result<Vec<
     if signatures.len() != sighashes.len() {
         return Err(ChainError::BadSignature);
     }
-    let secp = Secp256k1::verification_only();
     let signed = reading.spends.iter().zip(&sighashes).zip(signatures);
-    signed.map(|((spend, sighash), signature)| witness(&secp, spend, sighash, signature)).collect()
+    signed.map(|((spend, sighash), signature)| witness(spend, sighash, signature)).collect()
 }
 
 /// BIP-141 and BIP-143: DER signature with its type byte, then the key. BIP-341: the bare 64 bytes.
-fn witness(
-    secp: &Secp256k1<VerifyOnly>,
-    spend: &Spend,
-    sighash: &SigHash,
-    signature: &FinishedSignature,
-) -> Result<Witness, ChainError> {
+fn witness(spend: &Spend, sighash: &SigHash, signature: &FinishedSignature) -> Result<Witness, ChainError> {
     let bad = |_: secp256k1::Error| ChainError::BadSignature;
     let message = Message::from_digest(sighash.expose_to_signer());
-    match spend.key.kind() {
-        AddressKind::P2wpkh => {
+    match &spend.key {
+        OwnKey::P2wpkh(key) => {
             let signature = secp256k1::ecdsa::Signature::from_compact(&signature.bytes).map_err(bad)?;
             // The library takes only low s (BIP-62 rule 5).
-            secp.verify_ecdsa(&message, &signature, &spend.key.public()).map_err(bad)?;
+            VERIFIER.verify_ecdsa(&message, &signature, &key.0).map_err(bad)?;
             let signature = ecdsa::Signature { signature, sighash_type: EcdsaSighashType::All };
-            Ok(Witness::p2wpkh(&signature, &spend.key.public()))
+            Ok(Witness::p2wpkh(&signature, &key.0))
         }
-        AddressKind::P2tr => {
+        OwnKey::P2tr { output, .. } => {
             let signature = secp256k1::schnorr::Signature::from_slice(&signature.bytes).map_err(bad)?;
-            let key = spend.key.tweaked(secp).to_x_only_public_key();
-            secp.verify_schnorr(&signature, &message, &key).map_err(bad)?;
+            VERIFIER.verify_schnorr(&signature, &message, &output.to_x_only_public_key()).map_err(bad)?;
             Ok(Witness::p2tr_key_spend(&taproot::Signature { signature, sighash_type: TapSighashType::Default }))
         }
     }

@@ -3,12 +3,11 @@
 //!
 //! # Previous transactions
 //! A segwit-v0 signature (BIP-143) covers only its own coin's amount, so a host that lies about the amounts of the
-//! other inputs hides a fee; two requests with different lies give signatures that fit together. Every v0 input
-//! therefore carries its previous transaction, whose id is the outpoint's. A taproot signature (BIP-341) covers the
-//! amounts and scripts of all inputs: one made under a lie fits no transaction at all. But a v0 coin may be *presented*
-//! as taproot: in a transaction with any v0 input the lie would stand beside a v0 signature that does not cover it.
-//! So where one input is v0 **every** input carries its previous transaction; where all are taproot none needs to,
-//! and one that is there is checked.
+//! other inputs hides a fee; two requests with different lies give signatures that fit together. A taproot signature
+//! (BIP-341) covers the amounts and scripts of all inputs, and one made under a lie fits no transaction; but a v0 coin
+//! can be *presented* as taproot beside a true v0 input, whose signature does not cover that lie. So wherever a v0
+//! input stands every input must carry its previous transaction. Taproot inputs alone could do without; they carry it
+//! all the same: then the fee that is decided on is true in every case, not only where a signature would come out valid.
 //!
 //! # Change
 //! One output at most may be change, so that a host cannot grind the wallet into coins too small to spend. It carries
@@ -17,13 +16,13 @@
 //! to the wallet itself.
 
 use crate::bitcoin::address::{AddressKind, payable, to_address};
-use crate::bitcoin::own::{OwnKey, hinted_position};
+use crate::bitcoin::own::{Hint, OwnKey};
 use crate::bitcoin::plan::{coin, sats, total};
 use crate::bitcoin::{psbt, sighash};
 use crate::{ChainError, Decoded, KeySource, SigHash, Tweak};
 use ::bitcoin::hashes::Hash as _;
-use ::bitcoin::psbt::{Input, Output, Psbt};
-use ::bitcoin::sighash::{EcdsaSighashType, SighashCache, TapSighashType};
+use ::bitcoin::psbt::{Input, Psbt};
+use ::bitcoin::sighash::SighashCache;
 use ::bitcoin::{OutPoint, TxOut};
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
@@ -69,9 +68,8 @@ pub(super) struct Spend {
 pub(super) fn read(keys: &dyn KeySource, coin: AssetKey, unsigned: &Unsigned) -> Result<Reading, ChainError> {
     let psbt = psbt::parse(unsigned)?;
     let spends = psbt.inputs.iter().map(|i| spend(keys, i)).collect::<Result<Vec<_>, _>>()?;
-    let needed = spends.iter().any(|s| s.key.kind() == AddressKind::P2wpkh);
     for ((claim, spend), input) in psbt.inputs.iter().zip(&spends).zip(&psbt.unsigned_tx.input) {
-        check_previous(claim, &spend.spent, input.previous_output, needed)?;
+        check_previous(claim, &spend.spent, input.previous_output)?;
     }
     let paid_in = total(spends.iter().map(|s| s.spent.value))?;
     let paid_out = total(psbt.unsigned_tx.output.iter().map(|o| o.value))?;
@@ -82,68 +80,29 @@ pub(super) fn read(keys: &dyn KeySource, coin: AssetKey, unsigned: &Unsigned) ->
 
 /// C1: the spent output is the wallet's, and the only signature that is asked for covers everything.
 fn spend(keys: &dyn KeySource, input: &Input) -> Result<Spend, ChainError> {
+    let foreign = ChainError::Forbidden("an input that is not the wallet's");
     let spent = input.witness_utxo.clone().ok_or(ChainError::Forbidden("an input without its spent output"))?;
-    let (kind, position) = if spent.script_pubkey.is_p2wpkh() {
-        (AddressKind::P2wpkh, v0_position(input)?)
-    } else if spent.script_pubkey.is_p2tr() {
-        (AddressKind::P2tr, taproot_position(input)?)
-    } else {
-        return Err(ChainError::Forbidden("an input that is not the wallet's"));
-    };
-    check_sighash_type(kind, input)?;
+    let hint = Hint::of_input(input);
+    let (kind, position) = hint.place()?.ok_or(foreign.clone())?;
+    // C1: `SIGHASH_ALL` for v0 and `SIGHASH_DEFAULT` for taproot are what an absent type means.
+    if input.sighash_type.is_some() {
+        return Err(ChainError::Forbidden("a signature type of the host's choosing"));
+    }
     let key = OwnKey::find(keys, kind, position)?;
-    if key.script() != spent.script_pubkey || !input_names(&key, input) {
-        return Err(ChainError::Forbidden("an input that is not the wallet's"));
+    if key.script() != spent.script_pubkey || hint != key.hint(position)? {
+        return Err(foreign);
     }
     Ok(Spend { key, position, spent })
 }
 
-fn v0_position(input: &Input) -> Result<KeyPosition, ChainError> {
-    let origins: Vec<_> = input.bip32_derivation.values().collect();
-    let [origin] = origins.as_slice() else { return Err(ChainError::Forbidden("not one derivation hint")) };
-    if input.tap_internal_key.is_some() || !input.tap_key_origins.is_empty() {
-        return Err(ChainError::Forbidden("taproot fields on another input"));
+/// C1: the whole previous transaction is there, is the one spent, and says the same of the output. Its witnesses, which
+/// its id does not cover, are left out.
+fn check_previous(claim: &Input, spent: &TxOut, coin: OutPoint) -> Result<(), ChainError> {
+    let previous = claim.non_witness_utxo.as_ref();
+    let previous = previous.ok_or(ChainError::Forbidden("an input without its previous transaction"))?;
+    if previous.input.iter().any(|i| !i.witness.is_empty()) {
+        return Err(ChainError::Undecodable("a previous transaction with witnesses"));
     }
-    hinted_position(origin)
-}
-
-fn taproot_position(input: &Input) -> Result<KeyPosition, ChainError> {
-    let origins: Vec<_> = input.tap_key_origins.values().collect();
-    let [(leaves, origin)] = origins.as_slice() else { return Err(ChainError::Forbidden("not one derivation hint")) };
-    if !leaves.is_empty() || !input.bip32_derivation.is_empty() {
-        return Err(ChainError::Forbidden("other fields on a taproot input"));
-    }
-    hinted_position(origin)
-}
-
-/// The fields that name a key name this one.
-fn input_names(key: &OwnKey, input: &Input) -> bool {
-    match key.kind() {
-        AddressKind::P2wpkh => input.bip32_derivation.contains_key(&key.public()),
-        AddressKind::P2tr => {
-            input.tap_internal_key == Some(key.internal()) && input.tap_key_origins.contains_key(&key.internal())
-        }
-    }
-}
-
-/// C1: `SIGHASH_ALL` for v0, `SIGHASH_DEFAULT` for taproot, which is what an absent field means.
-fn check_sighash_type(kind: AddressKind, input: &Input) -> Result<(), ChainError> {
-    let only = match kind {
-        AddressKind::P2wpkh => EcdsaSighashType::All.into(),
-        AddressKind::P2tr => TapSighashType::Default.into(),
-    };
-    match input.sighash_type {
-        Some(asked) if asked != only => Err(ChainError::Forbidden("a signature that does not cover everything")),
-        _ => Ok(()),
-    }
-}
-
-/// C1: the whole previous transaction is there where it is needed, is the one spent, and says the same of the output.
-fn check_previous(claim: &Input, spent: &TxOut, coin: OutPoint, needed: bool) -> Result<(), ChainError> {
-    let Some(previous) = &claim.non_witness_utxo else {
-        let missing = ChainError::Forbidden("an input without its previous transaction");
-        return if needed { Err(missing) } else { Ok(()) };
-    };
     if previous.compute_txid() != coin.txid {
         return Err(ChainError::Forbidden("a previous transaction that is not the one spent"));
     }
@@ -162,9 +121,10 @@ fn effects(keys: &dyn KeySource, coin: AssetKey, psbt: &Psbt) -> Result<Vec<Effe
         if output.value == ::bitcoin::Amount::ZERO {
             return Err(ChainError::Forbidden("an output of nothing"));
         }
-        match change_hint(claim)? {
+        let hint = Hint::of_output(claim);
+        match hint.place()? {
             Some((kind, position)) => {
-                check_change(keys, output, claim, kind, position)?;
+                check_change(keys, output, &hint, kind, position)?;
                 change = change.saturating_add(1);
             }
             None => effects.push(payment(coin, output)?),
@@ -188,25 +148,11 @@ fn payment(coin: AssetKey, output: &TxOut) -> Result<Effect, ChainError> {
     Ok(Effect::Transfer { asset: coin, to: to_address(output.script_pubkey.clone())?, amount })
 }
 
-/// The change key an output claims, if it claims one.
-fn change_hint(claim: &Output) -> Result<Option<(AddressKind, KeyPosition)>, ChainError> {
-    let v0: Vec<_> = claim.bip32_derivation.values().collect();
-    let taproot: Vec<_> = claim.tap_key_origins.values().collect();
-    match (v0.as_slice(), taproot.as_slice(), claim.tap_internal_key) {
-        ([], [], None) => Ok(None),
-        ([origin], [], None) => Ok(Some((AddressKind::P2wpkh, hinted_position(origin)?))),
-        ([], [(leaves, origin)], Some(_)) if leaves.is_empty() => {
-            Ok(Some((AddressKind::P2tr, hinted_position(origin)?)))
-        }
-        _ => Err(ChainError::Forbidden("not one derivation hint")),
-    }
-}
-
 /// C1: change is free only to the same wallet, on its change branch, within the gap.
 fn check_change(
     keys: &dyn KeySource,
     output: &TxOut,
-    claim: &Output,
+    hint: &Hint,
     kind: AddressKind,
     position: KeyPosition,
 ) -> Result<(), ChainError> {
@@ -217,13 +163,7 @@ fn check_change(
         return Err(ChainError::Forbidden("change beyond the index gap"));
     }
     let key = OwnKey::find(keys, kind, position)?;
-    let named = match kind {
-        AddressKind::P2wpkh => claim.bip32_derivation.contains_key(&key.public()),
-        AddressKind::P2tr => {
-            claim.tap_internal_key == Some(key.internal()) && claim.tap_key_origins.contains_key(&key.internal())
-        }
-    };
-    if !named || key.script() != output.script_pubkey {
+    if key.script() != output.script_pubkey || *hint != key.hint(position)? {
         return Err(ChainError::Forbidden("change that is not the wallet's"));
     }
     Ok(())

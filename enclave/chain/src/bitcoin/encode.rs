@@ -2,7 +2,7 @@
 
 use crate::bitcoin::address::{AddressKind, to_script};
 use crate::bitcoin::decode::read;
-use crate::bitcoin::own::{OwnKey, hint};
+use crate::bitcoin::own::OwnKey;
 use crate::bitcoin::plan::{payments_total, sats, total};
 use crate::{ChainError, KeySource};
 use ::bitcoin::absolute::LockTime;
@@ -56,8 +56,8 @@ pub struct Change {
     pub after: usize,
 }
 
-/// The bytes that carry a plan out. Previous transactions are written without their witnesses, and only where
-/// `decode` needs them. What comes out decodes, or it is not given out.
+/// The bytes that carry a plan out. Previous transactions are written without their witnesses. What comes out decodes,
+/// or it is not given out.
 ///
 /// # Errors
 /// [`ChainError`] if the choice leaves the plan's bounds, names coins or change that are not the wallet's, or does not
@@ -75,9 +75,8 @@ pub fn encode(plan: &Plan, choice: &Choice, keys: &dyn KeySource) -> Result<Unsi
         output: outputs,
     };
     let mut psbt = Psbt::from_unsigned_tx(tx).map_err(|_| ChainError::Undecodable("no PSBT of this transaction"))?;
-    let v0 = coins.iter().any(|c| c.key.kind() == AddressKind::P2wpkh);
     for (input, coin) in psbt.inputs.iter_mut().zip(coins) {
-        fill_input(input, coin, v0)?;
+        fill_input(input, coin)?;
     }
     if let Some((at, key, position)) = change {
         fill_change(psbt.outputs.get_mut(at).ok_or(ChainError::Amounts("change has no place"))?, key, position)?;
@@ -155,32 +154,20 @@ fn payment(plan: &Plan, effect: &Effect) -> Result<Option<TxOut>, ChainError> {
     }
 }
 
-fn fill_input(input: &mut ::bitcoin::psbt::Input, coin: Coin, v0: bool) -> Result<(), ChainError> {
-    let origin = hint(coin.position)?;
-    match coin.key.kind() {
-        AddressKind::P2wpkh => {
-            input.bip32_derivation.insert(coin.key.public(), origin);
-        }
-        AddressKind::P2tr => {
-            input.tap_internal_key = Some(coin.key.internal());
-            input.tap_key_origins.insert(coin.key.internal(), (Vec::new(), origin));
-        }
-    }
+fn fill_input(input: &mut ::bitcoin::psbt::Input, coin: Coin) -> Result<(), ChainError> {
+    let hint = coin.key.hint(coin.position)?;
+    input.bip32_derivation = hint.v0;
+    input.tap_key_origins = hint.taproot;
+    input.tap_internal_key = hint.internal;
     input.witness_utxo = Some(coin.spent);
-    input.non_witness_utxo = v0.then_some(coin.previous);
+    input.non_witness_utxo = Some(coin.previous);
     Ok(())
 }
 
 fn fill_change(output: &mut ::bitcoin::psbt::Output, key: OwnKey, position: KeyPosition) -> Result<(), ChainError> {
-    let origin = hint(position)?;
-    match key.kind() {
-        AddressKind::P2wpkh => {
-            output.bip32_derivation.insert(key.public(), origin);
-        }
-        AddressKind::P2tr => {
-            output.tap_internal_key = Some(key.internal());
-            output.tap_key_origins.insert(key.internal(), (Vec::new(), origin));
-        }
-    }
+    let hint = key.hint(position)?;
+    output.bip32_derivation = hint.v0;
+    output.tap_key_origins = hint.taproot;
+    output.tap_internal_key = hint.internal;
     Ok(())
 }

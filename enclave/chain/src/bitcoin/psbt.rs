@@ -109,7 +109,8 @@ mod tests {
 
     fn vectors(kind: &str) -> Vec<(String, Vec<u8>)> {
         let file: Value = serde_json::from_str(include_str!("../../vectors/bitcoin/psbt.json")).unwrap();
-        let row = |v: &Value| (v["name"].as_str().unwrap().to_string(), hex::decode(v["psbt"].as_str().unwrap()).unwrap());
+        let row =
+            |v: &Value| (v["name"].as_str().unwrap().to_string(), hex::decode(v["psbt"].as_str().unwrap()).unwrap());
         file[kind].as_array().unwrap().iter().map(row).collect()
     }
 

@@ -3,7 +3,7 @@
 use ::bitcoin::hashes::{Hash as _, sha256};
 use ::bitcoin::key::TapTweak as _;
 use ::bitcoin::psbt::Psbt;
-use ::bitcoin::secp256k1::{Keypair, Message, Secp256k1, SecretKey};
+use ::bitcoin::secp256k1::{All, Keypair, Message, Secp256k1, SecretKey};
 use ::bitcoin::transaction::{Transaction, Version};
 use ::bitcoin::{Amount as Sats, OutPoint, ScriptBuf, Sequence, TxIn, TxOut, Txid, Witness, absolute, consensus};
 use ringi_chain::bitcoin::{AddressKind, Change, Choice, Input, address_of};
@@ -20,9 +20,12 @@ use ringi_primitives::request::{FinishedSignature, PayloadKind, Unsigned};
 use ringi_primitives::scheme::Scheme;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::KeyPosition;
+use std::sync::LazyLock;
 
 pub const NET: BitcoinNetwork = BitcoinNetwork::Regtest;
 pub const NETWORK: NetworkId = NetworkId::Bitcoin(NET);
+static SECP: LazyLock<Secp256k1<All>> = LazyLock::new(Secp256k1::new);
+
 pub const RECEIVE: u32 = 0;
 pub const CHANGE: u32 = 1;
 
@@ -62,13 +65,13 @@ impl Wallet {
     }
 
     pub fn sign(&self, sighash: &SigHash) -> FinishedSignature {
-        let secp = Secp256k1::new();
+        let secp = &*SECP;
         let secret = self.secret(sighash.scheme(), sighash.position());
         let message = Message::from_digest(sighash.expose_to_signer());
         let bytes = match (sighash.scheme(), sighash.tweak()) {
             (Scheme::EcdsaSecp256k1, Tweak::None) => secp.sign_ecdsa(&message, &secret).serialize_compact(),
             (Scheme::Bip340, Tweak::TaprootKeyPath) => {
-                let pair = Keypair::from_secret_key(&secp, &secret).tap_tweak(&secp, None).to_keypair();
+                let pair = Keypair::from_secret_key(secp, &secret).tap_tweak(secp, None).to_keypair();
                 secp.sign_schnorr_no_aux_rand(&message, &pair).serialize()
             }
             other => panic!("no input asks for {other:?}"),
@@ -83,8 +86,7 @@ impl Wallet {
 
 impl KeySource for Wallet {
     fn public_key(&self, scheme: Scheme, at: KeyPosition) -> Option<Vec<u8>> {
-        let secp = Secp256k1::new();
-        Some(self.secret(scheme, at).public_key(&secp).serialize().to_vec())
+        Some(self.secret(scheme, at).public_key(&SECP).serialize().to_vec())
     }
 
     fn next_change_index(&self) -> u32 {

@@ -5,5 +5,6 @@ mod consensus;
 mod fixture;
 mod fuzz;
 mod oracle;
+mod planning;
 mod properties;
 mod vectors;
