@@ -1,7 +1,7 @@
 //! From bytes to effects and the digest to sign, in one parse. Cosigners believe this and nothing else.
 
 use super::account::{Raw, address, address_from_key, raw};
-use super::authorization::Authorization;
+use super::authorization::{Authorization, SignedAuthorization};
 use super::calls::{effect_of, effect_of_creation};
 use super::choice::Fees;
 use super::encode::max_fee;
@@ -72,30 +72,31 @@ impl Reader<'_> {
 
     fn effect(&self, transaction: &Transaction) -> Result<Effect, ChainError> {
         let value = Amount::new(transaction.value);
-        let Some(to) = transaction.to else {
-            return Ok(effect_of_creation(self.network, value, &transaction.data));
-        };
-        let calls_itself = to == raw(&self.account)? && value.is_zero() && transaction.data.is_empty();
-        match &transaction.choice.fees {
-            Fees::Eip7702 { .. } if !calls_itself => {
+        let own = raw(&self.account)?;
+        let calls_itself = transaction.to == Some(own) && value.is_zero() && transaction.data.is_empty();
+        match (&transaction.choice.fees, transaction.to) {
+            (Fees::Eip7702 { authorization, .. }, _) if calls_itself => {
+                self.carried_delegation(transaction.choice.nonce, authorization)
+            }
+            (Fees::Eip7702 { .. }, _) => {
                 Err(ChainError::Forbidden("a type 4 transaction that does more than delegate"))
             }
-            Fees::Eip7702 { authorization, .. } => {
-                let inner = authorization.authorization.checked(self.chain_id)?;
-                // C2: nobody else's delegation is carried.
-                if address(authorization.signature.signer(&inner.digest())?)? != self.account {
-                    return Err(ChainError::Forbidden("an authorization of another account"));
-                }
-                if transaction.choice.nonce.checked_add(1) != Some(inner.nonce) {
-                    return Err(ChainError::Forbidden(
-                        "an authorization whose nonce is not the transaction's plus one",
-                    ));
-                }
-                self.delegation(inner.delegate)
-            }
-            _ if calls_itself => Ok(Effect::SelfCancel { network: self.network }),
-            _ => effect_of(self.policy, self.network, address(to)?, value, &transaction.data),
+            (_, None) => Ok(effect_of_creation(self.network, value, &transaction.data)),
+            (_, Some(_)) if calls_itself => Ok(Effect::SelfCancel { network: self.network }),
+            (_, Some(to)) => effect_of(self.policy, self.network, address(to)?, value, &transaction.data),
         }
+    }
+
+    /// C2: the one authorization is the wallet's own, for this chain, and fits the transaction's nonce.
+    fn carried_delegation(&self, nonce: u64, signed: &SignedAuthorization) -> Result<Effect, ChainError> {
+        let inner = signed.authorization.checked(self.chain_id)?;
+        if address(signed.signature.signer(&inner.digest())?)? != self.account {
+            return Err(ChainError::Forbidden("an authorization of another account"));
+        }
+        if nonce.checked_add(1) != Some(inner.nonce) {
+            return Err(ChainError::Forbidden("an authorization whose nonce is not the transaction's plus one"));
+        }
+        self.delegation(inner.delegate)
     }
 
     fn authorization(&self, payload: &[u8]) -> Result<Decoded, ChainError> {

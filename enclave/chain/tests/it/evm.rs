@@ -1,4 +1,9 @@
 //! EVM: vectors, properties, hostile payloads and the independent encoder.
 
+mod hostile;
+mod offchain;
+mod oracle;
+mod properties;
 mod transactions;
+mod vectors;
 mod world;

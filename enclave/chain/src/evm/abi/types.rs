@@ -134,9 +134,8 @@ impl Function {
     /// [`ChainError::Unsupported`].
     pub(in crate::evm) fn parse(signature: &str) -> Result<Function, ChainError> {
         let refused = ChainError::Unsupported("function signature is not in canonical form");
-        let sound = |function: &Function| {
-            function.inputs.iter().all(|t| t.is_bounded(0)) && function.signature() == signature
-        };
+        let sound =
+            |function: &Function| function.inputs.iter().all(|t| t.is_bounded(0)) && function.signature() == signature;
         read_function(signature).filter(sound).ok_or(refused)
     }
 
@@ -166,9 +165,7 @@ impl Function {
     /// [`ChainError::Undecodable`] for anything a canonical encoder would not have written.
     pub(in crate::evm) fn check(&self, data: &[u8]) -> Result<(), ChainError> {
         match data.split_first_chunk::<4>() {
-            Some((head, arguments)) if *head == selector(&self.signature()) => {
-                layout::check(&self.inputs, arguments)
-            }
+            Some((head, arguments)) if *head == selector(&self.signature()) => layout::check(&self.inputs, arguments),
             _ => Err(ChainError::Undecodable("another function's selector")),
         }
     }

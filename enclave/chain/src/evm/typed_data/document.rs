@@ -1,7 +1,7 @@
 //! A typed data document: its types, its domain (rule C2) and its message.
 
 use super::json::Json;
-use super::value::{Kind, hash_struct, type_hash};
+use super::value::{Hasher, Kind, reachable};
 use crate::ChainError;
 use crate::evm::abi::Type;
 use crate::evm::account::{Raw, parse_address, raw};
@@ -66,7 +66,8 @@ impl Document {
         let (domain, message) = (member("domain")?.clone(), member("message")?.clone());
         check_types(&types, &primary)?;
         let (chain_id, contract) = read_domain(&types, &domain)?;
-        let parts = [hash_struct(&types, DOMAIN, &domain)?, hash_struct(&types, &primary, &message)?];
+        let hasher = Hasher::new(&types)?;
+        let parts = [hasher.hash_struct(DOMAIN, &domain)?, hasher.hash_struct(&primary, &message)?];
         let digest = keccak256_parts(&[&[0x19, 0x01], &parts[0], &parts[1]]);
         Ok(Document { types, primary, domain, message, chain_id, contract, digest })
     }
@@ -124,9 +125,10 @@ fn check_types(types: &Types, primary: &str) -> Result<(), ChainError> {
     if primary == DOMAIN {
         return Err(malformed("primaryType is the domain"));
     }
-    // Also refuses a primary type that is not defined.
-    type_hash(types, primary)?;
-    let used = super::value::reachable(types, primary);
+    if !types.contains_key(primary) {
+        return Err(malformed("primaryType is not defined"));
+    }
+    let used = reachable(types, primary);
     if types.keys().all(|name| name == DOMAIN || used.contains(name.as_str())) {
         Ok(())
     } else {
@@ -139,7 +141,8 @@ fn read_domain(types: &Types, domain: &Json) -> Result<(u64, Raw), ChainError> {
     let fields = types.get(DOMAIN).ok_or(ChainError::Forbidden("EIP-712 without a domain type"))?;
     let mut standard = DOMAIN_FIELDS.iter();
     for field in fields {
-        let found = standard.any(|(name, kind)| *name == field.name && Kind::parse(kind, |_| false).as_ref() == Some(&field.kind));
+        let found = standard
+            .any(|(name, kind)| *name == field.name && Kind::parse(kind, |_| false).as_ref() == Some(&field.kind));
         if !found {
             return Err(malformed("domain type is not the standard's"));
         }

@@ -27,11 +27,7 @@ impl Meaning {
     /// # Errors
     /// [`ChainError::Forbidden`] without chain id or a contract the policy set names, and for permits that are not
     /// pinned (rule C2); [`ChainError::WrongChain`]; as [`Document::parse`].
-    pub(in crate::evm) fn read(
-        policy: &PolicySet,
-        network: NetworkId,
-        json: &[u8],
-    ) -> Result<Meaning, ChainError> {
+    pub(in crate::evm) fn read(policy: &PolicySet, network: NetworkId, json: &[u8]) -> Result<Meaning, ChainError> {
         let document = Document::parse(json)?;
         let contract = address(document.contract)?;
         if network != NetworkId::Evm(document.chain_id) {

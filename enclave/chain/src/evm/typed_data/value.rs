@@ -5,7 +5,7 @@ use super::json::Json;
 use crate::ChainError;
 use crate::evm::abi::{Type, word};
 use crate::evm::keccak::keccak256;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// The kind of a field.
@@ -76,7 +76,7 @@ pub(super) fn reachable<'t>(types: &'t Types, name: &'t str) -> BTreeSet<&'t str
 }
 
 /// keccak256 of encodeType: the struct itself first, then the others in alphabetical order.
-pub(super) fn type_hash(types: &Types, name: &str) -> Result<[u8; 32], ChainError> {
+fn type_hash(types: &Types, name: &str) -> Result<[u8; 32], ChainError> {
     let others = reachable(types, name).into_iter().filter(|other| *other != name);
     let mut text = String::new();
     for one in std::iter::once(name).chain(others) {
@@ -87,29 +87,46 @@ pub(super) fn type_hash(types: &Types, name: &str) -> Result<[u8; 32], ChainErro
     Ok(keccak256(text.as_bytes()))
 }
 
-/// hashStruct: keccak256(typeHash ‖ encodeData). The object has exactly the type's fields.
-pub(super) fn hash_struct(types: &Types, name: &str, json: &Json) -> Result<[u8; 32], ChainError> {
-    let fields = types.get(name).ok_or(malformed("unknown struct type"))?;
-    let members = json.object().filter(|m| m.len() == fields.len()).ok_or(malformed("struct with other fields"))?;
-    let mut encoded = type_hash(types, name)?.to_vec();
-    for field in fields {
-        let value = members.get(&field.name).ok_or(malformed("struct with other fields"))?;
-        encoded.extend_from_slice(&hash_value(types, &field.kind, value)?);
-    }
-    Ok(keccak256(&encoded))
+/// Hashes values of a document's types; each type's own hash is made once, so that many small structs cost little.
+pub(super) struct Hasher<'t> {
+    types: &'t Types,
+    type_hashes: BTreeMap<&'t str, [u8; 32]>,
 }
 
-fn hash_value(types: &Types, kind: &Kind, json: &Json) -> Result<[u8; 32], ChainError> {
-    match kind {
-        Kind::Struct(name) => hash_struct(types, name, json),
-        Kind::Array(inner, size) => {
-            let items = json.list().filter(|l| size.is_none_or(|n| n == l.len()));
-            let items = items.ok_or(malformed("array of a wrong length"))?;
-            let words = items.iter().map(|item| hash_value(types, inner, item));
-            let words: Vec<[u8; 32]> = words.collect::<Result<_, _>>()?;
-            Ok(keccak256(words.as_flattened()))
+impl<'t> Hasher<'t> {
+    /// For these types.
+    pub(super) fn new(types: &'t Types) -> Result<Hasher<'t>, ChainError> {
+        let type_hashes = types.keys().map(|name| Ok((name.as_str(), type_hash(types, name)?)));
+        Ok(Hasher { types, type_hashes: type_hashes.collect::<Result<_, ChainError>>()? })
+    }
+
+    /// hashStruct: keccak256(typeHash ‖ encodeData). The object has exactly the type's fields.
+    pub(super) fn hash_struct(&self, name: &str, json: &Json) -> Result<[u8; 32], ChainError> {
+        let unknown = malformed("unknown struct type");
+        let (Some(fields), Some(type_hash)) = (self.types.get(name), self.type_hashes.get(name)) else {
+            return Err(unknown);
+        };
+        let members = json.object().filter(|m| m.len() == fields.len()).ok_or(malformed("struct with other fields"))?;
+        let mut encoded = type_hash.to_vec();
+        for field in fields {
+            let value = members.get(&field.name).ok_or(malformed("struct with other fields"))?;
+            encoded.extend_from_slice(&self.hash_value(&field.kind, value)?);
         }
-        Kind::Plain(plain) => plain_value(plain, json),
+        Ok(keccak256(&encoded))
+    }
+
+    fn hash_value(&self, kind: &Kind, json: &Json) -> Result<[u8; 32], ChainError> {
+        match kind {
+            Kind::Struct(name) => self.hash_struct(name, json),
+            Kind::Array(inner, size) => {
+                let items = json.list().filter(|l| size.is_none_or(|n| n == l.len()));
+                let items = items.ok_or(malformed("array of a wrong length"))?;
+                let words = items.iter().map(|item| self.hash_value(inner, item));
+                let words: Vec<[u8; 32]> = words.collect::<Result<_, _>>()?;
+                Ok(keccak256(words.as_flattened()))
+            }
+            Kind::Plain(plain) => plain_value(plain, json),
+        }
     }
 }
 

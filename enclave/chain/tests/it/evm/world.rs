@@ -20,7 +20,6 @@ pub const CHAIN: u64 = 31337;
 pub const NETWORK: NetworkId = NetworkId::Evm(CHAIN);
 pub const TOKEN: [u8; 20] = [0xaa; 20];
 pub const VAULT_CONTRACT: [u8; 20] = [0xcc; 20];
-pub const DEADLINE: &str = "2026-12-01T00:00:00Z";
 
 /// A wallet whose whole key is known: what the signers would hold together.
 pub struct Wallet(pub SigningKey);
@@ -30,12 +29,12 @@ impl Wallet {
         Wallet(SigningKey::from_slice(&[seed; 32]).unwrap())
     }
 
-    pub fn account(&self) -> Address {
-        evm::address_from_key(&self.0.verifying_key().to_sec1_point(true).to_bytes()).unwrap()
+    pub fn from_key(key: &[u8]) -> Wallet {
+        Wallet(SigningKey::from_slice(key).unwrap())
     }
 
-    pub fn account_raw(&self) -> [u8; 20] {
-        self.account().raw().try_into().unwrap()
+    pub fn account(&self) -> Address {
+        evm::address_from_key(&self.0.verifying_key().to_sec1_point(true).to_bytes()).unwrap()
     }
 
     pub fn sign_digest(&self, digest: &[u8; 32]) -> FinishedSignature {
@@ -120,6 +119,31 @@ pub fn eip1559(nonce: u64) -> Choice {
             max_priority_fee_per_gas: 1_000_000_000,
             access_list: vec![],
         },
+    }
+}
+
+/// RLP written independently of the crate, also in ways it must refuse.
+pub enum Rlp {
+    Bytes(Vec<u8>),
+    List(Vec<Rlp>),
+}
+
+impl Rlp {
+    pub fn number(value: u128) -> Rlp {
+        Rlp::Bytes(value.to_be_bytes().into_iter().skip_while(|b| *b == 0).collect())
+    }
+
+    pub fn encode(&self) -> Vec<u8> {
+        let (offset, body) = match self {
+            Rlp::Bytes(one) if one.len() == 1 && one[0] < 0x80 => return one.clone(),
+            Rlp::Bytes(bytes) => (0x80, bytes.clone()),
+            Rlp::List(items) => (0xc0, items.iter().flat_map(Rlp::encode).collect()),
+        };
+        let length: Vec<u8> = body.len().to_be_bytes().into_iter().skip_while(|b| *b == 0).collect();
+        match body.len() {
+            0..=55 => [vec![offset + body.len() as u8], body].concat(),
+            _ => [vec![offset + 55 + length.len() as u8], length, body].concat(),
+        }
     }
 }
 
