@@ -185,10 +185,12 @@ impl<P: Protocol> Machine<P> {
         if envelope.to.is_some_and(|to| to != self.me) {
             return Err(Fault::link(from, "addressed to another"));
         }
-        if envelope.round < self.round {
+        let held = matches!(self.state, State::Held(_));
+        if envelope.round < self.round || (held && envelope.round == self.round) {
             return self.compare_with_past(&envelope);
         }
-        let Some(traffic) = self.traffic(envelope.round).filter(|_| envelope.round - self.round <= 1) else {
+        let Some(traffic) = self.traffic(envelope.round).filter(|_| envelope.round.saturating_sub(self.round) <= 1)
+        else {
             return Err(Fault::link(from, "round has not come"));
         };
         let fits = match traffic {
@@ -239,7 +241,7 @@ impl<P: Protocol> Machine<P> {
             if waiting {
                 return Ok(if sent.is_empty() { Progress::Waiting } else { Progress::Send(sent) });
             }
-            let complete = std::mem::replace(&mut self.current, std::mem::take(&mut self.next));
+            let complete = std::mem::take(&mut self.current);
             self.remember(&complete);
             let inbound = self.agree(complete)?;
             let Some((round, inbound)) = inbound else {
@@ -316,6 +318,7 @@ impl<P: Protocol> Machine<P> {
     /// Enters the next round and wraps our bodies.
     fn send(&mut self, outbound: Outbound) -> Vec<Envelope> {
         self.round = self.round.saturating_add(1);
+        self.current = std::mem::take(&mut self.next);
         let (session, round, from) = (self.session, self.round, self.me);
         // The hash goes last so that a body of 67 kB is neither moved nor copied.
         let wrap = |to, mut payload: Vec<u8>| {

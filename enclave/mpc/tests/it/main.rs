@@ -2,5 +2,7 @@
 mod ceremonies;
 mod derivation;
 mod faults;
+mod liar;
+mod limits;
 mod net;
 mod parsers;
