@@ -1,1 +1,6 @@
-//! To be written.
+//! The world in one process from one seed: real cosigner step machines, a relay that obeys a script, a clock that is moved
+//! by hand, and documents signed by made-up people. Hostile suites and crash runs are built on it.
+
+pub mod people;
+pub mod requests;
+pub mod world;

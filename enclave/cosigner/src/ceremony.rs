@@ -10,7 +10,7 @@ use crate::refusal::{Code, from_fault};
 use crate::state::Record;
 use minicbor::bytes::ByteArray;
 use ringi_mpc::{
-    Ceremony, Envelope, Fault, Keygen, KeygenParams, KeyShare, Progress, Refresh, RefreshParams, SessionId,
+    Ceremony, Envelope, Fault, KeyShare, Keygen, KeygenParams, Progress, Refresh, RefreshParams, SessionId,
 };
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
@@ -63,7 +63,11 @@ enum Stage {
     Generating(Box<Keygen>),
     Refreshing(Box<Refresh>),
     /// The share is recorded; waits for storage, then for all n signatures.
-    Storing { record: u64, certificate: KeyCertificate, announced: bool },
+    Storing {
+        record: u64,
+        certificate: KeyCertificate,
+        announced: bool,
+    },
 }
 
 impl Ceremonies {
@@ -92,9 +96,9 @@ impl Cosigner {
         }
         let carried_out = match &order.action {
             OrderAction::KeyGeneration { key } => self.begin_ceremony(signed, &order, *key, Vec::new()),
-            OrderAction::Refresh { key, epoch, clear_bans } => {
-                self.check_epoch(key, *epoch).and_then(|()| self.begin_ceremony(signed, &order, *key, clear_bans.clone()))
-            }
+            OrderAction::Refresh { key, epoch, clear_bans } => self
+                .check_epoch(key, *epoch)
+                .and_then(|()| self.begin_ceremony(signed, &order, *key, clear_bans.clone())),
             OrderAction::Resume { boot_keys } => self.resume(&order, boot_keys.contains(&self.receipt_key.public())),
             OrderAction::GiveBack { intent } => {
                 self.record(&[Record::GaveBack { intent: *intent }, Record::OrdersUsed { orders: vec![id] }]);
@@ -107,7 +111,8 @@ impl Cosigner {
 
     /// G2: of this workspace, in time, by the admin quorum.
     fn check_order(&self, signed: &Signed, order: &Order) -> Result<(), Refusal> {
-        let genesis = self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
+        let genesis =
+            self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
         if order.version != 1 || order.genesis != genesis.root() {
             return Err(Code::GenesisMismatch.because("order"));
         }
@@ -151,7 +156,13 @@ impl Cosigner {
         Ok(())
     }
 
-    fn begin_ceremony(&mut self, signed: &Signed, order: &Order, key: KeyId, clear_bans: Vec<PartyIndex>) -> Result<(), Refusal> {
+    fn begin_ceremony(
+        &mut self,
+        signed: &Signed,
+        order: &Order,
+        key: KeyId,
+        clear_bans: Vec<PartyIndex>,
+    ) -> Result<(), Refusal> {
         if let Some(refusal) = self.boot.refusal() {
             return Err(refusal);
         }
@@ -207,13 +218,17 @@ impl Cosigner {
         }
         let Some(genesis) = &self.state.genesis else { return };
         let (n, threshold, root) = (genesis.head().parties(), genesis.head().threshold, genesis.root());
-        let hellos: BTreeMap<PartyIndex, Greeting> =
-            self.ceremonies.hellos.iter().filter(|((d, _), _)| *d == running.digest).map(|((_, p), g)| (*p, *g)).collect();
+        let hellos: BTreeMap<PartyIndex, Greeting> = self
+            .ceremonies
+            .hellos
+            .iter()
+            .filter(|((d, _), _)| *d == running.digest)
+            .map(|((_, p), g)| (*p, *g))
+            .collect();
         if hellos.len() != usize::from(n) {
             return;
         }
-        let parts: Vec<_> =
-            hellos.iter().map(|(p, g)| (*p, g.boot, ByteArray::from(g.randomness), g.epoch)).collect();
+        let parts: Vec<_> = hellos.iter().map(|(p, g)| (*p, g.boot, ByteArray::from(g.randomness), g.epoch)).collect();
         // S1, G1: order, genesis, boots and fresh randomness of all n.
         let session = Digest::of_parts(Domain::Ceremony, &[&root.0, &running.digest.0, &cbor::encode(&parts)]);
         let transcript = Digest::of_parts(Domain::Ceremony, &[&root.0, &running.digest.0]);
@@ -258,7 +273,12 @@ impl Cosigner {
         Ok((Stage::Generating(Box::new(machine)), envelopes))
     }
 
-    fn start_refresh(&mut self, key: KeyId, session: Digest, transcript: Digest) -> Result<(Stage, Vec<Envelope>), Fault> {
+    fn start_refresh(
+        &mut self,
+        key: KeyId,
+        session: Digest,
+        transcript: Digest,
+    ) -> Result<(Stage, Vec<Envelope>), Fault> {
         let active = self.state.keys.active.get(&key).ok_or(Fault::Misuse("no share to refresh"))?;
         let params = RefreshParams { session: SessionId(session.0), transcript: transcript.0 };
         let (machine, envelopes) = Refresh::start(&active.share, params, self.rng.as_mut())?;

@@ -257,9 +257,10 @@ impl Cosigner {
             Err(error) => return self.refuse_document(None, Code::DocumentInvalid.because(error.to_string())),
         };
         let named = self.state.identity.as_ref().is_some_and(|own| {
-            chain.head().cosigner(self.me).is_some_and(|c| {
-                c.channel_key == own.channel_public && c.identity_key == own.key.public()
-            })
+            chain
+                .head()
+                .cosigner(self.me)
+                .is_some_and(|c| c.channel_key == own.channel_public && c.identity_key == own.key.public())
         });
         if !named {
             return self.refuse_document(None, Code::GenesisMissing.because("it does not name this cosigner's keys"));
@@ -300,10 +301,10 @@ impl Cosigner {
 
     /// Whether a signed set may be (or is) in force here: its digest, sequence, and whether it is new.
     pub(crate) fn check_policy(&self, signed: &Signed) -> Result<(Digest, u64, bool), Refusal> {
-        let genesis = self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
-        let set: PolicySet = signed
-            .decode_unverified(limits::POLICY_BYTES)
-            .map_err(|e| Code::DocumentInvalid.because(e.to_string()))?;
+        let genesis =
+            self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
+        let set: PolicySet =
+            signed.decode_unverified(limits::POLICY_BYTES).map_err(|e| Code::DocumentInvalid.because(e.to_string()))?;
         set.validate().map_err(|e| Code::DocumentInvalid.because(e.to_string()))?;
         if set.genesis != genesis.root() {
             return Err(Code::GenesisMismatch.because("policy set"));
@@ -317,7 +318,9 @@ impl Cosigner {
             Some(current) if set.sequence <= current.set.sequence => {
                 Err(Code::PolicySequence.because(format!("{} is in force", current.set.sequence)))
             }
-            Some(current) if set.sequence == current.set.sequence.saturating_add(1) && set.previous != Some(current.digest) => {
+            Some(current)
+                if set.sequence == current.set.sequence.saturating_add(1) && set.previous != Some(current.digest) =>
+            {
                 Err(Code::PolicySequence.because("it does not follow the set in force"))
             }
             _ => Ok((digest, set.sequence, true)),

@@ -160,7 +160,8 @@ impl Journal {
         } else {
             header.sequence == self.sequence.checked_add(1)? && header.previous == self.previous
         };
-        let ours = header.version == 1 && header.cosigner == self.me && (genesis.is_none() || header.genesis == genesis);
+        let ours =
+            header.version == 1 && header.cosigner == self.me && (genesis.is_none() || header.genesis == genesis);
         (next && ours).then_some(())
     }
 }

@@ -35,8 +35,7 @@ fn run() -> Result<(), String> {
     let frames = read_ahead(reader);
     let mut writer = BufWriter::with_capacity(256 * 1024, stream);
     let Ok(first) = frames.recv() else { return Ok(()) };
-    let (mut cosigner, out) =
-        Cosigner::start(&key, Box::new(OsRng), first, now()).map_err(|e| e.to_string())?;
+    let (mut cosigner, out) = Cosigner::start(&key, Box::new(OsRng), first, now()).map_err(|e| e.to_string())?;
     send(&mut writer, &out).map_err(|e| format!("cosigner.stream: {e}"))?;
     loop {
         let out = match frames.recv_timeout(TICK) {

@@ -9,6 +9,7 @@ use ringi_policy::{Question, decide};
 use ringi_primitives::cbor;
 use ringi_primitives::decision::{Charge, Decision, Spending};
 use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::id::IntentId;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wire::Refusal;
 
@@ -51,7 +52,7 @@ impl Permit {
             return Err(Code::IntentExpired.because("by the latest of the signers' clocks"));
         }
         let pin = check_pin(state, &judged)?;
-        let (charges, rules) = consult(state, &judged, &pin, times.window)?;
+        let (charges, rules) = consult(state, &judged, pin.root, times.window)?;
         Ok(Permit { judged, charges, rules, pin })
     }
 
@@ -112,8 +113,20 @@ impl Committed<Permit> {
     }
 }
 
+/// I3: the root of the intent's replacement chain, unless own memory alone already refuses. What only a merge can tell (a
+/// nonce that peers pinned, a replaced intent that peers signed) is left to [`Permit::grant`].
+pub fn check_pin_early(state: &State, judged: &Judged) -> Result<IntentId, Refusal> {
+    let intent = &judged.intent;
+    match state.pins.check(intent.id, intent.replaces, judged.kind, judged.decoded.slot()) {
+        Ok(pin) => Ok(pin.root),
+        Err(Code::PinNonceGap) => state.pins.root_of(intent.id, intent.replaces).map_err(|code| code.because("I3")),
+        Err(Code::PinUnknownReplaced) => Ok(intent.replaces.unwrap_or(intent.id)),
+        Err(code) => Err(code.because("I3")),
+    }
+}
+
 /// I3: the pin that signing would take.
-pub fn check_pin(state: &State, judged: &Judged) -> Result<Pin, Refusal> {
+fn check_pin(state: &State, judged: &Judged) -> Result<Pin, Refusal> {
     let intent = &judged.intent;
     let pin = state.pins.check(intent.id, intent.replaces, judged.kind, judged.decoded.slot());
     pin.map_err(|code| code.because("I3"))
@@ -123,7 +136,7 @@ pub fn check_pin(state: &State, judged: &Judged) -> Result<Pin, Refusal> {
 pub fn consult(
     state: &State,
     judged: &Judged,
-    pin: &Pin,
+    root: IntentId,
     window: UnixMs,
 ) -> Result<(Vec<Charge>, Vec<String>), Refusal> {
     let policy = state.policy.as_ref().ok_or_else(|| Code::PolicyMissing.because("no policy set installed"))?;
@@ -135,7 +148,7 @@ pub fn consult(
         network: judged.plan.network,
         fee: judged.decoded.max_fee(),
         approvals: &judged.approvals,
-        intent: pin.root,
+        intent: root,
         spent: &state.spending,
         now: window,
     };

@@ -251,10 +251,8 @@ mod tests {
     #[test]
     fn i3_every_bitcoin_version_spends_the_anchor() {
         let out = |n: u8| Outpoint { txid: [n; 32], vout: 0 };
-        let slot = |o: &[u8]| Slot::Outpoints {
-            network: NetworkId::Evm(1),
-            outpoints: o.iter().map(|n| out(*n)).collect(),
-        };
+        let slot =
+            |o: &[u8]| Slot::Outpoints { network: NetworkId::Evm(1), outpoints: o.iter().map(|n| out(*n)).collect() };
         let mut book = PinBook::default();
         assert_eq!(pinned(&mut book, 1, None, slot(&[1, 2])), Ok(()));
         assert_eq!(pinned(&mut book, 1, None, slot(&[3, 1])), Ok(()));

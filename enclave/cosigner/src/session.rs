@@ -8,7 +8,7 @@
 use crate::core::Cosigner;
 use crate::judge::{Judged, judge};
 use crate::message::{Hello, PeerMessage, Round};
-use crate::permit::{Permit, Times, check_pin, consult};
+use crate::permit::{Permit, Times, check_pin_early, consult};
 use crate::pins::Pin;
 use crate::refusal::{Code, from_fault};
 use crate::sign::{Machines, Outgoing};
@@ -136,12 +136,12 @@ impl Cosigner {
         }
         self.check_signers(&signers)?;
         let judged = judge(&self.state, request, self.now)?;
-        let pin = check_pin(&self.state, &judged)?;
-        let (charges, _) = consult(&self.state, &judged, &pin, self.now)?;
+        let root = check_pin_early(&self.state, &judged)?;
+        let (charges, _) = consult(&self.state, &judged, root, self.now)?;
         let epochs = self.epochs(&judged)?;
         let limits: Vec<LimitKey> = charges.into_iter().map(|c| c.limit).collect();
         let mut locks: Vec<Lock> = limits.iter().cloned().map(Lock::Limit).collect();
-        locks.push(Lock::Intent(pin.root));
+        locks.push(Lock::Intent(root));
         locks.extend(account_lock(judged.decoded.slot()));
         // L1: one session per limit from reservation to merge.
         if !self.sessions.lock(&locks, tag) {
@@ -176,7 +176,8 @@ impl Cosigner {
     }
 
     fn check_signers(&self, signers: &[PartyIndex]) -> Result<(), Refusal> {
-        let genesis = self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
+        let genesis =
+            self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
         let ascending = signers.windows(2).all(|w| matches!(w, [a, b] if a < b));
         let known = signers.iter().all(|s| genesis.head().cosigner(*s).is_some());
         let sized = signers.len() == usize::from(genesis.head().threshold);
@@ -311,7 +312,12 @@ impl Cosigner {
     }
 
     /// K2: unequal epochs resynchronise; the one ahead sends the proof that all n have the new one.
-    fn compare_epochs(&mut self, peer: PartyIndex, mine: &[(KeyId, u32)], theirs: &[(KeyId, u32)]) -> Result<(), Refusal> {
+    fn compare_epochs(
+        &mut self,
+        peer: PartyIndex,
+        mine: &[(KeyId, u32)],
+        theirs: &[(KeyId, u32)],
+    ) -> Result<(), Refusal> {
         if mine == theirs {
             return Ok(());
         }
@@ -363,7 +369,8 @@ impl Cosigner {
         signers: &[PartyIndex],
     ) -> Result<SignedVerdict, Refusal> {
         let judged = permit.judged();
-        let genesis = self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
+        let genesis =
+            self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
         let verdict = Verdict {
             version: 1,
             genesis: genesis.root(),

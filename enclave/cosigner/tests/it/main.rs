@@ -1,0 +1,3 @@
+//! Integration tests of the cosigner: real step machines, a scripted relay, hand-moved clock.
+
+mod signing;

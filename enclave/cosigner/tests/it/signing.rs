@@ -1,0 +1,63 @@
+//! The straight line: requests that are right are signed, by any pair, within limits.
+
+use ringi_chain::KeySource;
+use ringi_primitives::cbor;
+use ringi_primitives::request::FinishedSignature;
+use ringi_primitives::scheme::{PartyIndex, Scheme};
+use ringi_primitives::wallet::KeyPosition;
+use ringi_primitives::wire::FromCosigner;
+use ringi_sim::requests::{Draft, EVM, Standard, approvers, outcomes};
+use ringi_sim::world::World;
+
+fn world() -> (World, Standard) {
+    Standard::world(1)
+}
+
+fn signatures(answers: &[(PartyIndex, FromCosigner)]) -> Vec<FinishedSignature> {
+    let signed = |f: &FromCosigner| match f {
+        FromCosigner::Signed { signatures, .. } => Some(signatures.clone()),
+        _ => None,
+    };
+    answers.iter().find_map(|(_, f)| signed(f)).expect("signed")
+}
+
+#[test]
+fn a_right_request_is_signed_and_assembles() {
+    let (mut world, standard) = world();
+    assert!(standard.keys().public_key(Scheme::EcdsaSecp256k1, KeyPosition::ACCOUNT).is_some());
+    let request = Draft::payment(&world, 1, 1000, 0).request(&standard);
+    let answers = world.sign(&cbor::encode(&request), &[1, 2]);
+    assert_eq!(outcomes(&answers), ["signed", "signed"]);
+    let signatures = signatures(&answers);
+    let tx = ringi_chain::assemble(&standard.policy, &standard.keys(), EVM, &request.unsigned, &signatures).unwrap();
+    assert!(tx.id.starts_with("0x") && !tx.bytes.is_empty());
+}
+
+#[test]
+fn l1_pairs_share_one_limit() {
+    let (mut world, standard) = world();
+    let pay = |world: &mut World, id: u8, nonce: u64, signers: &[u8]| {
+        let bytes = Draft::payment(world, id, 400_000, nonce).bytes(&standard);
+        outcomes(&world.sign(&bytes, signers))
+    };
+    assert_eq!(pay(&mut world, 1, 0, &[1, 2]), ["signed", "signed"]);
+    assert_eq!(pay(&mut world, 2, 1, &[2, 3]), ["signed", "signed"]);
+    // 2 x (400,000 + fee) are spent; cosigners 1 and 3 each saw only one of them.
+    let third = pay(&mut world, 3, 2, &[1, 3]);
+    assert!(third.contains(&"policy.limit_exceeded".to_string()), "{third:?}");
+    assert!(!third.contains(&"signed".to_string()), "{third:?}");
+    world.pass(86_400_000);
+    assert_eq!(pay(&mut world, 4, 2, &[1, 3]), ["signed", "signed"]);
+}
+
+#[test]
+fn i2_above_the_threshold_two_people_approve() {
+    let (mut world, standard) = world();
+    let mut draft = Draft::payment(&world, 1, 700_000, 0);
+    assert_eq!(outcomes(&world.sign(&draft.bytes(&standard), &[1, 2])), ["approval.missing", "approval.missing"]);
+    let [a, b, _] = approvers();
+    draft.approvals = vec![a];
+    assert_eq!(outcomes(&world.sign(&draft.bytes(&standard), &[1, 2])), ["approval.missing", "approval.missing"]);
+    draft.approvals.push(b);
+    assert_eq!(outcomes(&world.sign(&draft.bytes(&standard), &[1, 3])), ["signed", "signed"]);
+}
