@@ -8,7 +8,7 @@ use ringi_primitives::decision::DenyReason;
 use ringi_primitives::effects::{Effect, OpaqueKind};
 use ringi_primitives::id::PersonId;
 use ringi_primitives::network::NetworkId;
-use ringi_primitives::policy_set::{AllowEntry, Match, Rule, Vault};
+use ringi_primitives::policy_set::{AllowEntry, Demand, Rule, Vault};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The question, its vault, its effects' properties and its sums.
@@ -31,11 +31,22 @@ pub struct Case<'a> {
 /// What rules check of one effect.
 pub struct EffectFacts {
     /// Who gains by it, and where.
-    pub beneficiary: Option<AllowEntry>,
+    pub gain: Gain,
     /// Whether it is a transaction on chain, as opposed to a signed message.
     pub on_chain: bool,
     /// Index of its [`Traits`].
     traits: usize,
+}
+
+/// Who gains value or power by an effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Gain {
+    /// Nobody but the wallet: a self-cancel, an ownership proof.
+    Nobody,
+    /// This one.
+    By(AllowEntry),
+    /// Nobody can tell: bytes without a target that are understood only as bytes.
+    Unknown,
 }
 
 /// What rules match of an effect.
@@ -96,7 +107,7 @@ impl<'a> Case<'a> {
         if !initiator {
             return None;
         }
-        let bits = self.traits.iter().enumerate().filter(|(_, t)| t.matches(&rule.when)).map(|(at, _)| bit(at));
+        let bits = self.traits.iter().enumerate().filter(|(_, t)| t.matches(rule)).map(|(at, _)| bit(at));
         let traits = bits.fold(0, |all, bit| all | bit);
         (traits != 0).then_some(Matching { rule, traits })
     }
@@ -140,16 +151,20 @@ impl EffectFacts {
             seen.push(own);
             seen.len().saturating_sub(1)
         });
-        let entry = |address: Address| AllowEntry { network, address };
-        EffectFacts { beneficiary: effect.beneficiary().map(entry), on_chain: !message, traits }
+        let entry = |address: Address| Gain::By(AllowEntry { network, address });
+        let unnamed = if matches!(effect, Effect::Opaque { .. }) { Gain::Unknown } else { Gain::Nobody };
+        EffectFacts { gain: effect.beneficiary().map_or(unnamed, entry), on_chain: !message, traits }
     }
 }
 
 impl Traits {
-    /// Every non-empty list contains the effect's property. Bytes nobody understands and delegations of the whole
-    /// account match only rules that name them: an "any effect" rule was not written with them in mind.
-    fn matches(&self, when: &Match) -> bool {
-        let kind = if when.kinds.is_empty() { !self.dangerous } else { when.kinds.iter().any(|k| k == self.kind) };
+    /// Every non-empty list of the rule contains the effect's property. Bytes nobody understands and delegations of the
+    /// whole account are permitted only by rules that name them: a "permit anything" was not written with them in mind.
+    /// What takes away (every other demand) holds for them unless it names other kinds.
+    fn matches(&self, rule: &Rule) -> bool {
+        let when = &rule.when;
+        let unnamed = || !self.dangerous || rule.then != Demand::Permit;
+        let kind = if when.kinds.is_empty() { unnamed() } else { when.kinds.iter().any(|k| k == self.kind) };
         kind && (when.networks.is_empty() || when.networks.contains(&self.network))
             && (when.assets.is_empty() || self.assets.iter().any(|a| when.assets.contains(a)))
     }

@@ -69,12 +69,13 @@ impl RuleKind {
     pub fn demands(self) -> &'static str {
         match self {
             RuleKind::Permit => {
-                "Permits the effect, if every other matching rule agrees. Without one for each effect, deny."
+                "Permits the effect, if every other matching rule agrees. Without one for each effect, deny. `opaque` and \
+                 `delegate` only where it names them."
             }
             RuleKind::Deny => "Denies the effect, whatever permits it.",
             RuleKind::AllowList => {
                 "Recipient, spender, called contract or delegate is on one of the lists, on exactly that network. \
-                 An effect by which nobody gains passes."
+                 A self-cancel or ownership proof passes; opaque bytes without a target are on no list."
             }
             RuleKind::CapPerTransaction => {
                 "All effects of the intent together take at most `amount` of the asset, fee included where it pays fees."
@@ -134,10 +135,11 @@ mod tests {
 Generated from `enclave/policy/src/catalogue.rs`; `UPDATE_DOCS=1 cargo test -p ringi-policy` rewrites it.
 
 A vault has a list of rules. A rule applies to an effect where each non-empty list of its `when` (kinds, networks,
-assets, groups of initiators) contains the effect's property; `opaque` and `delegate` effects match only rules that name
-these kinds, so a rule that is to bound them must name them too. Every matching rule's demand holds, a deny wins,
-and an effect that no `permit` matches is denied. A deny beats a missing approval, which beats an allow; of several
-denies the first in policy order is named. Denies that no rule spoke are named `default`.
+assets, groups of initiators) contains the effect's property; an empty list means any. Except: a `permit` matches `opaque`
+and `delegate` effects only if it names these kinds. Every other rule without kinds holds for them too. Every matching
+rule's demand holds, a deny wins, and an effect that no `permit` matches is denied. A deny beats a missing approval, which
+beats an allow; of several denies the first in policy order is named. Denies that no rule spoke are named `default`, which
+no rule may be called.
 Amounts are 256-bit integers in base units; a sum that does not fit denies with `policy.overflow`.
 
 | tag | what it demands | denies with | enforces |

@@ -8,7 +8,7 @@ use ringi_primitives::decision::{Decision, DenyReason};
 use ringi_primitives::policy_set::Temperature;
 
 /// The name in place of a rule's where no rule decided: nothing permits, no fee cap, a cold or unknown vault.
-pub const DEFAULT_RULE: &str = "default";
+pub use ringi_primitives::policy_set::DEFAULT_RULE;
 
 /// A refusal and the rule that spoke it.
 type Denial = (String, DenyReason);

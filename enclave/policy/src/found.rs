@@ -1,6 +1,6 @@
 //! What matching rules look up in the policy set by name, each name once however many rules use it.
 
-use crate::case::{Case, Matching};
+use crate::case::{Case, Gain, Matching};
 use ringi_primitives::policy_set::{AllowList, Demand, Group};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,8 +25,12 @@ impl<'a> Found<'a> {
         let policy = case.question.policy;
         // I1: a set of people, so two keys of one person count once.
         let count = |g: &Group| u32::try_from(case.approvers.intersection(&g.members).count()).unwrap_or(u32::MAX);
-        let gains =
-            |l: &AllowList| case.effects.iter().map(|e| e.beneficiary.is_none_or(|b| l.entries.contains(&b))).collect();
+        let listed = |l: &AllowList, gain: Gain| match gain {
+            Gain::Nobody => true,
+            Gain::By(entry) => l.entries.contains(&entry),
+            Gain::Unknown => false,
+        };
+        let gains = |l: &AllowList| case.effects.iter().map(|e| listed(l, e.gain)).collect();
         let groups = policy.groups.iter().filter(|g| groups.contains(g.name.as_str()));
         let lists = policy.allow_lists.iter().filter(|l| lists.contains(l.name.as_str()));
         Found {
@@ -40,7 +44,8 @@ impl<'a> Found<'a> {
         self.votes.get(group).copied()
     }
 
-    /// For each effect in order, whether its beneficiary, if any, is on the list; `None` for a list that does not exist.
+    /// For each effect in order, whether nobody gains by it or its beneficiary is on the list; never where the
+    /// beneficiary is unknown. `None` for a list that does not exist.
     pub fn listed(&self, list: &str) -> Option<&[bool]> {
         self.listed.get(list).map(Vec::as_slice)
     }

@@ -28,18 +28,21 @@ fn a_network() -> impl Strategy<Value = NetworkId> {
 }
 
 fn an_effect() -> impl Strategy<Value = Effect> {
-    (0u8..6, an_asset(), 7u8..9, an_amount()).prop_map(|(kind, asset, to, amount)| match kind {
+    (0u8..7, an_asset(), 7u8..9, an_amount()).prop_map(|(kind, asset, to, amount)| match kind {
         0..=1 => Effect::Transfer { asset, to: address(to), amount },
         2 => Effect::Approve { asset, spender: address(to), amount },
         3 => Effect::SelfCancel { network: EVM },
         4 => Effect::Delegate { network: EVM, delegate: address(to) },
+        5 => opaque(OpaqueKind::Creation, None, 5),
         _ => opaque(OpaqueKind::Call, Some(to), 5),
     })
 }
 
 fn a_match() -> impl Strategy<Value = Match> {
-    let kinds =
-        prop::collection::vec(prop::sample::select(&["transfer", "approve", "self_cancel", "opaque"][..]), 0..3);
+    let kinds = prop::collection::vec(
+        prop::sample::select(&["transfer", "approve", "self_cancel", "delegate", "opaque"][..]),
+        0..3,
+    );
     let initiators = prop::collection::vec(prop::sample::select(&["ops", "board"][..]), 0..2);
     let networks = prop::collection::vec(a_network(), 0..2);
     let assets = prop::collection::vec(an_asset(), 0..2);
@@ -129,6 +132,15 @@ proptest! {
         let at = at.min(after.rules().len());
         after.rules().insert(at, Rule { name: "further".into(), ..further });
         prop_assert!(leniency(&after.decide()) <= before);
+    }
+
+    /// Whatever the effects, dangerous ones too: nothing gets past a deny of everything.
+    #[test]
+    fn a_deny_without_conditions_denies_everything(world in a_world(), at in 0usize..8) {
+        let mut after = world;
+        let at = at.min(after.rules().len());
+        after.rules().insert(at, any("deny", Demand::Deny));
+        prop_assert!(is_deny(&after.decide()));
     }
 
     #[test]

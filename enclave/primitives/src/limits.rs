@@ -34,6 +34,10 @@ pub const RULES: usize = 4096;
 pub const LIST: usize = 4096;
 /// Allow-list entries in one list.
 pub const ALLOW_ENTRIES: usize = 65_536;
+/// Keys of one person: a few devices, each to initiate or to approve.
+pub const PERSON_KEYS: usize = 64;
+/// Each list of a rule's `when`, and the lists of an allow-list rule: looked through for every effect.
+pub const MATCH_LIST: usize = 256;
 /// A signed genesis document.
 pub const GENESIS_BYTES: usize = 256 * 1024;
 /// Admins of one workspace.

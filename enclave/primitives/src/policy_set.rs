@@ -203,7 +203,7 @@ pub struct RootIndex(#[n(0)] pub u16);
 /// One rule: to what it applies, and what it demands there.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Rule {
-    /// Unique name in the vault; decisions and receipts name it, limits are counted under it.
+    /// Unique name in the vault, not [`DEFAULT_RULE`]; decisions and receipts name it, limits are counted under it.
     #[n(0)]
     pub name: String,
     /// Where it applies.
@@ -214,8 +214,9 @@ pub struct Rule {
     pub then: Demand,
 }
 
-/// Where a rule applies: every non-empty list must contain the effect's property. Empty means any, except that
-/// dangerous kinds (`opaque`, `delegate`) match only where they are named.
+/// Where a rule applies: every non-empty list must contain the effect's property. Empty means any, except that a
+/// [`Demand::Permit`] matches dangerous kinds (`opaque`, `delegate`) only where it names them; every other demand
+/// without kinds, all of which take away, holds for them too.
 #[derive(Clone, Debug, PartialEq, Eq, Default, Encode, Decode)]
 pub struct Match {
     /// Effect kinds, as [`crate::effects::Effect::kind`] spells them.
@@ -241,7 +242,7 @@ pub enum Demand {
     /// The effect is denied.
     #[n(1)]
     Deny,
-    /// The beneficiary must be on one of these lists.
+    /// The beneficiary must be on one of these lists; opaque bytes without a target have an unknown one and are denied.
     #[n(2)]
     AllowList {
         /// Names of allow-lists.
@@ -419,17 +420,20 @@ impl PolicySet {
         for list in &self.allow_lists {
             check(list.entries.len() <= limits::ALLOW_ENTRIES, PolicySetError::Bound("allow-list"))?;
         }
+        for person in &self.people {
+            check(person.keys.len() <= limits::PERSON_KEYS, PolicySetError::Bound("list of keys"))?;
+        }
+        for text in self.permits.iter().flat_map(|p| [&p.name, &p.version]) {
+            let sound = text.len() <= limits::TEXT_BYTES && !text.chars().any(char::is_control);
+            check(sound, PolicySetError::Bound("permit domain"))?;
+        }
         let names = (self.people.iter().map(|p| &p.name))
             .chain(self.groups.iter().map(|g| &g.name))
             .chain(self.assets.iter().map(|a| &a.id))
             .chain(self.allow_lists.iter().map(|l| &l.name))
             .chain(self.vaults.iter().map(|v| &v.name))
             .chain(self.functions.iter().map(|f| &f.signature));
-        for name in names {
-            let sound = !name.is_empty() && name.len() <= limits::TEXT_BYTES && !name.chars().any(char::is_control);
-            check(sound, PolicySetError::Bound("name"))?;
-        }
-        Ok(())
+        names.into_iter().try_for_each(|name| check(plain(name), PolicySetError::Bound("name")))
     }
 
     fn check_unique(&self) -> Result<(), PolicySetError> {
@@ -453,6 +457,8 @@ impl PolicySet {
         let coins = self.networks.iter().all(|n| self.asset_by_key(&AssetKey::native(*n)).is_some());
         check(coins, PolicySetError::Unknown("network coin"))?;
         check(self.functions.iter().all(|f| network(&f.network)), PolicySetError::Unknown("network"))?;
+        let mut entries = self.allow_lists.iter().flat_map(|l| &l.entries);
+        check(entries.all(|e| network(&e.network)), PolicySetError::Unknown("network"))?;
         let permits = self.permits.iter().all(|p| self.asset_by_key(&p.asset).is_some() && p.asset.token.is_some());
         check(permits, PolicySetError::Unknown("permit token"))
     }
@@ -461,11 +467,18 @@ impl PolicySet {
         check(vault.index.0 < 1 << 31, PolicySetError::Senseless("vault index"))?;
         check(vault.rules.len() <= limits::RULES, PolicySetError::Bound("list of rules"))?;
         unique(vault.rules.iter().map(|r| &r.name), "rule")?;
-        vault.rules.iter().try_for_each(|rule| self.check_rule(rule))
+        vault.rules.iter().try_for_each(|rule| self.check_rule(rule))?;
+        vault.rules.iter().try_for_each(|rule| self.check_four_eyes(rule, vault))
     }
 
     fn check_rule(&self, rule: &Rule) -> Result<(), PolicySetError> {
-        check(!rule.name.is_empty() && rule.name.len() <= limits::TEXT_BYTES, PolicySetError::Bound("rule name"))?;
+        check(plain(&rule.name), PolicySetError::Bound("rule name"))?;
+        // Else a rule's deny would read as the default's.
+        check(rule.name != DEFAULT_RULE, PolicySetError::Senseless("rule named as the default"))?;
+        let when = &rule.when;
+        for len in [when.kinds.len(), when.networks.len(), when.assets.len(), when.initiators.len()] {
+            check(len <= limits::MATCH_LIST, PolicySetError::Bound("list of a rule's conditions"))?;
+        }
         let asset = |a: &AssetKey| self.asset_by_key(a).is_some();
         let groups = rule.when.initiators.iter().all(|g| self.group(g).is_some());
         check(groups, PolicySetError::Unknown("group"))?;
@@ -475,6 +488,7 @@ impl PolicySet {
         match &rule.then {
             Demand::Permit | Demand::Deny | Demand::InitiatorMayNotApprove => Ok(()),
             Demand::AllowList { lists } => {
+                check(lists.len() <= limits::MATCH_LIST, PolicySetError::Bound("list of a rule's allow-lists"))?;
                 check(lists.iter().all(|l| self.allow_list(l).is_some()), PolicySetError::Unknown("allow-list"))
             }
             Demand::CapPerTransaction { asset: a, .. } => check(asset(a), PolicySetError::Unknown("asset")),
@@ -495,6 +509,25 @@ impl PolicySet {
         }
     }
 
+    /// A quorum stays reachable when four eyes strike the initiator from it: one member may be missing wherever a
+    /// member can be the initiator. Whether the two rules ever match the same effect is not looked at.
+    fn check_four_eyes(&self, rule: &Rule, vault: &Vault) -> Result<(), PolicySetError> {
+        let Demand::Approvals { group, count, .. } = &rule.then else { return Ok(()) };
+        let Some(group) = self.group(group) else { return Ok(()) };
+        let initiates = |id: &PersonId| {
+            let own = self.people.iter().filter(|p| p.id == *id).flat_map(|p| &p.keys);
+            own.into_iter().any(|k| k.purpose == KeyPurpose::Initiate)
+        };
+        let struck = |eyes: &Rule| {
+            let by = &eyes.when.initiators;
+            let within = |id: &PersonId| by.iter().filter_map(|g| self.group(g)).any(|g| g.members.contains(id));
+            group.members.iter().any(|id| initiates(id) && (by.is_empty() || within(id)))
+        };
+        let mut four_eyes = vault.rules.iter().filter(|r| r.then == Demand::InitiatorMayNotApprove);
+        let all = usize::try_from(*count).is_ok_and(|c| c >= group.members.len());
+        check(!(all && four_eyes.any(struck)), PolicySetError::Senseless("quorum under four eyes"))
+    }
+
     /// K1: cold and raw-signing vaults never share a root with others.
     fn check_roots(&self) -> Result<(), PolicySetError> {
         let apart = |v: &Vault| {
@@ -512,6 +545,14 @@ impl PolicySet {
 /// Every spelling of [`crate::effects::Effect::kind`].
 pub const KINDS: [&str; 9] =
     ["transfer", "approve", "transfer_from", "permit", "call", "delegate", "self_cancel", "ownership_proof", "opaque"];
+
+/// The name in place of a rule's in decisions that no rule spoke; no rule may bear it.
+pub const DEFAULT_RULE: &str = "default";
+
+/// Not empty, within [`limits::TEXT_BYTES`], without control characters.
+fn plain(name: &str) -> bool {
+    !name.is_empty() && name.len() <= limits::TEXT_BYTES && !name.chars().any(char::is_control)
+}
 
 fn check(sound: bool, error: PolicySetError) -> Result<(), PolicySetError> {
     if sound { Ok(()) } else { Err(error) }

@@ -1,9 +1,10 @@
 //! `allow_list`: whoever gains by a matching effect is on one of the lists, on exactly that network (rule G3).
 //!
-//! Recipients, spenders, called contracts and delegates are looked up; an effect by which nobody gains passes.
+//! Recipients, spenders, called contracts and delegates are looked up. An effect by which nobody gains (self-cancel,
+//! ownership proof) passes; opaque bytes without a target, by which anybody may gain, do not.
 
 use super::Finding;
-use crate::case::{Case, EffectFacts, Matching};
+use crate::case::{Case, EffectFacts, Gain, Matching};
 use crate::found::Found;
 use ringi_primitives::decision::DenyReason;
 
@@ -11,7 +12,7 @@ use ringi_primitives::decision::DenyReason;
 pub(crate) fn check(case: &Case, found: &Found, matched: &Matching, lists: &[String]) -> Result<Finding, DenyReason> {
     let lists: Vec<&[bool]> = lists.iter().filter_map(|name| found.listed(name)).collect();
     let listed = |at: usize| lists.iter().any(|list| list.get(at) == Some(&true));
-    let free = |at: usize, e: &EffectFacts| e.beneficiary.is_none() || !matched.applies(e) || listed(at);
+    let free = |at: usize, e: &EffectFacts| e.gain == Gain::Nobody || !matched.applies(e) || listed(at);
     if case.effects.iter().enumerate().all(|(at, e)| free(at, e)) {
         Ok(Finding::Holds)
     } else {
@@ -76,7 +77,22 @@ mod tests {
         let approve = Effect::Approve { asset: usdc(), spender: address(8), amount: amount(1) };
         let world = World::new(vec![permit(), transfers]).asks(vec![transfer(usdc(), 7, 1), approve]);
         assert!(!is_deny(&world.decide()));
-        let gainless = vec![Effect::SelfCancel { network: EVM }, opaque(OpaqueKind::Creation, None, 0)];
-        assert!(!is_deny(&World::new(vec![permit(), listed(&["empty"])]).asks(gainless).decide()));
+        let proof = Effect::OwnershipProof { network: EVM, statement: "mine".into() };
+        let gainless = vec![Effect::SelfCancel { network: EVM }, proof];
+        for lists in [&["empty"][..], &[]] {
+            assert!(!is_deny(&World::new(vec![permit(), listed(lists)]).asks(gainless.clone()).decide()));
+        }
+    }
+
+    /// G3: who gains by bytes without a target is not written in what was signed, so it is on no list.
+    #[test]
+    fn g3_opaque_bytes_without_a_target_are_on_no_list() {
+        for kind in [OpaqueKind::Creation, OpaqueKind::Message, OpaqueKind::TypedData, OpaqueKind::Call] {
+            let world = World::new(vec![permit(), listed(&["known", "empty"])]).asks(vec![opaque(kind, None, 0)]);
+            assert_eq!(world.decide(), deny("listed", NotOnAllowList), "{kind:?}");
+        }
+        let transfers = rule("t", kinds(&["transfer"]), Demand::AllowList { lists: vec!["known".into()] });
+        let world = World::new(vec![permit(), transfers]).asks(vec![opaque(OpaqueKind::Creation, None, 0)]);
+        assert!(!is_deny(&world.decide()), "the rule speaks of transfers");
     }
 }

@@ -1,4 +1,6 @@
 //! `permit`: what no rule permits is denied. The only rule that allows anything; all others take away.
+//!
+//! `opaque` and `delegate` effects are permitted only by a rule that names the kind.
 
 use crate::case::{Case, Matching};
 use ringi_primitives::decision::DenyReason;
@@ -15,9 +17,9 @@ pub(crate) fn covers(case: &Case, matching: &[Matching]) -> Result<(), DenyReaso
 mod tests {
     use crate::fixture::*;
     use crate::{DEFAULT_RULE, Decision};
-    use ringi_primitives::decision::DenyReason::NotPermitted;
+    use ringi_primitives::decision::DenyReason::{self, NotPermitted};
     use ringi_primitives::effects::{Effect, OpaqueKind};
-    use ringi_primitives::policy_set::{Demand, Match};
+    use ringi_primitives::policy_set::{Demand, Match, Scope};
 
     #[test]
     fn what_no_rule_permits_is_denied() {
@@ -56,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn dangerous_kinds_match_only_where_named() {
+    fn dangerous_kinds_are_permitted_only_where_named() {
         let delegate = Effect::Delegate { network: EVM, delegate: address(7) };
         let call = opaque(OpaqueKind::Call, Some(7), 5);
         for (kind, effect) in [("delegate", delegate), ("opaque", call)] {
@@ -64,6 +66,35 @@ mod tests {
             assert_eq!(world.decide(), deny(DEFAULT_RULE, NotPermitted), "{kind}");
             world.rules().push(rule("named", kinds(&[kind]), Demand::Permit));
             assert_eq!(world.decide(), Decision::Allow { charges: vec![], rules: vec!["named".into()] }, "{kind}");
+        }
+    }
+
+    /// A rule that takes away and names no kinds holds for dangerous kinds too; one that names others does not.
+    #[test]
+    fn what_takes_away_from_any_kind_takes_away_from_dangerous_ones() {
+        use DenyReason::{Denied, FeeCap, LimitExceeded, NotOnAllowList, TransactionCap};
+        let (asset, most, window_s) = (eth(), amount(9), DAY_S);
+        let takes = [
+            (Demand::Deny, Denied),
+            (Demand::AllowList { lists: vec!["empty".into()] }, NotOnAllowList),
+            (Demand::CapPerTransaction { asset, amount: most }, TransactionCap),
+            (Demand::CapPerWindow { asset, amount: most, window_s, scope: Scope::Vault }, LimitExceeded),
+            (Demand::MaxFee { network: EVM, amount: most }, FeeCap),
+        ];
+        let delegate = Effect::Delegate { network: EVM, delegate: address(7) };
+        for (kind, effect) in [("delegate", delegate), ("opaque", opaque(OpaqueKind::Call, Some(7), 5))] {
+            let named = || rule("named", kinds(&[kind]), Demand::Permit);
+            let ask = |taking| World::new(vec![named(), taking]).asks(vec![effect.clone()]);
+            for (then, reason) in takes.clone() {
+                assert_eq!(ask(any("r", then.clone())).decide(), deny("r", reason), "{kind} {then:?}");
+                assert!(!is_deny(&ask(rule("r", kinds(&["transfer"]), then)).decide()), "{kind}, of transfers only");
+            }
+            let quorum = any("r", Demand::Approvals { group: "ops".into(), count: 1, above: None });
+            let waits = |w: &World| matches!(w.decide(), Decision::NeedsApproval { .. });
+            let mut world = ask(quorum).approved_by(&[1]);
+            assert!(waits(&world.clone().approved_by(&[])) && !waits(&world), "{kind}");
+            world.rules().push(any("four-eyes", Demand::InitiatorMayNotApprove));
+            assert!(waits(&world), "{kind}: person 1 asked");
         }
     }
 

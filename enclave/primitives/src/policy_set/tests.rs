@@ -127,10 +127,80 @@ fn names_are_plain_text_within_bounds() {
         *at(&mut longest) = "x".repeat(limits::TEXT_BYTES);
         assert_eq!(longest.validate(), Ok(()));
     }
-    for bad in ["", &long] {
+    for bad in ["", "line\nbreak", "bell\u{7}", &long] {
         let named = refused(|s| s.vaults[0].rules[0].name = bad.into());
-        assert_eq!(named, PolicySetError::Bound("rule name"));
+        assert_eq!(named, PolicySetError::Bound("rule name"), "{bad:?}");
     }
+    let text: [fn(&mut PolicySet) -> &mut String; 2] = [|s| &mut s.permits[0].name, |s| &mut s.permits[0].version];
+    for at in text {
+        for bad in ["line\nbreak", "bell\u{7}", &long] {
+            assert_eq!(refused(|s| *at(s) = bad.into()), PolicySetError::Bound("permit domain"), "{bad:?}");
+        }
+    }
+}
+
+/// A deny that no rule spoke is named `default`: a rule of that name could pass for it.
+#[test]
+fn no_rule_is_named_as_the_default() {
+    let named = |name: &str| {
+        let mut set = sound();
+        set.vaults[0].rules[0].name = name.into();
+        set.validate()
+    };
+    assert_eq!(DEFAULT_RULE, "default");
+    assert_eq!(named("default"), Err(PolicySetError::Senseless("rule named as the default")));
+    assert_eq!(named("default-1"), Ok(()));
+}
+
+#[test]
+fn lists_inside_people_and_rules_are_bounded() {
+    let keys = |n: usize| {
+        let key = |i: usize| std::array::from_fn(|at| if at < 8 { i.to_be_bytes()[at] } else { 9 });
+        (0..n).map(|i| PersonKey { key: PublicKey::Ed25519(key(i)), purpose: KeyPurpose::Approve }).collect()
+    };
+    let mut most = sound();
+    most.people[0].keys = keys(limits::PERSON_KEYS);
+    most.vaults[0].rules[0].when.kinds = vec!["transfer".into(); limits::MATCH_LIST];
+    assert_eq!(most.validate(), Ok(()));
+    assert_eq!(refused(|s| s.people[0].keys = keys(limits::PERSON_KEYS + 1)), PolicySetError::Bound("list of keys"));
+    let n = limits::MATCH_LIST + 1;
+    for when in [
+        Match { kinds: vec!["transfer".into(); n], ..Match::default() },
+        Match { networks: vec![EVM; n], ..Match::default() },
+        Match { assets: vec![usdc(); n], ..Match::default() },
+        Match { initiators: vec!["ops".into(); n], ..Match::default() },
+    ] {
+        assert_eq!(with_match(when), PolicySetError::Bound("list of a rule's conditions"));
+    }
+    let lists = |n| with_rule(Demand::AllowList { lists: vec!["known".into(); n] });
+    assert_eq!(lists(n), Err(PolicySetError::Bound("list of a rule's allow-lists")));
+    assert_eq!(lists(n - 1), Ok(()));
+}
+
+/// I1: four eyes strike the initiator, so a quorum of everybody could never be met.
+#[test]
+fn i1_four_eyes_leave_every_quorum_reachable() {
+    let unreachable = Err(PolicySetError::Senseless("quorum under four eyes"));
+    let set = |initiator: Option<usize>, count, eyes: Option<Match>| {
+        let mut set = sound();
+        if let Some(at) = initiator {
+            set.people[at].keys[0].purpose = KeyPurpose::Initiate;
+        }
+        set.groups.push(Group { name: "desk".into(), members: BTreeSet::from([person(2)]) });
+        set.vaults[0].rules.push(rule("quorum", Demand::Approvals { group: "ops".into(), count, above: None }));
+        let eyes = eyes.map(|when| Rule { when, ..rule("eyes", Demand::InitiatorMayNotApprove) });
+        set.vaults[0].rules.extend(eyes);
+        set.validate()
+    };
+    let any = || Some(Match::default());
+    let desk = || Some(Match { initiators: vec!["desk".into()], ..Match::default() });
+    assert_eq!(set(Some(0), 2, any()), unreachable);
+    assert_eq!(set(Some(1), 2, any()), unreachable);
+    assert_eq!(set(Some(0), 1, any()), Ok(()));
+    assert_eq!(set(Some(0), 2, None), Ok(()), "no four eyes");
+    assert_eq!(set(None, 2, any()), Ok(()), "nobody in the group initiates");
+    assert_eq!(set(Some(1), 2, desk()), unreachable);
+    assert_eq!(set(Some(0), 2, desk()), Ok(()), "only the desk is struck, which person 1 is not of");
 }
 
 #[test]
@@ -161,6 +231,8 @@ fn nothing_is_defined_twice() {
 #[test]
 fn every_reference_is_defined() {
     type Refer = fn(&mut PolicySet);
+    let stranger = || BTreeSet::from([AllowEntry { network: NetworkId::Evm(5), address: address(7) }]);
+    assert_eq!(refused(|s| s.allow_lists[0].entries = stranger()), PolicySetError::Unknown("network"));
     let cases: [(&str, Refer); 7] = [
         ("person", |s| s.groups[0].members.extend([person(9)])),
         ("network", |s| s.assets[2].key.network = NetworkId::Evm(5)),
