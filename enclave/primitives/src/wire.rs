@@ -116,6 +116,7 @@ pub enum ToCosigner {
 
 /// From cosigner to host. Codes and public facts only, never a secret.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[allow(clippy::large_enum_variant, reason = "one frame lives at a time and none are stored: a box saves nothing")]
 pub enum FromCosigner {
     /// After `Start`: the public keys that genesis names.
     #[n(0)]
