@@ -3,7 +3,7 @@
 use crate::ChainError;
 use crate::bitcoin::own::OwnKey;
 use ::bitcoin::address::NetworkUnchecked;
-use ::bitcoin::{Network, Script, ScriptBuf};
+use ::bitcoin::{Network, Script, ScriptBuf, XOnlyPublicKey};
 use ringi_primitives::address::Address;
 use ringi_primitives::limits;
 use ringi_primitives::network::BitcoinNetwork;
@@ -37,9 +37,12 @@ pub(super) fn network(net: BitcoinNetwork) -> Network {
     }
 }
 
-/// The output kinds that can be paid: anything else is data, a bare script or a witness version nobody can spend yet.
+/// The output kinds that can be paid: anything else is data, a bare script, a witness version without a meaning, or a
+/// taproot output key that is no point, which nobody can ever spend (BIP-341).
 pub(super) fn payable(script: &Script) -> bool {
-    script.is_p2wpkh() || script.is_p2wsh() || script.is_p2tr() || script.is_p2pkh() || script.is_p2sh()
+    let on_curve = || script.as_bytes().get(2..).is_some_and(|key| XOnlyPublicKey::from_slice(key).is_ok());
+    let v0 = script.is_p2wpkh() || script.is_p2wsh();
+    v0 || script.is_p2pkh() || script.is_p2sh() || (script.is_p2tr() && on_curve())
 }
 
 /// The address of a key, 33 bytes compressed (SEC 1), and its text form on `net`.

@@ -13,6 +13,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::effects::Effect;
 use ringi_primitives::limits;
+use ringi_primitives::network::NetworkId;
 use ringi_primitives::plan::Plan;
 use ringi_primitives::request::{PayloadKind, Unsigned};
 use ringi_primitives::wallet::KeyPosition;
@@ -63,6 +64,9 @@ pub struct Change {
 /// [`ChainError`] if the choice leaves the plan's bounds, names coins or change that are not the wallet's, or does not
 /// add up.
 pub fn encode(plan: &Plan, choice: &Choice, keys: &dyn KeySource) -> Result<Unsigned, ChainError> {
+    if !matches!(plan.network, NetworkId::Bitcoin(_)) {
+        return Err(ChainError::WrongChain);
+    }
     if choice.fee > plan.max_fee {
         return Err(ChainError::Amounts("fee above the plan's maximum"));
     }

@@ -31,10 +31,17 @@ pub fn plan(policy: &PolicySet, intent: &Intent) -> Result<Plan, ChainError> {
     Ok(Plan { network: intent.network, effects, max_fee: intent.max_fee, expires_at: intent.expires_at })
 }
 
-/// The network's coin, if the signed policy set knows the network (rule G3).
+/// The network's coin, if the signed policy set knows the network (rule G3) and no second Bitcoin network: a wallet has
+/// the same keys on all of them and a Bitcoin transaction does not say which it is for, so an intent for play money
+/// could move real coins.
 pub(super) fn coin(policy: &PolicySet, net: BitcoinNetwork) -> Result<AssetKey, ChainError> {
     let coin = AssetKey::native(NetworkId::Bitcoin(net));
-    policy.asset_by_key(&coin).map(|asset| asset.key).ok_or(ChainError::Unknown("network"))
+    let coin = policy.asset_by_key(&coin).map(|asset| asset.key).ok_or(ChainError::Unknown("network"))?;
+    let mut networks = policy.networks.iter().chain(policy.assets.iter().map(|a| &a.key.network));
+    if networks.any(|n| matches!(n, NetworkId::Bitcoin(other) if *other != net)) {
+        return Err(ChainError::Forbidden("two Bitcoin networks in one policy set"));
+    }
+    Ok(coin)
 }
 
 fn payment(policy: &PolicySet, net: BitcoinNetwork, coin: AssetKey, action: &Action) -> Result<Effect, ChainError> {

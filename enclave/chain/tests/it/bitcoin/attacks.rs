@@ -367,15 +367,25 @@ fn c1_only_kinds_that_somebody_can_spend_are_paid() {
         decode(&policy(), &wallet, NET, &close(&psbt)).map(|d| d.effects().len())
     };
     let program = |head: &[u8], len: usize| [head, &vec![7; len]].concat();
+    let taproot = [&[0x51, 32][..], &::bitcoin::secp256k1::constants::GENERATOR_X].concat();
+    let no_point = [&[0x51, 32][..], &[0xff; 32]].concat();
     let p2pkh = [&[0x76, 0xa9, 0x14][..], &[7; 20], &[0x88, 0xac]].concat();
     let p2sh = [&[0xa9, 0x14][..], &[7; 20], &[0x87]].concat();
-    for good in [program(&[0, 20], 20), program(&[0, 32], 32), program(&[0x51, 32], 32), p2pkh, p2sh] {
+    for good in [program(&[0, 20], 20), program(&[0, 32], 32), taproot, p2pkh, p2sh] {
         assert_eq!(pay(good), Ok(1));
     }
     let data = [&[0x6a, 4][..], b"data"].concat();
     let bare_key = [&[33, 2][..], &[7; 32], &[0xac]].concat();
-    let unpaid =
-        [data, bare_key, vec![], vec![0x51], program(&[0x52, 32], 32), program(&[0x51, 2], 2), program(&[0, 21], 21)];
+    let unpaid = [
+        data,
+        bare_key,
+        vec![],
+        vec![0x51],
+        no_point,
+        program(&[0x52, 32], 32),
+        program(&[0x51, 2], 2),
+        program(&[0, 21], 21),
+    ];
     for bad in unpaid {
         assert_eq!(pay(bad), Err(ChainError::Forbidden("an output of a kind that is not paid")));
     }
@@ -475,12 +485,30 @@ fn fields_that_are_not_understood_are_refused() {
         ("proprietary global", |p| drop(p.proprietary.insert(own_field(), vec![1])), NOT_UNDERSTOOD),
         ("proprietary of an input", |p| drop(p.inputs[0].proprietary.insert(own_field(), vec![1])), NOT_UNDERSTOOD),
         ("proprietary of an output", |p| drop(p.outputs[0].proprietary.insert(own_field(), vec![1])), NOT_UNDERSTOOD),
+        ("extended key", |p| drop(p.xpub.insert(EXTENDED.parse().unwrap(), path(&[]))), NOT_UNDERSTOOD),
+        (
+            "RIPEMD preimage",
+            |p| drop(p.inputs[0].ripemd160_preimages.insert(hash(b"x"), b"x".to_vec())),
+            NOT_UNDERSTOOD,
+        ),
+        ("HASH160 preimage", |p| drop(p.inputs[0].hash160_preimages.insert(hash(b"x"), b"x".to_vec())), NOT_UNDERSTOOD),
+        ("HASH256 preimage", |p| drop(p.inputs[0].hash256_preimages.insert(hash(b"x"), b"x".to_vec())), NOT_UNDERSTOOD),
+        ("signature", |p| drop(p.inputs[0].partial_sigs.insert(public(at(0, 3)).into(), signature())), NOT_UNDERSTOOD),
+        ("taproot signature", |p| p.inputs[1].tap_key_sig = Some(taproot_signature()), NOT_UNDERSTOOD),
+        (
+            "taproot script signature",
+            |p| {
+                let key = p.inputs[1].tap_internal_key.unwrap();
+                p.inputs[1].tap_script_sigs.insert((key, leaf()), taproot_signature());
+            },
+            NOT_UNDERSTOOD,
+        ),
         ("redeem script", |p| p.inputs[0].redeem_script = Some(somebody(1)), NOT_UNDERSTOOD),
         ("witness script", |p| p.inputs[0].witness_script = Some(somebody(1)), NOT_UNDERSTOOD),
         ("final script", |p| p.inputs[0].final_script_sig = Some(somebody(1)), NOT_UNDERSTOOD),
         ("final witness", |p| p.inputs[0].final_script_witness = Some(Default::default()), NOT_UNDERSTOOD),
         ("merkle root", |p| p.inputs[1].tap_merkle_root = Some(root()), NOT_UNDERSTOOD),
-        ("preimage", |p| drop(p.inputs[0].sha256_preimages.insert(preimage(), b"x".to_vec())), NOT_UNDERSTOOD),
+        ("preimage", |p| drop(p.inputs[0].sha256_preimages.insert(hash(b"x"), b"x".to_vec())), NOT_UNDERSTOOD),
         ("redeem script of an output", |p| p.outputs[0].redeem_script = Some(somebody(1)), NOT_UNDERSTOOD),
         ("witness script of an output", |p| p.outputs[0].witness_script = Some(somebody(1)), NOT_UNDERSTOOD),
     ]);
@@ -498,8 +526,20 @@ fn root() -> ::bitcoin::TapNodeHash {
     ::bitcoin::TapNodeHash::from_byte_array([1; 32])
 }
 
-fn preimage() -> ::bitcoin::hashes::sha256::Hash {
-    ::bitcoin::hashes::sha256::Hash::hash(b"x")
+fn hash<H: ::bitcoin::hashes::Hash>(bytes: &[u8]) -> H {
+    <H as ::bitcoin::hashes::Hash>::hash(bytes)
+}
+
+const EXTENDED: &str =
+    "xpub661MyMwAqRbcFkPHucMnrGNzDwb6teAX1RbKQmqtEF8kK3Z7LZ59qafCjB9eCRLiTVG3uxBxgKvRgbubRhqSKXnGGb1aoaqLrpMBDrVxga8";
+
+fn signature() -> ::bitcoin::ecdsa::Signature {
+    let signature = ::bitcoin::secp256k1::ecdsa::Signature::from_compact(&[1; 64]).unwrap();
+    ::bitcoin::ecdsa::Signature::sighash_all(signature)
+}
+
+fn taproot_signature() -> ::bitcoin::taproot::Signature {
+    ::bitcoin::taproot::Signature::from_slice(&[1; 64]).unwrap()
 }
 
 #[test]
@@ -571,6 +611,9 @@ fn encode_keeps_to_the_plan() {
     choice.change = None;
     choice.fee = Amount::from_u64(300);
     assert!(encode(&exact, &choice, &wallet).is_ok());
+    let mut elsewhere = plan.clone();
+    elsewhere.network = ringi_primitives::network::NetworkId::Evm(1);
+    assert_eq!(encode(&elsewhere, &good, &wallet), Err(ChainError::WrongChain));
     let mut approve = plan.clone();
     approve.effects = vec![Effect::Delegate { network: NETWORK, delegate: address(&somebody(9)) }];
     assert!(matches!(encode(&approve, &good, &wallet), Err(ChainError::Unsupported(_))));

@@ -103,9 +103,9 @@ fn bitcoin_refuses_every_changed_witness() {
     }
 }
 
-/// What `decode` relies on: a v0 signature covers its own amount only, a taproot signature those of all inputs.
+/// Why `decode` asks for previous transactions: a v0 signature covers its own amount only, a taproot signature those of all inputs.
 #[test]
-fn c1_bitcoin_covers_amounts_as_decode_assumes() {
+fn c1_v0_covers_its_own_amount_taproot_covers_all() {
     let (tx, spent) = signed();
     let taproot: Vec<bool> = spent.iter().map(|o| o.script[0] == 0x51).collect();
     assert_eq!(taproot, [false, true, false, true]);

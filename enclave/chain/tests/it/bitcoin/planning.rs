@@ -2,10 +2,11 @@
 
 use super::fixture::*;
 use ringi_chain::ChainError;
-use ringi_chain::bitcoin::{AddressKind, plan};
+use ringi_chain::bitcoin::{AddressKind, assemble, decode, encode, plan};
+use ringi_primitives::asset::{Asset, AssetKey};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::limits;
-use ringi_primitives::network::BitcoinNetwork;
+use ringi_primitives::network::{BitcoinNetwork, NetworkId};
 use serde_json::{Value, json};
 
 const TO: &str = "bcrt1qw508d6qejxtdg4y5r3zarvary0c5xw7kygt080";
@@ -106,6 +107,22 @@ fn a_cancel_stands_alone_and_replaces_something() {
 #[test]
 fn g3_the_network_is_the_policy_sets() {
     let mut elsewhere = intent(vec![transfer("btc", TO, "1000")]);
-    elsewhere.network = ringi_primitives::network::NetworkId::Bitcoin(BitcoinNetwork::Main);
+    elsewhere.network = NetworkId::Bitcoin(BitcoinNetwork::Main);
     assert_eq!(plan(&policy(), &elsewhere), Err(ChainError::Unknown("network")));
+}
+
+/// G3: the bytes of a transaction do not name their network, and the wallet's keys are the same on each.
+#[test]
+fn g3_one_bitcoin_network_per_policy_set() {
+    let wallet = Wallet::new("planning");
+    let (good, choice) = mixed(&wallet);
+    let unsigned = encode(&good, &choice, &wallet).unwrap();
+    let main = NetworkId::Bitcoin(BitcoinNetwork::Main);
+    let mut two = policy();
+    two.networks.push(main);
+    two.assets.push(Asset { id: "real".into(), key: AssetKey::native(main), decimals: 8 });
+    let expected = ChainError::Forbidden("two Bitcoin networks in one policy set");
+    assert_eq!(plan(&two, &intent(vec![transfer("btc", TO, "1000")])), Err(expected.clone()));
+    assert_eq!(decode(&two, &wallet, NET, &unsigned), Err(expected.clone()));
+    assert_eq!(assemble(&two, &wallet, NET, &unsigned, &[]), Err(expected));
 }
