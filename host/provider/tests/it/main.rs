@@ -1,0 +1,8 @@
+//! Tests of the provider: against a node that misbehaves and against a real one.
+
+mod anvil;
+mod chain;
+mod deposits;
+mod fake_node;
+mod misbehaviour;
+mod transfers;
