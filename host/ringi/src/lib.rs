@@ -1,1 +1,19 @@
-//! To be written.
+//! The one command-line program: ceremonies, offline verification, the API's client, and the platform itself.
+//!
+//! Wiring and clap only. It starts `ringi-cosigner` and never links it.
+
+pub mod cli;
+pub mod documents;
+pub mod failure;
+pub mod form;
+pub mod fresh;
+pub mod genesis;
+pub mod keys;
+pub mod order;
+pub mod output;
+pub mod policy;
+pub mod run;
+pub mod verify;
+pub mod words;
+
+pub use cli::command;

@@ -1,0 +1,245 @@
+//! Genesis on the admins' own machines: written from a readable file, signed by every admin, checked offline (rule G1).
+
+use crate::documents::{self, GenesisFile};
+use crate::failure::{Done, Failure};
+use crate::fresh;
+use crate::keys::SecretKey;
+use crate::output::Output;
+use ringi_primitives::cbor;
+use ringi_primitives::digest::Domain;
+use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain};
+use ringi_primitives::id::{PersonId, WorkspaceId};
+use ringi_primitives::key::PublicKey;
+use ringi_primitives::limits;
+use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::signed::Signed;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What an admin writes down: TOML or JSON, from which the document follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GenesisForm {
+    /// Made where absent.
+    pub workspace: Option<WorkspaceId>,
+    /// How many admins sign later documents.
+    pub admin_quorum: u32,
+    /// Signers needed.
+    pub threshold: u8,
+    /// What the cosigners run in: only `process` so far.
+    #[serde(default = "process")]
+    pub assurance: String,
+    /// The admins.
+    pub admins: Vec<AdminForm>,
+    /// The cosigners, first to last.
+    pub cosigners: Vec<CosignerForm>,
+}
+
+fn process() -> String {
+    Assurance::Process.name().to_string()
+}
+
+/// One admin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdminForm {
+    /// Made where absent.
+    pub id: Option<PersonId>,
+    /// For display.
+    pub name: String,
+    /// `ed25519:<hex>` or `p256:<hex>`.
+    pub key: PublicKey,
+}
+
+/// One cosigner, as it introduces itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CosignerForm {
+    /// For display.
+    pub name: String,
+    /// X25519 key, hex.
+    pub channel_key: String,
+    /// Ed25519 key.
+    pub identity_key: PublicKey,
+}
+
+/// Makes the document, checked for sense.
+///
+/// # Errors
+/// If a field makes no sense.
+pub fn from_form(form: &GenesisForm, previous: Option<&GenesisChain>) -> Result<Genesis, Failure> {
+    if form.assurance != Assurance::Process.name() {
+        let what = format!("assurance `{}` needs attested cosigners", form.assurance);
+        return Err(Failure::new("cli.assurance", what, "write assurance = \"process\""));
+    }
+    let admins = form.admins.iter().map(|a| {
+        let id = a.id.map_or_else(|| fresh::id().map(PersonId::from_bytes), Ok)?;
+        Ok(Admin { id, name: a.name.clone(), key: a.key })
+    });
+    let cosigners = form.cosigners.iter().zip(1u8..).map(|(c, i)| cosigner(c, i));
+    let workspace = match (form.workspace, previous) {
+        (Some(workspace), _) => workspace,
+        (None, Some(chain)) => chain.head().workspace,
+        (None, None) => WorkspaceId::from_bytes(fresh::id()?),
+    };
+    let genesis = Genesis {
+        version: 1,
+        workspace,
+        sequence: previous.map_or(0, |p| p.head().sequence + 1),
+        previous: previous.map(GenesisChain::head_digest),
+        created_at: fresh::now_whole_s(),
+        admins: admins.collect::<Result<_, Failure>>()?,
+        admin_quorum: form.admin_quorum,
+        threshold: form.threshold,
+        cosigners: cosigners.collect::<Result<_, Failure>>()?,
+        measurements: vec![],
+        trust_roots: vec![],
+        relying_parties: vec![],
+        kms_keys: vec![],
+        recovery: vec![],
+        assurance: Assurance::Process,
+    };
+    genesis.validate().map_err(|e| Failure::new("cli.genesis", e, "correct that field of the file and try again"))?;
+    Ok(genesis)
+}
+
+fn cosigner(form: &CosignerForm, index: u8) -> Result<CosignerIdentity, Failure> {
+    let wrong = |what: &str| {
+        Failure::new("cli.genesis", format!("cosigner {}: {what}", form.name), "copy what it shows of itself")
+    };
+    let mut channel_key = [0; 32];
+    hex::decode_to_slice(&form.channel_key, &mut channel_key).map_err(|_| wrong("channel_key is not 64 hex digits"))?;
+    let index = PartyIndex::new(index).ok_or_else(|| wrong("there are more than nine"))?;
+    Ok(CosignerIdentity { index, name: form.name.clone(), channel_key, identity_key: form.identity_key })
+}
+
+/// `ringi genesis new`: a draft, or with `previous` the next version appended to a copy of it.
+///
+/// # Errors
+/// If the form makes no sense or a file is in the way.
+pub fn new(from: &Path, previous: Option<&Path>, out: &Path, output: Output) -> Done {
+    let form: GenesisForm = crate::form::read(from)?;
+    let before = previous.map(documents::read_genesis).transpose()?;
+    let genesis = from_form(&form, before.as_ref().map(|(_, chain)| chain))?;
+    let mut file = before.map_or(GenesisFile(vec![]), |(file, _)| file);
+    file.0.push(Signed { body: cbor::encode(&genesis), signatures: vec![] });
+    documents::write_new(out, &cbor::encode(&file))?;
+    output.show(&shown(&file)?, |s| {
+        format!(
+            "{}\nnext: each admin runs `ringi genesis sign {} --key KEY` on their own machine",
+            s.text(),
+            out.display()
+        )
+    });
+    Ok(())
+}
+
+/// `ringi genesis sign`: adds one admin's signature to the newest version, in place.
+///
+/// # Errors
+/// If the key is no admin's or the file cannot be written.
+pub fn sign(path: &Path, key: &Path, output: Output) -> Done {
+    let key = SecretKey::load(key)?;
+    let mut file = documents::read_genesis_unverified(path)?;
+    let count = file.0.len();
+    // The first version is signed by its own admins, a next one by those of the version before.
+    let judge: Genesis = body(&file.0[count.saturating_sub(2)])?;
+    if let Some(newest) = file.0.last_mut() {
+        documents::add_signature(newest, Domain::Genesis, &key, &judge)?;
+    }
+    documents::write(path, &cbor::encode(&file))?;
+    output.show(&shown(&file)?, Shown::text);
+    Ok(())
+}
+
+/// `ringi genesis show`: what it says, verified or not.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn show(path: &Path, output: Output) -> Done {
+    output.show(&shown(&documents::read_genesis_unverified(path)?)?, Shown::text);
+    Ok(())
+}
+
+/// `ringi genesis verify`: the whole chain of versions (rule G1).
+///
+/// # Errors
+/// If it does not verify.
+pub fn verify(path: &Path, output: Output) -> Done {
+    let (file, _) = documents::read_genesis(path)?;
+    output.show(&shown(&file)?, Shown::text);
+    Ok(())
+}
+
+fn body(signed: &Signed) -> Result<Genesis, Failure> {
+    let genesis: Genesis = signed
+        .decode_unverified(limits::GENESIS_BYTES)
+        .map_err(|e| Failure::new("cli.document", e, "check that it is the file you mean"))?;
+    Ok(genesis)
+}
+
+/// A genesis file as people read it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Shown {
+    verified: bool,
+    workspace: WorkspaceId,
+    digest: String,
+    head: String,
+    versions: usize,
+    assurance: &'static str,
+    quorum: String,
+    admin_quorum: String,
+    admins: Vec<ShownAdmin>,
+    cosigners: Vec<CosignerForm>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ShownAdmin {
+    id: PersonId,
+    name: String,
+    key: PublicKey,
+    signed: bool,
+}
+
+fn shown(file: &GenesisFile) -> Result<Shown, Failure> {
+    let missing = || Failure::new("cli.document", "genesis file holds no version", "make one with: ringi genesis new");
+    let (first, newest) = (file.0.first().ok_or_else(missing)?, file.0.last().ok_or_else(missing)?);
+    let genesis = body(newest)?;
+    let signers = newest.verified_people(Domain::Genesis, |p, k| genesis.is_admin_key(p, k));
+    let admin = |a: &Admin| ShownAdmin { id: a.id, name: a.name.clone(), key: a.key, signed: signers.contains(&a.id) };
+    let cosigner = |c: &CosignerIdentity| CosignerForm {
+        name: c.name.clone(),
+        channel_key: hex::encode(c.channel_key),
+        identity_key: c.identity_key,
+    };
+    Ok(Shown {
+        verified: GenesisChain::verify(&file.0).is_ok(),
+        workspace: genesis.workspace,
+        digest: first.digest(Domain::Genesis).hex(),
+        head: newest.digest(Domain::Genesis).hex(),
+        versions: file.0.len(),
+        assurance: genesis.assurance.name(),
+        quorum: format!("{} of {}", genesis.threshold, genesis.cosigners.len()),
+        admin_quorum: format!("{} of {}", genesis.admin_quorum, genesis.admins.len()),
+        admins: genesis.admins.iter().map(admin).collect(),
+        cosigners: genesis.cosigners.iter().map(cosigner).collect(),
+    })
+}
+
+impl Shown {
+    fn text(&self) -> String {
+        let admins = self.admins.iter().map(|a| {
+            format!("  {} {} {}{}", a.id, a.name, a.key.text(), if a.signed { " signed" } else { " not signed yet" })
+        });
+        let cosigners = self.cosigners.iter().map(|c| format!("  {} {}", c.name, c.identity_key.text()));
+        let state = if self.verified { "verified" } else { "NOT verified: signatures are missing" };
+        let head = [
+            format!("genesis {} ({state})", self.digest),
+            format!("workspace {}, version {} of {}", self.workspace, self.head, self.versions),
+            format!("cosigners sign {}, admins {}, assurance {}", self.quorum, self.admin_quorum, self.assurance),
+            "admins".to_string(),
+        ];
+        let lines = head.into_iter().chain(admins).chain(["cosigners".to_string()]).chain(cosigners);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}

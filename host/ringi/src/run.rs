@@ -1,0 +1,124 @@
+//! From a parsed command line to the function that does it.
+
+use crate::cli::{Cli, Command, GenesisCommand, OrderCommand, PolicyCommand, VerifyArgs, VerifyCommand};
+use crate::documents::read_genesis;
+use crate::failure::{Done, Failure};
+use crate::keys::{KeyKind, SecretKey};
+use crate::output::Output;
+use crate::verify::{VerifyError, verify_address, verify_receipt};
+use crate::{genesis, order, policy};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringi_primitives::order::OrderAction;
+use ringi_primitives::scheme::PartyIndex;
+use std::path::Path;
+
+/// Runs one command. Whoever calls prints the failure.
+///
+/// # Errors
+/// [`Failure`], with what to do next.
+pub fn run(cli: Cli) -> Done {
+    let output = Output::of(&cli);
+    match cli.command {
+        Command::Keygen { out, kind } => keygen(&out, kind, output),
+        Command::Genesis(command) => run_genesis(command, output),
+        Command::Policy(command) => run_policy(command, output),
+        Command::Order(command) => run_order(command, output),
+        Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
+        Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
+    }
+}
+
+fn keygen(out: &Path, kind: KeyKind, output: Output) -> Done {
+    let key = SecretKey::generate(kind)?;
+    key.store(out)?;
+    output.show(&serde_json::json!({"public": key.public(), "file": out}), |_| {
+        format!("{}\nkept in {} (0600): back it up where only its owner reads it", key.public().text(), out.display())
+    });
+    Ok(())
+}
+
+fn run_genesis(command: GenesisCommand, output: Output) -> Done {
+    match command {
+        GenesisCommand::New { from, previous, out } => genesis::new(&from, previous.as_deref(), &out, output),
+        GenesisCommand::Sign { file, key } => genesis::sign(&file, &key, output),
+        GenesisCommand::Show { file } => genesis::show(&file, output),
+        GenesisCommand::Verify { file } => genesis::verify(&file, output),
+    }
+}
+
+fn run_policy(command: PolicyCommand, output: Output) -> Done {
+    match command {
+        PolicyCommand::New { from, genesis, previous, out } => {
+            policy::new(&from, &genesis, previous.as_deref(), &out, output)
+        }
+        PolicyCommand::Sign { file, key, genesis } => policy::sign(&file, &key, &genesis, output),
+        PolicyCommand::Show { file, genesis } => policy::show(&file, genesis.as_deref(), output),
+        PolicyCommand::Validate { file, genesis } => policy::validate(&file, &genesis, output),
+    }
+}
+
+fn run_order(command: OrderCommand, output: Output) -> Done {
+    match command {
+        OrderCommand::Keygen { key, genesis, out } => {
+            let key = order::key_id(&key.scheme, key.root)?;
+            order::new(OrderAction::KeyGeneration { key }, &genesis, &out, output)
+        }
+        OrderCommand::Refresh { key, epoch, clear_bans, genesis, out } => {
+            let key = order::key_id(&key.scheme, key.root)?;
+            let clear_bans = clear_bans.into_iter().map(party).collect::<Result<_, _>>()?;
+            order::new(OrderAction::Refresh { key, epoch, clear_bans }, &genesis, &out, output)
+        }
+        OrderCommand::Sign { file, key, genesis } => order::sign(&file, &key, &genesis, output),
+    }
+}
+
+fn party(number: u8) -> Result<PartyIndex, Failure> {
+    PartyIndex::new(number).ok_or_else(|| Failure::new("cli.cosigner", format!("no cosigner {number}"), "use 1 to 9"))
+}
+
+fn run_verify_address(args: &VerifyArgs, output: Output) -> Done {
+    let (_, chain) = read_genesis(&args.genesis)?;
+    let address = verify_address(&read_evidence(&args.file)?, &chain).map_err(unverified)?;
+    output.show(&address, |a| {
+        format!(
+            "verified: {} on {} ({})\nwallet {} of vault {}, key {}/{}\nderived from a key that all cosigners certified; assurance {}",
+            a.address, a.network, a.kind, a.wallet, a.vault, a.position[0], a.position[1], a.assurance
+        )
+    });
+    Ok(())
+}
+
+fn run_verify_receipt(args: &VerifyArgs, output: Output) -> Done {
+    let (file, chain) = read_genesis(&args.genesis)?;
+    let receipt = verify_receipt(&read_evidence(&args.file)?, &chain, &file.0).map_err(unverified)?;
+    output.show(&receipt, |r| {
+        let lines = [
+            format!("verified: {}", r.transaction_id),
+            format!("intent {} of wallet {} on {}", r.intent, r.wallet, r.network),
+            format!("asked by {}; approved by {}", r.initiator, listed(&r.approvers)),
+            format!("effects: {}; at most {} base units in fees", r.effects.join("; "), r.max_fee),
+            format!("decided by {}", listed(&r.rules)),
+            format!("signed by cosigners {:?} of assurance {}", r.signers, r.assurance),
+            "It proves these verdicts and this signature. It does not prove that the chain accepted it.".to_string(),
+        ];
+        lines.join("\n")
+    });
+    Ok(())
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "nobody".into() } else { names.join(", ") }
+}
+
+fn unverified(error: VerifyError) -> Failure {
+    let next = "do not rely on it; ask the workspace for the document again and check the genesis file you pinned";
+    Failure::new(error.code(), format!("does NOT verify: {error}"), next)
+}
+
+/// A file as the API gives it: the bytes themselves, or their base64.
+fn read_evidence(path: &Path) -> Result<Vec<u8>, Failure> {
+    let bytes = std::fs::read(path).map_err(|e| Failure::file(path, &e))?;
+    let text = std::str::from_utf8(&bytes).ok().map(|t| t.strip_suffix('\n').unwrap_or(t));
+    Ok(text.and_then(|t| STANDARD.decode(t).ok()).unwrap_or(bytes))
+}

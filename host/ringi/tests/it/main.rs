@@ -1,0 +1,5 @@
+//! The command line as its users meet it: files, ceremonies, and verification that nothing slips past.
+
+mod ceremonies;
+mod evidence;
+mod workspace;
