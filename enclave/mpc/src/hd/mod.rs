@@ -23,6 +23,7 @@ mod node;
 pub(crate) use memo::Memo;
 pub(crate) use node::{Ed, Kind, Node, Secp, taproot_shift};
 
+use k256::elliptic_curve::point::AffineCoordinates;
 use ringi_primitives::scheme::Scheme;
 
 /// The longest path.
@@ -79,9 +80,7 @@ pub fn derive_public(
 /// `PublicKey` if the child is no compressed secp256k1 key, `NoKey` with negligible probability.
 pub fn taproot_output_key(child: &[u8; 33]) -> Result<[u8; 32], DeriveError> {
     let (output, _) = taproot_shift(&Secp::decode(child)?)?;
-    let mut x = [0; 32];
-    x.copy_from_slice(&Secp::encode(&output)[1..]);
-    Ok(x)
+    Ok(output.x().into())
 }
 
 fn child<K: Kind>(public_key: &[u8], chain_code: &[u8; 32], path: &[u32]) -> Result<ChildKey, DeriveError> {

@@ -345,3 +345,23 @@ fn altered_oblivious_transfer_bans() {
     }
     assert!(bans.iter().all(|count| *count > STEPS * 3 / 4), "{bans:?}");
 }
+
+/// dkls23's messages name their sender and receiver (bytes 1 and 2); the channel's word counts.
+#[test]
+fn a_message_that_names_another_sender_or_receiver() {
+    let shares = cached(Scheme::EcdsaSecp256k1);
+    for round in [1, 2] {
+        for (at, xor) in [(1, 2), (2, 1)] {
+            let mut wire = |to: PartyIndex, mut envelope: Envelope| {
+                if envelope.from == party(1) && to == party(2) && envelope.round == round {
+                    envelope.payload[at] ^= xor;
+                }
+                vec![envelope]
+            };
+            let ending = run(start_signing(shares, &[1, 2], &[task(&[], 1)], 3), &mut wire).remove(&party(2)).unwrap();
+            let Err(Fault::Peer { culprits, reason, .. }) = ending.result else { panic!("{:?}", ending.result.err()) };
+            assert_eq!(culprits, BTreeSet::from([party(1)]));
+            assert_eq!(reason, "message names another sender or receiver");
+        }
+    }
+}

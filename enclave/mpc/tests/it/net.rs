@@ -69,7 +69,7 @@ pub fn run<C: Ceremony>(
             Err(fault) if fault.is_final() => {
                 endings.insert(to, Err(fault));
             }
-            Err(fault) => notes.entry(to).or_insert_with(Vec::new).push(fault),
+            Err(fault) => notes.entry(to).or_default().push(fault),
         }
     }
     let end = |(party, machine): (PartyIndex, C)| {
