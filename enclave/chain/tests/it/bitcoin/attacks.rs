@@ -493,7 +493,7 @@ fn fields_that_are_not_understood_are_refused() {
         ),
         ("HASH160 preimage", |p| drop(p.inputs[0].hash160_preimages.insert(hash(b"x"), b"x".to_vec())), NOT_UNDERSTOOD),
         ("HASH256 preimage", |p| drop(p.inputs[0].hash256_preimages.insert(hash(b"x"), b"x".to_vec())), NOT_UNDERSTOOD),
-        ("signature", |p| drop(p.inputs[0].partial_sigs.insert(public(at(0, 3)).into(), signature())), NOT_UNDERSTOOD),
+        ("signature", |p| p.inputs[0].partial_sigs = [(public(at(0, 3)).into(), signature())].into(), NOT_UNDERSTOOD),
         ("taproot signature", |p| p.inputs[1].tap_key_sig = Some(taproot_signature()), NOT_UNDERSTOOD),
         (
             "taproot script signature",
