@@ -4,4 +4,5 @@
 //! transfer, make it cost up to the signed maximum fee, or show a wrong balance. What is signed is decided by cosigners,
 //! who decode the bytes themselves and ask no node.
 
+pub mod bitcoin;
 pub mod evm;

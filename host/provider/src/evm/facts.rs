@@ -52,21 +52,24 @@ pub struct NonceFacts {
     pub pending: u64,
 }
 
+/// Answers by question, each with the time it was asked for.
+type Known<K, V> = Mutex<BTreeMap<K, (Instant, V)>>;
+
 /// What was learnt and when.
 #[derive(Default)]
 pub(super) struct Cache {
-    fees: Mutex<BTreeMap<(), (Instant, FeeFacts)>>,
-    nonces: Mutex<BTreeMap<Address, (Instant, NonceFacts)>>,
-    gas: Mutex<BTreeMap<(Address, Vec<u8>), (Instant, u64)>>,
+    fees: Known<(), FeeFacts>,
+    nonces: Known<Address, NonceFacts>,
+    gas: Known<(Address, Vec<u8>), u64>,
 }
 
-fn look<K: Ord, V: Copy>(map: &Mutex<BTreeMap<K, (Instant, V)>>, key: &K, life_ms: u64) -> Option<V> {
+fn look<K: Ord, V: Copy>(map: &Known<K, V>, key: &K, life_ms: u64) -> Option<V> {
     let map = map.lock().unwrap_or_else(PoisonError::into_inner);
     map.get(key).filter(|(at, _)| at.elapsed() < Duration::from_millis(life_ms)).map(|(_, value)| *value)
 }
 
 /// `at` is when the question was asked: the answer is at least that new.
-fn keep<K: Ord, V>(map: &Mutex<BTreeMap<K, (Instant, V)>>, key: K, at: Instant, value: V) {
+fn keep<K: Ord, V>(map: &Known<K, V>, key: K, at: Instant, value: V) {
     let mut map = map.lock().unwrap_or_else(PoisonError::into_inner);
     if map.len() >= CACHE_ENTRIES {
         map.clear();
