@@ -140,7 +140,7 @@ fn c1_taproot_alone_proves_its_amounts_too() {
 }
 
 #[test]
-fn c1_foreign_inputs_and_partial_signatures_are_refused() {
+fn c1_foreign_inputs_are_refused() {
     check(&[
         (
             "an input of somebody else's",
@@ -196,7 +196,6 @@ fn c1_foreign_inputs_and_partial_signatures_are_refused() {
             |p| p.inputs[V0].bip32_derivation.values_mut().next().unwrap().0 = Fingerprint::from([1; 4]),
             FOREIGN,
         ),
-        ("v0 ALL, spelled out", |p| p.inputs[V0].sighash_type = Some(PsbtSighashType::from_u32(1)), TYPE),
         (
             "a previous transaction with witnesses",
             |p| p.inputs[V0].non_witness_utxo.as_mut().unwrap().input[0].witness = vec![vec![1]].into(),
@@ -207,6 +206,14 @@ fn c1_foreign_inputs_and_partial_signatures_are_refused() {
             |p| p.inputs[TAPROOT].tap_key_origins.values_mut().next().unwrap().0 = vec![leaf()],
             HINT,
         ),
+    ]);
+}
+
+/// C1: only signatures that cover everything; the type is not the host's to choose, not even when it chooses right.
+#[test]
+fn c1_signature_types_are_not_chosen() {
+    check(&[
+        ("v0 ALL, spelled out", |p| p.inputs[V0].sighash_type = Some(PsbtSighashType::from_u32(1)), TYPE),
         ("v0 SIGHASH_NONE", |p| p.inputs[V0].sighash_type = Some(PsbtSighashType::from_u32(2)), TYPE),
         ("v0 SIGHASH_SINGLE", |p| p.inputs[V0].sighash_type = Some(PsbtSighashType::from_u32(3)), TYPE),
         ("v0 ANYONECANPAY", |p| p.inputs[V0].sighash_type = Some(PsbtSighashType::from_u32(0x81)), TYPE),
