@@ -1,5 +1,6 @@
 //! EVM: vectors, properties, hostile payloads and the independent encoder.
 
+mod abi;
 mod hostile;
 mod offchain;
 mod oracle;

@@ -69,6 +69,12 @@ fn transfer_data() -> Vec<u8> {
     [hex::decode("a9059cbb").unwrap(), word, [0; 31].to_vec(), vec![9]].concat()
 }
 
+/// An access list with one entry: an address and these items.
+fn access_entry(more: Vec<Rlp>) -> Fields {
+    let entry = std::iter::once(Rlp::Bytes(vec![1; 20])).chain(more).collect();
+    Fields { access: Rlp::List(vec![Rlp::List(entry)]), ..Fields::default() }
+}
+
 #[test]
 fn envelopes_are_strict() {
     assert!(Fields::default().decode().is_ok());
@@ -77,26 +83,29 @@ fn envelopes_are_strict() {
     let amounts = Fields { tip: 3, ..Fields::default() }.decode();
     assert_eq!(amounts, Err(ChainError::Amounts("priority fee exceeds the fee per gas")));
     let undecodable = [
-        Fields { nonce: Rlp::Bytes(vec![0]), ..Fields::default() },
-        Fields { nonce: Rlp::Bytes(vec![0, 5]), ..Fields::default() },
-        Fields { nonce: Rlp::Bytes(vec![1; 9]), ..Fields::default() },
-        Fields { nonce: Rlp::List(vec![]), ..Fields::default() },
-        Fields { nonce: Rlp::number(u128::from(u64::MAX)), ..Fields::default() },
-        Fields { gas: u128::MAX, ..Fields::default() },
-        Fields { to: vec![0xbb; 19], ..Fields::default() },
-        Fields { more: vec![Rlp::number(1)], ..Fields::default() },
-        Fields { access: Rlp::Bytes(vec![]), ..Fields::default() },
-        Fields { access: Rlp::List(vec![Rlp::List(vec![Rlp::Bytes(vec![1; 20])])]), ..Fields::default() },
+        ("number with a leading zero", Fields { nonce: Rlp::Bytes(vec![0]), ..Fields::default() }),
+        ("number with a leading zero", Fields { nonce: Rlp::Bytes(vec![0, 5]), ..Fields::default() }),
+        ("number out of range", Fields { nonce: Rlp::Bytes(vec![1; 9]), ..Fields::default() }),
+        ("not canonical RLP", Fields { nonce: Rlp::List(vec![]), ..Fields::default() }),
+        ("nonce out of range", Fields { nonce: Rlp::number(u128::from(u64::MAX)), ..Fields::default() }),
+        ("number out of range", Fields { gas: u128::MAX, ..Fields::default() }),
+        ("recipient is not 20 bytes", Fields { to: vec![0xbb; 19], ..Fields::default() }),
+        ("too many fields", Fields { more: vec![Rlp::number(1)], ..Fields::default() }),
+        ("not canonical RLP", Fields { access: Rlp::Bytes(vec![]), ..Fields::default() }),
+        ("not canonical RLP", access_entry(vec![])),
+        ("too many fields", access_entry(vec![Rlp::List(vec![]), Rlp::number(1)])),
+        ("field of a wrong length", access_entry(vec![Rlp::List(vec![Rlp::Bytes(vec![1; 31])])])),
     ];
-    for (i, fields) in undecodable.into_iter().enumerate() {
-        let refused = fields.decode();
-        assert!(matches!(refused, Err(ChainError::Undecodable(_))), "case {i}: {refused:?}");
+    for (why, fields) in undecodable {
+        assert_eq!(fields.decode(), Err(ChainError::Undecodable(why)));
     }
     let good = Fields::default().payload(2);
     let long_form = [vec![2, 0xf8, (good.len() - 2) as u8], good[2..].to_vec()].concat();
-    for bytes in [vec![], vec![2], [good.clone(), vec![0]].concat(), good[..good.len() - 1].to_vec(), long_form] {
+    for bytes in [vec![], vec![2], good[..good.len() - 1].to_vec(), long_form] {
         assert!(matches!(decode_bytes(bytes), Err(ChainError::Undecodable(_))));
     }
+    let trailing = decode_bytes([good.clone(), vec![0]].concat());
+    assert_eq!(trailing, Err(ChainError::Undecodable("bytes after the list")));
     for type_byte in [0, 3, 5, 0x7f] {
         let refused = decode_bytes(Fields::default().payload(type_byte));
         assert_eq!(refused, Err(ChainError::Unsupported("transaction type")), "{type_byte}");
@@ -107,6 +116,11 @@ fn envelopes_are_strict() {
 fn sizes_are_bounded() {
     let large = call(VAULT_CONTRACT, vec![1; 32 * 1024 + 1]).decode();
     assert_eq!(large, Err(ChainError::TooLarge("call data")));
+    let creation = Fields { to: vec![], data: vec![1; 32 * 1024 + 1], ..Fields::default() }.decode();
+    assert_eq!(creation, Err(ChainError::TooLarge("call data")));
+    let keys = |n: usize| access_entry(vec![Rlp::List((0..n).map(|_| Rlp::Bytes(vec![2; 32])).collect())]);
+    assert!(keys(1024).decode().is_ok());
+    assert_eq!(keys(1025).decode(), Err(ChainError::TooLarge("access list")));
     let entry = || Rlp::List(vec![Rlp::Bytes(vec![1; 20]), Rlp::List(vec![])]);
     let access = |n: usize| Rlp::List((0..n).map(|_| entry()).collect());
     assert!(Fields { access: access(256), ..Fields::default() }.decode().is_ok());
@@ -128,7 +142,10 @@ fn c2_legacy_with_a_signature_or_without_chain_id() {
     assert_eq!(legacy(vec![]), Err(ChainError::Forbidden("legacy transaction without EIP-155")));
     assert_eq!(legacy(tail(0, 0, 0)), Err(ChainError::WrongChain));
     assert_eq!(legacy(tail(1, 0, 0)), Err(ChainError::WrongChain));
-    assert!(matches!(legacy(tail(27, 1, 1)), Err(ChainError::Undecodable(_))));
+    let signed = Err(ChainError::Undecodable("legacy transaction is signed already"));
+    assert_eq!(legacy(tail(27, 1, 1)), signed);
+    assert_eq!(legacy(tail(u128::from(CHAIN), 1, 0)), signed);
+    assert_eq!(legacy(tail(u128::from(CHAIN), 0, 1)), signed);
     assert!(matches!(legacy(vec![Rlp::number(u128::from(CHAIN))]), Err(ChainError::Undecodable(_))));
 }
 
@@ -328,6 +345,8 @@ fn c2_authorizations_hold_on_one_chain_only() {
     assert_eq!(authorization(0, 6), Err(ChainError::Forbidden("EIP-7702 authorization for every chain")));
     assert_eq!(authorization(1, 6), Err(ChainError::WrongChain));
     assert!(matches!(authorization(u128::from(CHAIN), 0), Err(ChainError::Unsupported(_))));
+    let last = authorization(u128::from(CHAIN), u128::from(u64::MAX));
+    assert_eq!(last, Err(ChainError::Undecodable("nonce out of range")));
     let bytes = Fields::default().payload(2);
     let unsigned = Unsigned { kind: PayloadKind::Authorization, bytes };
     assert!(matches!(decode(&policy(), &Wallet::new(1), NETWORK, &unsigned), Err(ChainError::Undecodable(_))));

@@ -128,6 +128,14 @@ const MAIL: &str = concat!(
     r#""message":{"to":"0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","n":1}}"#
 );
 
+/// The domain signed as if it were the message.
+const DOMAIN_ONLY: &str = concat!(
+    r#"{"types":{"EIP712Domain":[{"name":"chainId","type":"uint256"},{"name":"verifyingContract","type":"address"}]},"#,
+    r#""primaryType":"EIP712Domain","domain":{"chainId":31337,"#,
+    r#""verifyingContract":"0xcccccccccccccccccccccccccccccccccccccccc"},"#,
+    r#""message":{"chainId":31337,"verifyingContract":"0xcccccccccccccccccccccccccccccccccccccccc"}}"#
+);
+
 #[test]
 fn c2_other_typed_data_is_opaque_and_strict() {
     let decoded = decode_json(MAIL).unwrap();
@@ -164,6 +172,22 @@ fn c2_other_typed_data_is_opaque_and_strict() {
     for (from, to) in cases {
         assert!(MAIL.contains(from));
         let case = MAIL.replacen(from, to, 1);
+        assert!(matches!(decode_json(&case), Err(ChainError::Undecodable(_))), "{case}: {:?}", decode_json(&case));
+    }
+    let both = |from: &str, to: &str| MAIL.replace(from, to);
+    let shapes = [
+        both("\"n\"", "\"n n\""),
+        both("\"type\":\"uint8\"", "\"type\":\"uint8[2]\"").replacen("\"n\":1", "\"n\":[1]", 1),
+        both("\"type\":\"uint8\"", "\"type\":\"Pair[]\"").replacen("\"n\":1", "\"n\":[]", 1).replacen(
+            "\"Mail\":[",
+            "\"Pair\":[{\"name\":\"a\",\"type\":\"bool\"},{\"name\":\"a\",\"type\":\"bool\"}],\"Mail\":[",
+            1,
+        ),
+        both("\"chainId\"", "\"chainID\"").replacen("]", ",{\"name\":\"chainId\",\"type\":\"uint256\"}]", 1),
+        both("uint256", "uint64"),
+        DOMAIN_ONLY.into(),
+    ];
+    for case in shapes {
         assert!(matches!(decode_json(&case), Err(ChainError::Undecodable(_))), "{case}: {:?}", decode_json(&case));
     }
     let unchecked = MAIL.replacen("0xbb", "0xBb", 1);
