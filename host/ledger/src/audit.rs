@@ -93,10 +93,7 @@ pub enum Fault {
 ///
 /// # Errors
 /// The first broken entry.
-pub fn verify<'a>(
-    from: Head,
-    entries: impl IntoIterator<Item = (&'a Entry, &'a Digest)>,
-) -> Result<Head, BrokenEntry> {
+pub fn verify<'a>(from: Head, entries: impl IntoIterator<Item = (&'a Entry, &'a Digest)>) -> Result<Head, BrokenEntry> {
     let mut head = from;
     for (entry, stored) in entries {
         let expected = head.sequence.saturating_add(1);
@@ -146,12 +143,8 @@ mod tests {
 
     #[test]
     fn every_change_is_found_at_its_entry() {
-        let changes: [fn(&mut Entry); 4] = [
-            |e| e.at = UnixMs(99),
-            |e| e.kind.push('x'),
-            |e| e.fields.push(' '),
-            |e| e.previous = Digest([9; 32]),
-        ];
+        let changes: [fn(&mut Entry); 4] =
+            [|e| e.at = UnixMs(99), |e| e.kind.push('x'), |e| e.fields.push(' '), |e| e.previous = Digest([9; 32])];
         for (i, change) in changes.iter().enumerate() {
             for at in 0..5 {
                 let mut bad = log(5);

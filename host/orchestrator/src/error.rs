@@ -79,12 +79,14 @@ impl From<StoreError> for ServiceError {
             StoreError::Full | StoreError::Locked | StoreError::Unavailable(_) => ErrorClass::Unavailable,
             StoreError::Unique(_) | StoreError::Stale => ErrorClass::Conflict,
             StoreError::Corrupt(_) => ErrorClass::Internal,
+            StoreError::Cursor => ErrorClass::BadRequest,
         };
         let remedy = match &error {
             StoreError::Full => "Free space on the data disk; nothing was lost.",
             StoreError::Locked => "Stop the other instance on this data folder.",
             StoreError::Unavailable(_) | StoreError::Stale => "Try again.",
             StoreError::Unique(_) => "Use a new id.",
+            StoreError::Cursor => "Begin with the first page.",
             StoreError::Corrupt(_) => "Restore the data folder from a backup.",
         };
         ServiceError::new(class, error.code(), error.to_string(), remedy)

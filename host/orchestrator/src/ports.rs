@@ -10,10 +10,11 @@ mod store;
 pub use chain::{
     ChainPort, ChainPortError, DepositSeen, OwnAddress, PrepareAsk, SlotChoice, TxOutcome, TxStatus, Watch,
 };
-pub use cosigners::{Acknowledgement, Cosigners, CosignerHealth, Document, DocumentAnswer, SignAttempt, SignEvent};
+pub use cosigners::{Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent};
 pub use store::{
-    Commit, Committed, DepositRecord, EventDraft, EventRecord, IdempotencyClaim, Page, ReceiptRecord, RequestMemory,
-    Snapshot, Store, StoreError, StoredResponse, TransferFilter, TransferRecord, WalletRecord, Write,
+    Commit, Committed, DepositRecord, EventDraft, EventRecord, IdempotencyClaim, Page, Paged, ReceiptRecord,
+    RequestMemory, Snapshot, Store, StoreError, StoredResponse, TransferFilter, TransferRecord, UniqueRule,
+    WalletRecord, Write,
 };
 
 use ringi_primitives::time::UnixMs;

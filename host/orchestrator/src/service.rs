@@ -7,8 +7,8 @@ mod views;
 
 pub use views::{
     AddressView, ApprovalView, BalanceView, CallerView, CosignerView, DecisionView, DepositView, ErrorView, EventView,
-    GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument, Submission, TransactionView,
-    TransferView, WalletView,
+    GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument, Submission,
+    TransactionView, TransferView, WalletView,
 };
 
 use crate::error::ServiceError;

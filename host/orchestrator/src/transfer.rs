@@ -174,7 +174,7 @@ pub enum Transfer {
         #[n(1)]
         signed: Option<Box<Signed>>,
     },
-    /// Stuck while holding a slot that cosigners may have pinned: an intent that replaces it gives the slot back.
+    /// Stuck while holding a slot that cosigners may have pinned: an intent that `replaces` it takes the slot over.
     #[n(12)]
     Blocked {
         /// Slot and bytes.
@@ -186,7 +186,37 @@ pub enum Transfer {
         /// What happened.
         #[n(2)]
         detail: String,
+        /// What was signed, where a node refuses it.
+        #[n(3)]
+        signed: Option<Box<Signed>>,
     },
+}
+
+impl Transfer {
+    /// The slot it holds or held, and the unsigned bytes for it.
+    pub fn slot(&self) -> Option<(&Slot, &Unsigned)> {
+        match self {
+            Transfer::AwaitingApproval { held: Some(held), .. }
+            | Transfer::Prepared { held, .. }
+            | Transfer::Signing { held, .. }
+            | Transfer::Blocked { held, .. } => Some((&held.slot, &held.unsigned)),
+            _ => self.signed().map(|s| (&s.slot, &s.unsigned)),
+        }
+    }
+
+    /// What was signed for it, if anything.
+    pub fn signed(&self) -> Option<&Signed> {
+        match self {
+            Transfer::Signed { signed }
+            | Transfer::Broadcasting { signed }
+            | Transfer::Confirming { signed, .. }
+            | Transfer::Completed { signed, .. } => Some(signed),
+            Transfer::Failed { signed, .. } | Transfer::Cancelled { signed, .. } | Transfer::Blocked { signed, .. } => {
+                signed.as_deref()
+            }
+            _ => None,
+        }
+    }
 }
 
 /// A reserved slot and the bytes that take it.

@@ -39,6 +39,9 @@ pub enum StoreError {
     /// The transfer has moved on since it was read; nothing was stored.
     #[error("the transfer has moved on since it was read")]
     Stale,
+    /// The cursor is none of this list's.
+    #[error("the cursor is not one that a page of this list gave")]
+    Cursor,
     /// Busy or failing; the commit did not happen, or is not known to have happened.
     #[error("the store is not available: {0}")]
     Unavailable(String),
@@ -65,6 +68,22 @@ pub enum UniqueRule {
     Document,
 }
 
+impl UniqueRule {
+    /// The stable code of its violation.
+    pub fn code(self) -> &'static str {
+        match self {
+            UniqueRule::IntentId => "store.intent_id_used",
+            UniqueRule::Reference => "store.reference_used",
+            UniqueRule::Nonce => "store.account_nonce_used",
+            UniqueRule::Outpoint => "store.outpoint_used",
+            UniqueRule::RequestNonce => "store.request_nonce_used",
+            UniqueRule::WalletId => "store.wallet_id_used",
+            UniqueRule::WalletName => "store.wallet_name_used",
+            UniqueRule::Document => "store.document_used",
+        }
+    }
+}
+
 impl std::fmt::Display for UniqueRule {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -87,8 +106,9 @@ impl StoreError {
             StoreError::Locked => "store.locked",
             StoreError::Full => "store.full",
             StoreError::Corrupt(_) => "store.corrupt",
-            StoreError::Unique(_) => "store.unique",
+            StoreError::Unique(rule) => rule.code(),
             StoreError::Stale => "store.stale",
+            StoreError::Cursor => "page.cursor",
             StoreError::Unavailable(_) => "store.unavailable",
         }
     }

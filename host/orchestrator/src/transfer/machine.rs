@@ -125,7 +125,7 @@ pub fn step(state: Transfer, event: Event) -> Result<Stepped, Misstep> {
         Transfer::Signed { signed } => on_chain(signed, None, event),
         Transfer::Broadcasting { signed } => on_chain(signed, None, event),
         Transfer::Confirming { signed, included } => on_chain(signed, Some(included), event),
-        Transfer::Blocked { held, .. } => blocked(held, event),
+        Transfer::Blocked { held, signed, .. } => blocked(held, signed, event),
         Transfer::Completed { .. }
         | Transfer::Rejected { .. }
         | Transfer::Failed { .. }
@@ -183,7 +183,7 @@ fn ended(held: Option<Held>, code: &str, detail: &str) -> Stepped {
 }
 
 fn stuck(held: Held, code: String, detail: String) -> Stepped {
-    (Transfer::Blocked { held, code, detail }, vec![Command::Store])
+    (Transfer::Blocked { held, code, detail, signed: None }, vec![Command::Store])
 }
 
 fn withdrawn(held: Option<Held>, by: Option<IntentId>) -> Option<Stepped> {
@@ -215,9 +215,7 @@ fn queued(event: Event) -> Option<Stepped> {
     match event {
         Event::Decided(Decision::Allow { rules, .. }) => Some((Transfer::Queued { rules }, vec![Command::Prepare])),
         Event::Decided(decision) => Some(decided(decision, None)),
-        Event::Prepared(held) => {
-            Some((Transfer::Prepared { held, attempts: 0 }, vec![Command::Store, Command::Sign]))
-        }
+        Event::Prepared(held) => Some((Transfer::Prepared { held, attempts: 0 }, vec![Command::Store, Command::Sign])),
         Event::CannotPrepare { code, detail } => Some(ended(None, &code, &detail)),
         Event::Withdrawn => withdrawn(None, None),
         Event::Expired => Some(ended(None, "transfer.expired", "it expired before it was signed")),
@@ -229,9 +227,7 @@ fn prepared(held: Held, attempts: u32, event: Event) -> Option<Stepped> {
     match event {
         Event::Decided(Decision::Allow { .. }) => Some((Transfer::Prepared { held, attempts }, vec![Command::Sign])),
         Event::Decided(decision) => Some(decided(decision, Some(held))),
-        Event::AttemptStarted => {
-            Some((Transfer::Signing { held, attempt: attempts.saturating_add(1) }, Vec::new()))
-        }
+        Event::AttemptStarted => Some((Transfer::Signing { held, attempt: attempts.saturating_add(1) }, Vec::new())),
         Event::Withdrawn => withdrawn(Some(held), None),
         Event::Replaced { by } => Some(replaced(by)),
         Event::Expired => Some(ended(Some(held), "transfer.expired", "it expired before it was signed")),
@@ -285,10 +281,9 @@ fn on_chain(signed: Signed, seen: Option<Included>, event: Event) -> Option<Step
         Event::Included(included) => {
             Some((Transfer::Confirming { signed, included }, vec![Command::Store, Command::Track]))
         }
-        Event::Final(included) => Some((
-            Transfer::Completed { signed, included: Some(included) },
-            vec![Command::Store, Command::SettleSlot],
-        )),
+        Event::Final(included) => {
+            Some((Transfer::Completed { signed, included: Some(included) }, vec![Command::Store, Command::SettleSlot]))
+        }
         Event::FinalReverted(_) => Some((
             Transfer::Failed {
                 code: "chain.reverted".into(),
@@ -310,24 +305,22 @@ fn on_chain(signed: Signed, seen: Option<Included>, event: Event) -> Option<Step
         }
         Event::RefusedByNode { code, detail } => {
             let held = Held { slot: signed.slot, unsigned: signed.unsigned, exposure: Exposure::Possible };
-            Some(stuck(held, code, detail))
+            Some((Transfer::Blocked { held, code, detail, signed: keep }, vec![Command::Store]))
         }
         _ => None,
     }
 }
 
-fn blocked(held: Held, event: Event) -> Option<Stepped> {
+fn blocked(held: Held, signed: Option<Box<Signed>>, event: Event) -> Option<Stepped> {
     match event {
-        Event::Replaced { by } | Event::SlotTaken { by: Some(by) } => Some(replaced(by)),
-        Event::SlotTaken { by: None } => Some((
-            Transfer::Failed {
-                code: "chain.slot_taken".into(),
-                detail: "another transaction took its place".into(),
-                signed: None,
-            },
-            vec![Command::Store, Command::SettleSlot],
-        )),
-        Event::Decided(Decision::Allow { .. }) => {
+        Event::Replaced { by } | Event::SlotTaken { by: Some(by) } => {
+            Some((Transfer::Cancelled { by: Some(by), signed }, vec![Command::Store]))
+        }
+        Event::SlotTaken { by: None } => {
+            let (code, detail) = ("chain.slot_taken".into(), "another transaction took its place".into());
+            Some((Transfer::Failed { code, detail, signed }, vec![Command::Store, Command::SettleSlot]))
+        }
+        Event::Decided(Decision::Allow { .. }) if signed.is_none() => {
             Some((Transfer::Prepared { held, attempts: 0 }, vec![Command::Store, Command::Sign]))
         }
         _ => None,

@@ -136,9 +136,7 @@ impl Transfer {
     pub fn is_exposed(&self) -> bool {
         match self {
             Transfer::Submitted | Transfer::Queued { .. } | Transfer::Rejected { .. } => false,
-            Transfer::AwaitingApproval { held, .. } => {
-                held.as_ref().is_some_and(|h| h.exposure == Exposure::Possible)
-            }
+            Transfer::AwaitingApproval { held, .. } => held.as_ref().is_some_and(|h| h.exposure == Exposure::Possible),
             Transfer::Prepared { held, .. } => held.exposure == Exposure::Possible,
             Transfer::Failed { signed, .. } | Transfer::Cancelled { signed, .. } => signed.is_some(),
             Transfer::Signing { .. }

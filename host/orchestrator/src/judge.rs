@@ -1,0 +1,120 @@
+//! Advice: plan, envelope, whose approvals verify, and the policy's decision. Cosigners do all of it again and bind.
+
+use crate::core::{Core, Live, lock};
+use crate::error::ServiceError;
+use crate::workspace::{InForce, Workspace};
+use ringi_chain::ChainError;
+use ringi_policy::{Question, decide};
+use ringi_primitives::approval::{Approval, Envelope, Evidence};
+use ringi_primitives::decision::Decision;
+use ringi_primitives::digest::Digest;
+use ringi_primitives::id::{IntentId, PersonId};
+use ringi_primitives::intent::Intent;
+use ringi_primitives::plan::Plan;
+use ringi_primitives::policy_set::KeyPurpose;
+use ringi_primitives::wallet::WalletRef;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A transfer under the policy in force.
+pub(crate) struct Case {
+    pub(crate) workspace: Arc<Workspace>,
+    pub(crate) policy: Arc<InForce>,
+    pub(crate) plan: Plan,
+    pub(crate) envelope: Envelope,
+    pub(crate) digest: Digest,
+}
+
+/// Who asks for what, before it is a transfer.
+pub(crate) struct Asked<'a> {
+    pub(crate) body: &'a [u8],
+    pub(crate) intent: &'a Intent,
+    pub(crate) wallet: WalletRef,
+    pub(crate) initiator: PersonId,
+    pub(crate) root: IntentId,
+}
+
+impl Case {
+    pub(crate) fn open(workspace: Arc<Workspace>, asked: &Asked<'_>) -> Result<Case, ServiceError> {
+        let policy = workspace.policy()?.clone();
+        let plan = ringi_chain::plan(&policy.set, asked.intent).map_err(|e| unplannable(&e))?;
+        let envelope = Envelope {
+            version: 1,
+            genesis: workspace.genesis()?.root(),
+            intent: Intent::digest(asked.body),
+            wallet: asked.wallet,
+            plan: plan.clone(),
+            policy: policy.digest,
+        };
+        let digest = envelope.digest();
+        Ok(Case { workspace, policy, plan, envelope, digest })
+    }
+
+    pub(crate) fn of(core: &Core, live: &Live) -> Result<Case, ServiceError> {
+        Case::open(core.workspace(), &asked(live))
+    }
+
+    /// Rule I2: whether the evidence is this person's over exactly this envelope.
+    pub(crate) fn verify(&self, approval: &Approval) -> Result<(), ServiceError> {
+        let Evidence::Signature { key, signature } = &approval.evidence else {
+            let message = "passkey approvals are not accepted yet";
+            return Err(ServiceError::unprocessable("approval.unsupported", message, "Sign with a key."));
+        };
+        let owner = self.policy.set.person_by_key(key, KeyPurpose::Approve).map(|p| p.id);
+        if owner != Some(approval.person) {
+            let message = "the key is not an approving key of this person";
+            return Err(ServiceError::forbidden("approval.unknown_key", message, "Use a key of the policy set."));
+        }
+        if !key.verifies_digest(&self.digest, signature) {
+            let message = "the signature is not over this transfer's envelope";
+            let remedy = "Fetch the envelope again; it changes with the policy set.";
+            return Err(ServiceError::unprocessable("approval.bad_signature", message, remedy));
+        }
+        Ok(())
+    }
+
+    /// The approvals that count now (rule I1: distinct people).
+    pub(crate) fn valid<'a>(&self, approvals: &'a [(Digest, Approval)]) -> Vec<&'a Approval> {
+        let mut seen = BTreeSet::new();
+        let of_this = approvals.iter().filter(|(envelope, _)| *envelope == self.digest);
+        of_this.map(|(_, a)| a).filter(|a| self.verify(a).is_ok() && seen.insert(a.person)).collect()
+    }
+
+    /// What the policy says now.
+    pub(crate) fn decide(&self, core: &Core, asked: &Asked<'_>, approvals: &[(Digest, Approval)]) -> Decision {
+        let people: BTreeSet<PersonId> = self.valid(approvals).iter().map(|a| a.person).collect();
+        let spent = lock(&core.spent);
+        decide(&Question {
+            policy: &self.policy.set,
+            wallet: asked.wallet,
+            initiator: asked.initiator,
+            effects: &self.plan.effects,
+            network: self.plan.network,
+            fee: self.plan.max_fee,
+            approvals: &people,
+            intent: asked.root,
+            spent: &*spent,
+            now: core.now(),
+        })
+    }
+
+    /// The same for a transfer in memory.
+    pub(crate) fn decide_live(&self, core: &Core, live: &Live) -> Decision {
+        self.decide(core, &asked(live), &live.approvals)
+    }
+}
+
+pub(crate) fn asked(live: &Live) -> Asked<'_> {
+    let header = &live.record.header;
+    Asked {
+        body: &header.body,
+        intent: &live.intent,
+        wallet: header.wallet,
+        initiator: header.initiator,
+        root: header.root,
+    }
+}
+
+fn unplannable(error: &ChainError) -> ServiceError {
+    ServiceError::unprocessable(error.code(), error.to_string(), "Correct the intent and sign it again.")
+}

@@ -1,0 +1,270 @@
+//! The orchestrator as a thing to start, call and stop.
+
+use crate::core::{Config, Core, Live, lock};
+use crate::error::ServiceError;
+use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Snapshot, TransferFilter};
+use crate::service::{
+    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, GenesisView, Installation,
+    Listing, NewWallet, PolicyView, ReceiptDocument, Service, Submission, SubmitMode, TransferView, WalletView,
+};
+use crate::transfer::{Exposure, Transfer};
+use crate::workspace::{InForce, Workspace};
+use crate::{approve, chainwatch, deposits, documents, drive, receipt, render, submit, wallets};
+use async_trait::async_trait;
+use ringi_ledger::Entry;
+use ringi_primitives::approval::Approval;
+use ringi_primitives::effects::Slot;
+use ringi_primitives::genesis::GenesisChain;
+use ringi_primitives::httpsig::RequestSignature;
+use ringi_primitives::id::{IntentId, PersonId, WalletId};
+use ringi_primitives::intent::Intent;
+use ringi_primitives::key::PublicKey;
+use ringi_primitives::network::NetworkId;
+use ringi_primitives::policy_set::KeyPurpose;
+use ringi_primitives::signed::Signed;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The longest page and feed answer.
+const MOST: u32 = 1000;
+
+/// The platform's service. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Orchestrator {
+    core: Arc<Core>,
+    requests: Arc<dyn RequestMemory>,
+}
+
+impl Orchestrator {
+    /// Reads the store, verifies its documents, goes on with every transfer from where it stood.
+    ///
+    /// # Errors
+    /// `store.*`; `store.corrupt` if a stored document does not verify.
+    pub async fn start(
+        config: Config,
+        ports: Ports,
+        requests: Arc<dyn RequestMemory>,
+    ) -> Result<Orchestrator, ServiceError> {
+        let snapshot = ports.store.load().await?;
+        let workspace = verified(&snapshot)?;
+        let core = Arc::new(Core::new(config, ports, workspace, snapshot.last_event));
+        remember(&core, &snapshot);
+        let mut ids = Vec::new();
+        for record in snapshot.open {
+            ids.push(record.header.id);
+            let intent = Intent::parse(&record.header.body)
+                .map_err(|_| ServiceError::internal("a stored intent does not parse"))?;
+            let approvals = core.ports.store.approvals(record.header.id).await?;
+            core.enter_live(Live { record: reopened(record), intent: Arc::new(intent), approvals });
+        }
+        for network in core.ports.chain.networks() {
+            core.spawn(chainwatch::run(core.clone(), network));
+        }
+        core.spawn(documents::keep_in_force(core.clone()));
+        core.spawn(documents::sweep(core.clone()));
+        let own = core.clone();
+        core.spawn(async move { wallets::watch_all(&own).await });
+        ids.into_iter().for_each(|id| drive::start(&core, id));
+        Ok(Orchestrator { core, requests })
+    }
+
+    /// Stops driving at once. Nothing is lost: the next start goes on. Commits under way still happen.
+    pub async fn stop(&self) {
+        let mut tasks = std::mem::take(&mut *lock(&self.core.tasks));
+        tasks.shutdown().await;
+    }
+}
+
+/// G1: what the store holds is believed only as far as its signatures go.
+fn verified(snapshot: &Snapshot) -> Result<Workspace, ServiceError> {
+    let corrupt = |what: String| ServiceError { code: "store.corrupt".into(), ..ServiceError::internal(what) };
+    if snapshot.genesis.is_empty() {
+        return Ok(Workspace::default());
+    }
+    let genesis = GenesisChain::verify(&snapshot.genesis).map_err(|e| corrupt(format!("stored genesis: {e}")))?;
+    let policy = snapshot.policy.clone().map(|signed| InForce::verify(signed, &genesis));
+    let policy = policy.transpose().map_err(|e| corrupt(format!("stored policy set: {}", e.message)))?;
+    let sound = snapshot.certificates.iter().all(|c| c.signed_by_all(genesis.head()));
+    if !sound {
+        return Err(corrupt("a stored key certificate does not verify".into()));
+    }
+    let certificates = snapshot.certificates.iter().map(|c| (c.certificate.key, c.clone())).collect();
+    Ok(Workspace {
+        versions: snapshot.genesis.clone(),
+        genesis: Some(Arc::new(genesis)),
+        policy: policy.map(Arc::new),
+        certificates: Arc::new(certificates),
+        ..Workspace::default()
+    })
+}
+
+fn remember(core: &Core, snapshot: &Snapshot) {
+    let mut slots = lock(&core.slots);
+    for (network, account, nonce, owner) in &snapshot.nonces {
+        slots.enter_nonce(*network, *account, *nonce, *owner);
+    }
+    for (network, outpoint, owner) in &snapshot.outpoints {
+        slots.enter_coins(*network, &[*outpoint], *owner);
+    }
+    let mut spent = lock(&core.spent);
+    snapshot.spendings.iter().for_each(|s| spent.enter(s));
+    let indices = snapshot.address_indices.iter().map(|(w, n, kind, next)| ((*w, *n, kind.clone()), *next));
+    lock(&core.indices).extend(indices);
+}
+
+/// I3: after a restart nobody knows whether a cosigner saw the bytes, so the slot stays this intent's.
+fn reopened(mut record: crate::ports::TransferRecord) -> crate::ports::TransferRecord {
+    if let Transfer::Prepared { held, .. } = &mut record.state
+        && !matches!(held.slot, Slot::Message { .. })
+    {
+        held.exposure = Exposure::Possible;
+    }
+    record
+}
+
+#[async_trait]
+impl Service for Orchestrator {
+    async fn submit(
+        &self,
+        body: &[u8],
+        signature: &RequestSignature,
+        mode: SubmitMode,
+    ) -> Result<Submission, ServiceError> {
+        submit::submit(&self.core, body, signature, mode).await
+    }
+
+    async fn approve(&self, id: IntentId, approval: Approval) -> Result<TransferView, ServiceError> {
+        approve::approve(&self.core, id, approval).await
+    }
+
+    async fn cancel(&self, id: IntentId, by: PersonId) -> Result<TransferView, ServiceError> {
+        approve::cancel(&self.core, id, by).await
+    }
+
+    async fn transfer(&self, id: IntentId) -> Result<TransferView, ServiceError> {
+        let record = self.core.ports.store.transfer(id).await?;
+        render::stored(&self.core, record.ok_or_else(|| ServiceError::not_found("transfer"))?).await
+    }
+
+    async fn transfers(&self, filter: &TransferFilter, page: &Page) -> Result<Listing<TransferView>, ServiceError> {
+        let (records, next) = self.core.ports.store.transfers(filter, page).await?;
+        let mut items = Vec::with_capacity(records.len());
+        for record in records {
+            items.push(render::stored(&self.core, record).await?);
+        }
+        Ok(Listing { items, next })
+    }
+
+    async fn receipt(&self, id: IntentId) -> Result<ReceiptDocument, ServiceError> {
+        receipt::read(&self.core, id).await
+    }
+
+    async fn create_wallet(&self, wallet: NewWallet) -> Result<WalletView, ServiceError> {
+        wallets::create(&self.core, wallet).await
+    }
+
+    async fn wallet(&self, id: WalletId) -> Result<WalletView, ServiceError> {
+        let record = wallets::find(&self.core, id).await?;
+        Ok(render::wallet(&self.core.workspace(), &record))
+    }
+
+    async fn wallets(&self, page: &Page) -> Result<Listing<WalletView>, ServiceError> {
+        let (records, next) = self.core.ports.store.wallets(page).await?;
+        let workspace = self.core.workspace();
+        Ok(Listing { items: records.iter().map(|r| render::wallet(&workspace, r)).collect(), next })
+    }
+
+    async fn addresses(&self, id: WalletId, network: Option<NetworkId>) -> Result<Vec<AddressView>, ServiceError> {
+        wallets::addresses(&self.core, id, network).await
+    }
+
+    async fn new_address(
+        &self,
+        id: WalletId,
+        network: NetworkId,
+        kind: AddressKind,
+    ) -> Result<AddressView, ServiceError> {
+        wallets::new_address(&self.core, id, network, kind).await
+    }
+
+    async fn balances(&self, id: WalletId) -> Result<Vec<BalanceView>, ServiceError> {
+        wallets::balances(&self.core, id).await
+    }
+
+    async fn deposits(&self, wallet: Option<WalletId>, page: &Page) -> Result<Listing<DepositView>, ServiceError> {
+        let (records, next) = self.core.ports.store.deposits(wallet, page).await?;
+        let workspace = self.core.workspace();
+        Ok(Listing { items: records.into_iter().map(|r| render::deposit(&workspace, r)).collect(), next })
+    }
+
+    async fn events_after(&self, sequence: u64, limit: u32) -> Result<Vec<EventView>, ServiceError> {
+        let events = self.core.ports.store.events_after(sequence, limit.min(MOST)).await?;
+        Ok(events.into_iter().map(render::event).collect())
+    }
+
+    fn subscribe(&self) -> watch::Receiver<u64> {
+        self.core.feed.subscribe()
+    }
+
+    async fn install_genesis(&self, versions: Vec<Signed>) -> Result<Installation, ServiceError> {
+        documents::genesis(&self.core, versions).await
+    }
+
+    async fn install_policy(&self, set: Signed) -> Result<Installation, ServiceError> {
+        documents::policy(&self.core, set).await
+    }
+
+    async fn submit_order(&self, order: Signed) -> Result<Installation, ServiceError> {
+        documents::order(&self.core, order).await
+    }
+
+    fn cosigners(&self) -> Vec<CosignerView> {
+        let workspace = self.core.workspace();
+        let genesis = workspace.genesis.as_ref().map(|g| g.head());
+        self.core.ports.cosigners.health().iter().map(|h| render::cosigner(h, genesis)).collect()
+    }
+
+    fn genesis(&self) -> Option<GenesisView> {
+        let workspace = self.core.workspace();
+        let chain = workspace.genesis.as_ref()?;
+        Some(GenesisView { root: chain.root(), head: chain.head_digest(), versions: workspace.versions.clone() })
+    }
+
+    fn policy(&self) -> Option<PolicyView> {
+        let workspace = self.core.workspace();
+        let policy = workspace.policy.as_ref()?;
+        Some(PolicyView { digest: policy.digest, sequence: policy.set.sequence, signed: policy.signed.clone() })
+    }
+
+    fn caller(&self, key: &PublicKey) -> Option<CallerView> {
+        let workspace = self.core.workspace();
+        let purposes = [(KeyPurpose::Initiate, "initiate"), (KeyPurpose::Approve, "approve")];
+        let person = workspace.policy.as_ref().and_then(|policy| {
+            purposes.into_iter().find_map(|(purpose, name)| {
+                let person = policy.set.person_by_key(key, purpose)?;
+                Some(CallerView { person: person.id, name: person.name.clone(), purpose: name })
+            })
+        });
+        person.or_else(|| {
+            let genesis = workspace.genesis.as_ref()?;
+            let admin = genesis.head().admins.iter().find(|a| a.key == *key)?;
+            Some(CallerView { person: admin.id, name: admin.name.clone(), purpose: "admin" })
+        })
+    }
+
+    async fn audit_after(&self, sequence: u64, limit: u32) -> Result<Vec<Entry>, ServiceError> {
+        Ok(self.core.ports.store.audit_after(sequence, limit.min(MOST)).await?)
+    }
+
+    fn requests(&self) -> Arc<dyn RequestMemory> {
+        self.requests.clone()
+    }
+
+    async fn deposit_seen(&self, deposit: DepositSeen) -> Result<(), ServiceError> {
+        deposits::seen(&self.core, deposit).await
+    }
+
+    fn block_seen(&self, network: NetworkId) {
+        self.core.follower(network).wake.notify_one();
+    }
+}
