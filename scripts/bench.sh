@@ -5,4 +5,4 @@ cd "$(dirname "$0")/.."
 
 scripts/setup.sh
 scripts/build-cosigner.sh release
-exec cargo run -p ringi-sim --locked --release --bin ringi-bench -- "$@"
+exec cargo run -p ringi-sim --locked --release --example bench -- "$@"

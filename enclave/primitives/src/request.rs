@@ -128,6 +128,8 @@ pub const FIELDS: &[(&str, Binding)] = &[
     ("unsigned.bitcoin.input.outpoint", Binding::Pinned),
     ("unsigned.bitcoin.input.sequence", Binding::Bounded("delays or allows replacement, never redirects")),
     ("unsigned.bitcoin.input.previous", Binding::Fixed),
+    ("unsigned.bitcoin.input.spent", Binding::Fixed),
+    ("unsigned.bitcoin.input.hint", Binding::Fixed),
     ("unsigned.bitcoin.input.sighash_type", Binding::Fixed),
     ("unsigned.bitcoin.output.script", Binding::Fixed),
     ("unsigned.bitcoin.output.value", Binding::Fixed),
@@ -135,5 +137,6 @@ pub const FIELDS: &[(&str, Binding)] = &[
         "unsigned.bitcoin.change.script",
         Binding::Bounded("the same wallet's change branch within the index gap (rule C1)"),
     ),
+    ("unsigned.bitcoin.change.hint", Binding::Bounded("an index of the change branch whose key the script pays")),
     ("unsigned.bitcoin.change.value", Binding::Bounded("inputs - payments - change <= max_fee")),
 ];
