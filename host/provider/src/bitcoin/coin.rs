@@ -68,6 +68,11 @@ impl OwnScripts {
         Ok(OwnScripts { scripts })
     }
 
+    /// Exactly these scripts.
+    pub fn of(scripts: impl IntoIterator<Item = (Vec<u8>, AddressKind, KeyPosition)>) -> OwnScripts {
+        OwnScripts { scripts: scripts.into_iter().map(|(script, kind, at)| (script, (kind, at))).collect() }
+    }
+
     /// The key a script is locked to, if it is the wallet's.
     pub fn find(&self, script: &[u8]) -> Option<(AddressKind, KeyPosition)> {
         self.scripts.get(script).copied()

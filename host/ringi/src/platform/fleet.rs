@@ -1,0 +1,313 @@
+//! The cosigners of this machine as the orchestrator sees them: supervised enclaves joined by the in-process relay.
+//!
+//! Carries frames both ways, keeps the newest public facts, and brings each answer to whoever waits for it. Decides nothing.
+
+use super::attempts::{Attempts, Awaited, Waiting};
+use async_trait::async_trait;
+use ringi_enclave_host::{Event, Events, Supervised};
+use ringi_orchestrator::ports::{
+    Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent,
+};
+use ringi_primitives::key::PublicKey;
+use ringi_primitives::order::Order;
+use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::limits;
+use ringi_primitives::wire::{FromCosigner, Tag, ToCosigner};
+use ringi_relay::{Endpoint, EndpointGone, Relay};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How often each cosigner is asked for its public state.
+const STATUS_MS: u64 = 1_000;
+/// Genesis and policy sets are answered at once.
+const DOCUMENT_MS: u64 = 10_000;
+/// Key generation takes seconds, on a busy machine many.
+const ORDER_MS: u64 = 180_000;
+
+/// What a cosigner says of itself when it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// X25519 key of its channel.
+    pub channel_key: [u8; 32],
+    /// Ed25519 identity.
+    pub identity_key: PublicKey,
+}
+
+/// All cosigners of this machine. Clones are the same fleet.
+#[derive(Clone)]
+pub struct Fleet(Arc<Shared>);
+
+struct Shared {
+    members: BTreeMap<PartyIndex, Supervised>,
+    relay: Relay,
+    facts: Mutex<BTreeMap<PartyIndex, Facts>>,
+    changed: watch::Sender<u64>,
+    attempts: Attempts,
+    waiting: Waiting,
+    documents: tokio::sync::Mutex<()>,
+}
+
+struct Facts {
+    health: CosignerHealth,
+    introduction: Option<Introduction>,
+}
+
+impl Fleet {
+    /// Joins started cosigners. Call it within a runtime.
+    pub fn join(members: Vec<(Supervised, Events)>, relay: Relay) -> Fleet {
+        let (supervised, events): (Vec<_>, Vec<_>) = members.into_iter().map(|(s, e)| ((s.me(), s), e)).unzip();
+        let unknown = |party| Facts {
+            health: CosignerHealth { party, connected: false, status: None, boot: None },
+            introduction: None,
+        };
+        let facts = supervised.iter().map(|(me, _)| (*me, unknown(*me))).collect();
+        let order: Vec<PartyIndex> = supervised.iter().map(|(me, _)| *me).collect();
+        let fleet = Fleet(Arc::new(Shared {
+            members: supervised.into_iter().collect(),
+            relay,
+            facts: Mutex::new(facts),
+            changed: watch::channel(0).0,
+            attempts: Attempts::default(),
+            waiting: Waiting::default(),
+            documents: tokio::sync::Mutex::default(),
+        }));
+        for (me, events) in order.into_iter().zip(events) {
+            tokio::spawn(listen(fleet.clone(), me, events));
+        }
+        tokio::spawn(ask_status(Arc::downgrade(&fleet.0)));
+        fleet
+    }
+
+    /// What each cosigner says of itself, once all have.
+    pub async fn introductions(&self) -> Vec<Introduction> {
+        let mut changed = self.0.changed.subscribe();
+        loop {
+            let known: Option<Vec<_>> = self.facts().values().map(|f| f.introduction.clone()).collect();
+            if let Some(known) = known {
+                return known;
+            }
+            if changed.changed().await.is_err() {
+                return Vec::new();
+            }
+        }
+    }
+
+    /// Kills one cosigner's process; its supervisor starts it again.
+    pub async fn kill(&self, party: PartyIndex) {
+        if let Some(member) = self.0.members.get(&party) {
+            member.kill().await;
+        }
+    }
+
+    /// Stops all cosigners for good and waits until their records are closed.
+    pub async fn stop(&self) {
+        for member in self.0.members.values() {
+            member.stop().await;
+        }
+    }
+
+    fn facts(&self) -> MutexGuard<'_, BTreeMap<PartyIndex, Facts>> {
+        self.0.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, me: PartyIndex, change: impl FnOnce(&mut Facts)) {
+        if let Some(facts) = self.facts().get_mut(&me) {
+            change(facts);
+        }
+        self.0.changed.send_modify(|n| *n = n.wrapping_add(1));
+    }
+
+    async fn send(&self, to: PartyIndex, frame: ToCosigner) -> Result<(), EndpointGone> {
+        let member = self.0.members.get(&to).ok_or(EndpointGone)?;
+        member.send(frame).await.map_err(|_| EndpointGone)
+    }
+
+    fn came_up(&self, me: PartyIndex) {
+        self.change(me, |f| f.health.connected = true);
+        self.0.relay.attach(me, Arc::new(Post { fleet: self.clone(), to: me }));
+    }
+
+    fn went_down(&self, me: PartyIndex) {
+        self.0.relay.detach(me);
+        self.change(me, |f| {
+            f.health = CosignerHealth { party: me, connected: false, status: None, boot: None };
+        });
+        self.0.attempts.gone(me);
+        self.0.waiting.gone(me);
+    }
+
+    async fn said(&self, me: PartyIndex, said: FromCosigner) {
+        match said {
+            FromCosigner::Identity { channel_key, identity_key, .. } => {
+                self.change(me, |f| f.introduction = Some(Introduction { channel_key, identity_key }));
+            }
+            FromCosigner::Ready { boot } => {
+                self.change(me, |f| f.health.boot = Some(boot));
+                let _ = self.send(me, ToCosigner::Status).await;
+            }
+            // A letter that does not go is a retry of the cosigners' own; the relay has logged it.
+            FromCosigner::Peer { to, frame } => drop(self.0.relay.post(me, to, frame.into())),
+            FromCosigner::Reserved { tag } => self.0.attempts.reserved(tag, me),
+            FromCosigner::Signed { tag, signatures, verdict } => {
+                let event = SignEvent::Signed { from: me, signatures, verdict: Box::new(verdict) };
+                self.0.attempts.ended(tag, me, event);
+            }
+            FromCosigner::Refused { tag, refusal } => {
+                self.0.attempts.ended(tag, me, SignEvent::Refused { from: me, refusal });
+            }
+            FromCosigner::Status { status } => self.heard_status(me, status),
+            FromCosigner::Event { code, peer, intent } => {
+                let peer = peer.map(|p| p.number());
+                let intent = intent.map(|i| i.to_string());
+                tracing::info!(target: "cosigner", cosigner = me.number(), code, peer, intent, "event");
+            }
+            FromCosigner::Store { .. } => {}
+            answer => self.answered(me, answer),
+        }
+    }
+
+    fn heard_status(&self, me: PartyIndex, status: ringi_primitives::wire::CosignerStatus) {
+        let news = self.facts().get(&me).is_some_and(|f| f.health.status.as_ref() != Some(&status));
+        if news {
+            self.change(me, |f| f.health.status = Some(status));
+        }
+    }
+
+    fn answered(&self, me: PartyIndex, said: FromCosigner) {
+        let (awaited, answer) = match said {
+            FromCosigner::GenesisInstalled { root, head } => (Awaited::Genesis, DocumentAnswer::Genesis { root, head }),
+            FromCosigner::PolicyInstalled { digest, sequence } => {
+                (Awaited::Policy, DocumentAnswer::Policy { digest, sequence })
+            }
+            FromCosigner::OrderDone { order, certificate } => {
+                (Awaited::Order(order), DocumentAnswer::Order { certificate })
+            }
+            FromCosigner::DocumentRefused { order: Some(order), refusal } => {
+                (Awaited::Order(order), DocumentAnswer::Refused(refusal))
+            }
+            FromCosigner::DocumentRefused { order: None, refusal } => {
+                return self.0.waiting.answer_any(me, DocumentAnswer::Refused(refusal));
+            }
+            _ => return,
+        };
+        self.0.waiting.answer(me, awaited, answer);
+    }
+
+    async fn ask(&self, to: PartyIndex, awaited: Awaited, frame: ToCosigner, life_ms: u64) -> DocumentAnswer {
+        let answer = self.0.waiting.expect(to, awaited);
+        if self.send(to, frame).await.is_err() {
+            self.0.waiting.forget(to, awaited);
+            return DocumentAnswer::Unreachable;
+        }
+        let answer = tokio::time::timeout(Duration::from_millis(life_ms), answer).await;
+        self.0.waiting.forget(to, awaited);
+        match answer {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) | Err(_) => DocumentAnswer::Unreachable,
+        }
+    }
+}
+
+async fn listen(fleet: Fleet, me: PartyIndex, mut events: Events) {
+    while let Some(event) = events.recv().await {
+        match event {
+            Event::Started { run } => {
+                tracing::info!(code = "cosigner.started", cosigner = me.number(), run);
+                fleet.came_up(me);
+            }
+            Event::Said(said) => fleet.said(me, said).await,
+            Event::Trouble { code, detail } => tracing::warn!(code, cosigner = me.number(), "{detail}"),
+            Event::Ended(ending) => {
+                tracing::warn!(code = ending.code(), cosigner = me.number(), "{ending}");
+                fleet.went_down(me);
+            }
+        }
+    }
+    fleet.went_down(me);
+}
+
+async fn ask_status(shared: std::sync::Weak<Shared>) {
+    let mut every = tokio::time::interval(Duration::from_millis(STATUS_MS));
+    loop {
+        every.tick().await;
+        let Some(shared) = shared.upgrade() else { return };
+        for member in shared.members.values() {
+            let _ = member.send(ToCosigner::Status).await;
+        }
+    }
+}
+
+/// Where the relay delivers.
+struct Post {
+    fleet: Fleet,
+    to: PartyIndex,
+}
+
+#[async_trait]
+impl Endpoint for Post {
+    async fn deliver(&self, from: PartyIndex, frame: Vec<u8>) -> Result<(), EndpointGone> {
+        self.fleet.send(self.to, ToCosigner::Peer { from, frame: frame.into() }).await
+    }
+
+    async fn peer_up(&self, peer: PartyIndex) -> Result<(), EndpointGone> {
+        self.fleet.send(self.to, ToCosigner::PeerUp { peer }).await
+    }
+}
+
+#[async_trait]
+impl Cosigners for Fleet {
+    fn health(&self) -> Vec<CosignerHealth> {
+        self.facts().values().map(|f| f.health.clone()).collect()
+    }
+
+    fn changed(&self) -> watch::Receiver<u64> {
+        self.0.changed.subscribe()
+    }
+
+    async fn sign(&self, attempt: SignAttempt) -> mpsc::Receiver<SignEvent> {
+        let events = self.0.attempts.open(attempt.tag, &attempt.signers);
+        for signer in &attempt.signers {
+            let frame = ToCosigner::Sign {
+                tag: attempt.tag,
+                request: attempt.request.clone().into(),
+                signers: attempt.signers.clone(),
+            };
+            if self.send(*signer, frame).await.is_err() {
+                self.0.attempts.ended(attempt.tag, *signer, SignEvent::Gone { from: *signer });
+            }
+        }
+        events
+    }
+
+    async fn abort(&self, tag: Tag, signers: &[PartyIndex]) {
+        for signer in signers {
+            let _ = self.send(*signer, ToCosigner::Abort { tag }).await;
+        }
+    }
+
+    async fn install(&self, document: Document, to: &[PartyIndex]) -> Vec<Acknowledgement> {
+        let (awaited, frame, life_ms) = match document {
+            Document::Genesis(versions) => (Awaited::Genesis, ToCosigner::InstallGenesis { versions }, DOCUMENT_MS),
+            Document::Policy(set) => (Awaited::Policy, ToCosigner::InstallPolicy { set }, DOCUMENT_MS),
+            Document::Order(order) => {
+                let Ok(body) = order.decode_unverified::<Order>(limits::GENESIS_BYTES) else { return Vec::new() };
+                (Awaited::Order(body.id), ToCosigner::Order { order }, ORDER_MS)
+            }
+        };
+        // A refusal of genesis or policy names no document: one at a time, so that it is clear which.
+        let _turn = match awaited {
+            Awaited::Order(_) => None,
+            Awaited::Genesis | Awaited::Policy => Some(self.0.documents.lock().await),
+        };
+        let asks = to.iter().map(|party| async {
+            let answer = self.ask(*party, awaited, frame.clone(), life_ms).await;
+            Acknowledgement { party: *party, answer }
+        });
+        futures::future::join_all(asks).await
+    }
+}
+
+/// The waiting end of an answer.
+pub(super) type Answer = oneshot::Receiver<DocumentAnswer>;
