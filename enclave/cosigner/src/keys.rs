@@ -4,7 +4,6 @@ use ed25519_dalek::{Signer, SigningKey};
 use rand_core::CryptoRngCore;
 use ringi_chain::KeySource;
 use ringi_mpc::KeyShare;
-use ringi_mpc::hd::derive_public;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::OrderId;
@@ -116,8 +115,6 @@ impl KeySource for WalletKeys<'_> {
     fn public_key(&self, scheme: Scheme, position: KeyPosition) -> Option<Vec<u8>> {
         let key = self.ring.active.get(&KeyId { scheme, root: self.root })?;
         let path = self.wallet.path(position)?;
-        let certificate = &key.certificate.certificate;
-        let child = derive_public(scheme, &certificate.public_key, &certificate.chain_code, &path).ok()?;
-        Some(child.public_key.to_vec())
+        Some(key.share.child(&path).ok()?.public_key)
     }
 }

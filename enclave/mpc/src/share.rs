@@ -11,7 +11,7 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::Fault;
 use crate::ecdsa::EcdsaParty;
 use crate::frost::{FrostShare, identifier};
-use crate::hd::{Ed, Memo, Node, Secp};
+use crate::hd::{ChildKey, DeriveError, Ed, Memo, Node, Secp};
 use crate::quorum::Quorum;
 use crate::transcript::Framed;
 
@@ -104,6 +104,18 @@ impl KeyShare {
     /// See [`KeyFacts::chain_code`].
     pub fn chain_code(&self) -> [u8; 32] {
         self.facts.chain_code
+    }
+
+    /// The public key at a path of non-hardened indices: what [`crate::hd::derive_public`] gives, from the remembered tree.
+    ///
+    /// # Errors
+    /// See [`DeriveError`].
+    pub fn child(&self, path: &[u32]) -> Result<ChildKey, DeriveError> {
+        let (public_key, chain_code) = match &self.tree {
+            Tree::Secp(tree) => tree.node(path).map(|n| (n.bytes.clone(), n.chain_code))?,
+            Tree::Ed(tree) => tree.node(path).map(|n| (n.bytes.clone(), n.chain_code))?,
+        };
+        Ok(ChildKey { public_key, chain_code })
     }
 
     /// The share as plain bytes, for the caller's AEAD and nothing else: whoever reads t of these has the key.
