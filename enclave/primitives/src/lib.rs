@@ -13,6 +13,7 @@ pub mod certificate;
 pub mod decision;
 pub mod digest;
 pub mod effects;
+pub mod fuzz;
 pub mod genesis;
 pub mod httpsig;
 pub mod id;

@@ -1,0 +1,50 @@
+//! Every variant of every encoded enum, by name. A variant missing here does not compile.
+
+/// `name(&value)` and `ALL` for an enum: the match has no wildcard.
+macro_rules! census {
+    ($($module:ident: $($path:ident)::+ { $($variant:ident),+ $(,)? })+) => {$(
+        pub mod $module {
+            pub const ALL: &[&str] = &[$(stringify!($variant)),+];
+            pub fn name(value: &ringi_primitives::$($path)::+) -> &'static str {
+                use ringi_primitives::$($path)::+ as E;
+                match value {
+                    $(E::$variant { .. } => stringify!($variant),)+
+                }
+            }
+        }
+    )+};
+}
+
+census! {
+    effect: effects::Effect { Transfer, Approve, TransferFrom, Permit, Call, Delegate, SelfCancel, OwnershipProof, Opaque }
+    slot: effects::Slot { Nonce, Outpoints, Message }
+    opaque_kind: effects::OpaqueKind { Call, TypedData, Message, Creation }
+    decision: decision::Decision { Allow, Deny, NeedsApproval }
+    subject: decision::Subject { Vault, Wallet, Initiator }
+    deny_reason: decision::DenyReason {
+        NotPermitted, Denied, NotOnAllowList, TransactionCap, LimitExceeded, FeeCap, ColdVault, Unknown, Overflow,
+    }
+    demand: policy_set::Demand {
+        Permit, Deny, AllowList, CapPerTransaction, CapPerWindow, Approvals, InitiatorMayNotApprove, MaxFee,
+    }
+    key_purpose: policy_set::KeyPurpose { Initiate, Approve }
+    temperature: policy_set::Temperature { Hot, Warm, Cold }
+    scope: policy_set::Scope { Vault, Wallet, Initiator }
+    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack }
+    evidence: approval::Evidence { Signature, WebAuthn }
+    assurance: genesis::Assurance { Process, Qemu, Nitro }
+    scheme: scheme::Scheme { EcdsaSecp256k1, Bip340, Ed25519 }
+    public_key: key::PublicKey { Ed25519, P256 }
+    network: network::NetworkId { Evm, Bitcoin }
+    bitcoin_network: network::BitcoinNetwork { Main, Testnet, Signet, Regtest }
+    payload_kind: request::PayloadKind { Transaction, TypedData, Message, Authorization }
+    record_kind: wire::RecordKind { Change, Snapshot }
+    retry: wire::Retry { Never, Later }
+    to_cosigner: wire::ToCosigner {
+        Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp,
+    }
+    from_cosigner: wire::FromCosigner {
+        Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,
+        DocumentRefused, Status, Event,
+    }
+}
