@@ -42,6 +42,8 @@ macro_rules! typed_id {
         pub struct $name([u8; 16]);
 
         impl $name {
+            /// Sixteen zero bytes.
+            pub const NIL: Self = Self([0; 16]);
             /// The text prefix, without the underscore.
             pub const PREFIX: &'static str = $prefix;
 
