@@ -75,6 +75,8 @@ pub(crate) struct Core {
     pub(crate) slots: Mutex<Slots>,
     pub(crate) spent: Mutex<SpentIndex>,
     pub(crate) gates: Gates,
+    /// Changes when a nonce is pinned or given back: another may be next.
+    pub(crate) turns: watch::Sender<u64>,
     pub(crate) live: Mutex<HashMap<IntentId, Cell>>,
     pub(crate) driven: Mutex<BTreeSet<IntentId>>,
     pub(crate) followers: Mutex<HashMap<NetworkId, Arc<Follower>>>,
@@ -100,6 +102,7 @@ impl Core {
             slots: Mutex::default(),
             spent: Mutex::default(),
             gates: Gates::default(),
+            turns: watch::channel(0).0,
             live: Mutex::default(),
             driven: Mutex::default(),
             followers: Mutex::default(),
@@ -121,6 +124,11 @@ impl Core {
 
     pub(crate) fn set_workspace(&self, workspace: Workspace) {
         *lock(&self.workspace) = Arc::new(workspace);
+    }
+
+    /// Wakes transfers that wait for a lower nonce.
+    pub(crate) fn next_turn(&self) {
+        self.turns.send_modify(|n| *n = n.wrapping_add(1));
     }
 
     pub(crate) fn reached(&self, point: CrashPoint) {
@@ -207,11 +215,13 @@ impl Core {
         let header = &live.record.header;
         if commands.contains(&Command::ReleaseSlot) && owns {
             lock(&self.slots).release(header.id);
+            self.next_turn();
         }
         if commands.contains(&Command::SettleSlot)
             && let Some((slot, _)) = live.record.state.slot()
         {
             lock(&self.slots).settle(slot, header.root);
+            self.next_turn();
         }
     }
 }

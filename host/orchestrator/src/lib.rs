@@ -7,6 +7,7 @@
 mod approve;
 mod attempt;
 mod chainwatch;
+pub mod conformance;
 mod core;
 mod deposits;
 mod documents;

@@ -106,6 +106,7 @@ fn remember(core: &Core, snapshot: &Snapshot) {
     for (network, outpoint, owner) in &snapshot.outpoints {
         slots.enter_coins(*network, &[*outpoint], *owner);
     }
+    snapshot.open.iter().filter_map(|r| r.state.signed()).for_each(|signed| slots.pin(&signed.slot));
     let mut spent = lock(&core.spent);
     snapshot.spendings.iter().for_each(|s| spent.enter(s));
     let indices = snapshot.address_indices.iter().map(|(w, n, kind, next)| ((*w, *n, kind.clone()), *next));

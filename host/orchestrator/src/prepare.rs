@@ -224,6 +224,7 @@ fn reserve(job: &Job, slot: &Slot) -> Vec<Write> {
 fn give_back(core: &Core, job: &Job) {
     if job.header.root == job.header.id {
         lock(&core.slots).release(job.header.id);
+        core.next_turn();
     }
 }
 

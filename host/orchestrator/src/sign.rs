@@ -45,14 +45,20 @@ pub(crate) async fn sign(core: &Arc<Core>, cell: &Cell) -> Result<(), ServiceErr
     let mut lessons = Lessons::default();
     // Before health is looked at, so that no change is missed.
     let mut health = core.ports.cosigners.changed();
+    let mut turns = core.turns.subscribe();
     loop {
-        let Some((decision, _)) = ready(core, cell).await? else { return Ok(()) };
+        let Some((decision, first)) = ready(core, cell).await? else { return Ok(()) };
+        // I3: cosigners refuse a nonce above one they have not pinned.
+        if !lock(&core.slots).is_turn(&first.held.slot) {
+            wait(core, &mut turns).await;
+            continue;
+        }
         let gates = core.gates.enter(limit_gates(&decision)).await;
         // Others may have spent while this one waited for its turn.
         let Some((_, ready)) = ready(core, cell).await? else { return Ok(()) };
         let Some(signers) = pick(core, &ready.case, &lessons) else {
             drop(gates);
-            wait_for_cosigners(core, &mut health).await;
+            wait(core, &mut health).await;
             continue;
         };
         let failed = one(core, cell, ready, signers, gates, &mut lessons).await?;
@@ -98,12 +104,12 @@ fn pick(core: &Core, case: &Case, lessons: &Lessons) -> Option<Vec<PartyIndex>> 
     choose(&core.ports.cosigners.health(), &wanted)
 }
 
-/// Until some cosigner's health changes; looked at again after a sweep, for the expiry.
-async fn wait_for_cosigners(core: &Core, health: &mut watch::Receiver<u64>) {
+/// Until something changes (a cosigner's health, a lower nonce); looked at again after a sweep, for the expiry.
+async fn wait(core: &Core, change: &mut watch::Receiver<u64>) {
     let sweep = tokio::time::sleep(Duration::from_millis(core.config.sweep_ms));
     tokio::select! {
         () = sweep => {}
-        Ok(()) = health.changed() => {}
+        Ok(()) = change.changed() => {}
     }
 }
 
@@ -130,8 +136,10 @@ async fn one(
     let outcome = attempt::run(core, attempt, || {
         let mut index = lock(&core.spent);
         spent.iter().for_each(|s| index.enter(s));
-        drop(gates);
         drop(index);
+        lock(&core.slots).pin(&ready.held.slot);
+        drop(gates);
+        core.next_turn();
         core.reached(CrashPoint::AfterReserved);
     })
     .await;

@@ -16,6 +16,7 @@ pub(crate) struct Slots {
     nonces: BTreeMap<Account, BTreeMap<u64, IntentId>>,
     floors: BTreeMap<Account, u64>,
     outpoints: BTreeMap<NetworkId, BTreeMap<Outpoint, IntentId>>,
+    pinned: BTreeSet<(NetworkId, Address, u64)>,
 }
 
 impl Slots {
@@ -35,6 +36,20 @@ impl Slots {
     /// Enters what is reserved already.
     pub(crate) fn enter_nonce(&mut self, network: NetworkId, account: Address, nonce: u64, owner: IntentId) {
         self.nonces.entry((network, account)).or_default().insert(nonce, owner);
+    }
+
+    /// All signers have pinned this slot.
+    pub(crate) fn pin(&mut self, slot: &Slot) {
+        if let Slot::Nonce { network, account, nonce } = slot {
+            self.pinned.insert((*network, *account, *nonce));
+        }
+    }
+
+    /// Whether every lower nonce of the account that is held here is pinned: cosigners refuse gaps (rule I3).
+    pub(crate) fn is_turn(&self, slot: &Slot) -> bool {
+        let Slot::Nonce { network, account, nonce } = slot else { return true };
+        let lower = self.nonces.get(&(*network, *account)).into_iter().flat_map(|held| held.range(..nonce));
+        lower.into_iter().all(|(n, _)| self.pinned.contains(&(*network, *account, *n)))
     }
 
     /// The coins of this network that others hold.
@@ -70,6 +85,7 @@ impl Slots {
                 if let Some(taken) = self.nonces.get_mut(&key) {
                     taken.remove(nonce);
                 }
+                self.pinned.remove(&(*network, *account, *nonce));
             }
             Slot::Outpoints { network, .. } => {
                 if let Some(held) = self.outpoints.get_mut(network) {
@@ -104,6 +120,22 @@ mod tests {
         assert_eq!(slots.take_nonce(net, account, 5, intent(6)), 9, "a stale node never brings an old nonce back");
         let other = Address::new(&[2; 20]).unwrap();
         assert_eq!(slots.take_nonce(net, other, 0, intent(7)), 0);
+    }
+
+    #[test]
+    fn i3_a_nonce_waits_until_the_lower_ones_are_pinned() {
+        let (net, account) = (NetworkId::Evm(1), Address::new(&[1; 20]).unwrap());
+        let slot = |nonce| Slot::Nonce { network: net, account, nonce };
+        let mut slots = Slots::default();
+        for n in 1..=3 {
+            slots.take_nonce(net, account, 0, intent(n));
+        }
+        assert!(slots.is_turn(&slot(0)) && !slots.is_turn(&slot(1)) && !slots.is_turn(&slot(2)));
+        slots.pin(&slot(0));
+        assert!(slots.is_turn(&slot(1)) && !slots.is_turn(&slot(2)));
+        slots.settle(&slot(0), intent(1));
+        slots.release(intent(2));
+        assert!(slots.is_turn(&slot(2)));
     }
 
     #[test]

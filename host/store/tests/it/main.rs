@@ -1,0 +1,7 @@
+//! The embedded store: conformance, the folder's lock, damage; and the orchestrator over it, killed at every crash point.
+
+mod conformance;
+mod crash;
+mod damage;
+mod flow;
+mod world;
