@@ -117,7 +117,7 @@ pub enum Effect {
         #[n(1)]
         statement: String,
     },
-    /// Bytes that are understood only as bytes. Denied unless a rule names them.
+    /// Bytes that are understood only as bytes. Denied unless a `Permit` rule names them.
     #[n(8)]
     Opaque {
         /// The chain.
