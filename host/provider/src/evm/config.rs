@@ -3,7 +3,8 @@
 /// One node of one chain.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NodeConfig {
-    /// Where it listens. May hold a secret: never printed or logged.
+    /// Where it listens, `http://…` only: TLS to a node elsewhere is a local proxy's work. May hold a secret: never printed
+    /// or logged.
     pub url: String,
     /// The chain it must be on (EIP-155).
     pub chain_id: u64,

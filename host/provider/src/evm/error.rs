@@ -47,8 +47,8 @@ pub enum NodeError {
         /// Its words, shortened.
         message: String,
     },
-    /// The configured address is no URL of a node.
-    #[error("node's address cannot be used")]
+    /// The configured address is no `http` URL with a host.
+    #[error("node's address cannot be used: it must begin with http:// and name a host")]
     Address,
 }
 

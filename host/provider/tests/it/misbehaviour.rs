@@ -74,10 +74,12 @@ async fn a_node_that_comes_back_in_time_is_not_an_error() {
 
 #[tokio::test]
 async fn garbage_and_oversized_answers_are_errors_of_the_node() {
+    let header = json!({"number": "0x5", "hash": format!("0x{}", "ab".repeat(32))});
+    let other_call = json!({"jsonrpc": "2.0", "id": 999_999, "result": header}).to_string().into_bytes();
     let cases: [(Vec<u8>, &str); 6] = [
         (b"<html>".to_vec(), "node.malformed"),
         (vec![b' '; 10_001], "node.oversized"),
-        (br#"{"jsonrpc":"2.0","id":999999,"result":"0x1"}"#.to_vec(), "node.malformed"),
+        (other_call, "node.malformed"),
         (br#"{"jsonrpc":"2.0","id":2,"result":{"number":"five"}}"#.to_vec(), "node.malformed"),
         (br#"{"jsonrpc":"2.0","id":2,"result":null}"#.to_vec(), "node.malformed"),
         (br#"{"jsonrpc":"2.0","id":2,"result":1,"error":{"code":1,"message":"x"}}"#.to_vec(), "node.malformed"),
@@ -94,8 +96,9 @@ async fn the_node_s_secret_address_is_never_shown() {
     let config = NodeConfig { attempts: 1, ..NodeConfig::new("http://127.0.0.1:1/v3/secret-key", 1) };
     let error = Node::new(config).unwrap().head().await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("secret-key"));
-    assert_eq!(Node::new(NodeConfig::new("ftp://x", 1)).err(), Some(NodeError::Address));
-    assert_eq!(Node::new(NodeConfig::new("secret", 1)).err(), Some(NodeError::Address));
+    for bad in ["ftp://x", "https://x", "secret", "http://"] {
+        assert_eq!(Node::new(NodeConfig::new(bad, 1)).err(), Some(NodeError::Address), "{bad}");
+    }
 }
 
 #[tokio::test]
