@@ -1,1 +1,26 @@
-//! To be written.
+//! The HTTP API: signed requests in, problem+json out; it authenticates and translates, and decides nothing.
+//!
+//! A request passes [`admit`] (form, signature, key, rate, replay, idempotency), then one handler of [`routes`], which calls
+//! the platform's [`ringi_orchestrator::Service`]. [`client`] is the same contract from the other side.
+
+mod access;
+mod admit;
+mod api;
+pub mod client;
+pub mod codes;
+mod envelope;
+mod events;
+mod extract;
+mod idempotency;
+pub mod model;
+mod openapi;
+mod problem;
+mod rate;
+mod replay;
+mod routes;
+mod serve;
+
+pub use api::Config;
+pub use openapi::openapi_json;
+pub use problem::Problem;
+pub use serve::{Gateway, serve};

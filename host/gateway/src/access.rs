@@ -1,0 +1,95 @@
+//! Who may call what, how large its body is and of which type: one table over the routes.
+
+use axum::http::Method;
+use ringi_primitives::limits;
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// Any key of a person in the policy set, or an admin's.
+    Known,
+    /// A key that initiates (rule I1).
+    Initiator,
+    /// A key that initiates, or an admin's.
+    Operator,
+    /// An admin of genesis.
+    Admin,
+    /// Anybody while there is no genesis (the document's own signatures decide, rule G1); afterwards an admin.
+    Founder,
+}
+
+/// What must be in force before the route answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Nothing.
+    Nothing,
+    /// Genesis.
+    Genesis,
+    /// Genesis and a policy set.
+    Policy,
+}
+
+/// The type of a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    /// No body at all.
+    None,
+    /// `application/json`.
+    Json,
+    /// `application/cbor`.
+    Cbor,
+}
+
+/// Who keeps the nonce of a write durably.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NonceKeeper {
+    /// The request memory, before the handler runs.
+    Gateway,
+    /// The transfer's own commit.
+    Transfer,
+    /// Nobody: it changes nothing.
+    Nobody,
+}
+
+/// What holds for a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub(crate) who: Who,
+    pub(crate) stage: Stage,
+    pub(crate) media: Media,
+    pub(crate) body_bytes: usize,
+    pub(crate) nonce: NonceKeeper,
+}
+
+/// Small JSON bodies.
+const SMALL_BYTES: usize = 16 * 1024;
+/// An order and its signatures.
+pub(crate) const ORDER_BYTES: usize = 64 * 1024;
+/// All genesis versions together.
+pub(crate) const GENESIS_CHAIN_BYTES: usize = 16 * limits::GENESIS_BYTES;
+/// A policy set and its signatures.
+pub(crate) const POLICY_DOCUMENT_BYTES: usize = limits::POLICY_BYTES + 64 * 1024;
+
+/// The row of a route. A write that is not listed is an admin's: forgetting a row locks, it does not open.
+pub(crate) fn access(method: &Method, route: &str) -> Access {
+    use {Media as M, NonceKeeper as N, Stage as S, Who as W};
+    let row = |who, stage, media, body_bytes, nonce| Access { who, stage, media, body_bytes, nonce };
+    if method == Method::GET || method == Method::HEAD {
+        let stage = match route {
+            "/v1/genesis" | "/v1/policy" | "/v1/cosigners" | "/v1/events" => S::Genesis,
+            _ => S::Policy,
+        };
+        return row(W::Known, stage, M::None, 0, N::Nobody);
+    }
+    match route {
+        "/v1/transfers" => row(W::Initiator, S::Policy, M::Json, limits::INTENT_BYTES, N::Transfer),
+        "/v1/transfers/dry-run" => row(W::Initiator, S::Policy, M::Json, limits::INTENT_BYTES, N::Nobody),
+        "/v1/transfers/{id}/cancel" => row(W::Initiator, S::Policy, M::None, 0, N::Gateway),
+        "/v1/transfers/{id}/approvals" => row(W::Known, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
+        "/v1/wallets" | "/v1/wallets/{id}/addresses" => row(W::Operator, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
+        "/v1/genesis" => row(W::Founder, S::Nothing, M::Cbor, GENESIS_CHAIN_BYTES, N::Gateway),
+        "/v1/policy" => row(W::Admin, S::Genesis, M::Cbor, POLICY_DOCUMENT_BYTES, N::Gateway),
+        "/v1/orders" => row(W::Admin, S::Genesis, M::Cbor, ORDER_BYTES, N::Gateway),
+        _ => row(W::Admin, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
+    }
+}

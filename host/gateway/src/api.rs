@@ -1,0 +1,87 @@
+//! What all requests share: the service, the bounds, the memories.
+
+use crate::idempotency::InFlight;
+use crate::rate::RateLimiter;
+use crate::replay::ReplayTable;
+use ringi_orchestrator::Service;
+use ringi_orchestrator::ports::{Clock, SystemClock};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{Semaphore, watch};
+
+/// Bounds of the gateway. [`Config::default`] is meant for use.
+#[derive(Clone)]
+pub struct Config {
+    /// Connections at once; more wait in the operating system's queue.
+    pub connections: usize,
+    /// A client must have sent all headers by then.
+    pub header_timeout: Duration,
+    /// A client must have sent the whole body by then.
+    pub body_timeout: Duration,
+    /// A read is answered by then.
+    pub read_timeout: Duration,
+    /// A write is answered by then; it goes on behind the answer.
+    pub write_timeout: Duration,
+    /// An order (key generation, refresh) is answered by then; it goes on behind the answer.
+    pub order_timeout: Duration,
+    /// Requests per second that one key may make for long.
+    pub rate_per_second: u32,
+    /// Requests that one key may make at once.
+    pub rate_burst: u32,
+    /// Event streams at once.
+    pub streams: usize,
+    /// A comment goes down an idle event stream this often.
+    pub heartbeat: Duration,
+    /// The answer to an `Idempotency-Key` is kept this long.
+    pub idempotency_life: Duration,
+    /// How long open requests have to end after the signal to stop.
+    pub shutdown_grace: Duration,
+    /// The clock against which signatures are held.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            connections: 1024,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(20),
+            read_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            order_timeout: Duration::from_secs(300),
+            rate_per_second: 500,
+            rate_burst: 1000,
+            streams: 64,
+            heartbeat: Duration::from_secs(15),
+            idempotency_life: Duration::from_secs(24 * 3600),
+            shutdown_grace: Duration::from_secs(10),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// Shared by all requests.
+pub(crate) struct Api {
+    pub(crate) service: Arc<dyn Service>,
+    pub(crate) config: Config,
+    pub(crate) replay: ReplayTable,
+    pub(crate) rate: RateLimiter,
+    pub(crate) in_flight: InFlight,
+    pub(crate) streams: Arc<Semaphore>,
+    /// Becomes true when the gateway is to stop: event streams end.
+    pub(crate) closing: watch::Receiver<bool>,
+}
+
+impl Api {
+    pub(crate) fn new(service: Arc<dyn Service>, config: Config, closing: watch::Receiver<bool>) -> Api {
+        Api {
+            replay: ReplayTable::default(),
+            rate: RateLimiter::new(config.rate_per_second, config.rate_burst),
+            in_flight: InFlight::default(),
+            streams: Arc::new(Semaphore::new(config.streams)),
+            service,
+            config,
+            closing,
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The API's data: what the server describes and clients read. The server's answers are held to these in a test.
+
+mod documents;
+mod requests;
+mod transfer;
+mod wallet;
+
+pub use documents::{
+    Asset, Assets, Caller, Cosigner, Cosigners, Event, Genesis, Health, Installation, PartyAnswer, Policy,
+};
+pub use requests::{NewAddress, NewApproval, NewWallet};
+pub use transfer::{
+    Decision, EnvelopeEffect, EnvelopeView, GivenApproval, Missing, Submission, Transaction, Transfer, TransferError,
+};
+pub use wallet::{Address, Addresses, Balance, Balances, Deposit, Wallet};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// One page of a list, newest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Listing<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// Cursor of the next page; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}

@@ -1,0 +1,169 @@
+//! Genesis, policy set, orders, cosigners, assets, events.
+
+use ringi_primitives::digest::Digest;
+use ringi_primitives::id::{OrderId, PersonId};
+use ringi_primitives::network::NetworkId;
+use ringi_primitives::time::UnixMs;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// That the gateway answers. Says nothing of what lies behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok`.
+    pub status: String,
+    /// Version of the program.
+    pub version: String,
+}
+
+/// Whose key signed the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Caller {
+    /// Who.
+    #[schema(value_type = String)]
+    pub person: PersonId,
+    /// Their name.
+    pub name: String,
+    /// `initiate`, `approve` or `admin`.
+    pub purpose: String,
+}
+
+/// What became of a document of the admins: k of n.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Installation {
+    /// `genesis`, `policy` or `order`.
+    pub document: String,
+    /// Its digest.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// The order's id.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<OrderId>,
+    /// k: cosigners that have it.
+    pub acknowledged: u32,
+    /// n.
+    pub cosigners: u32,
+    /// Whether k is enough: n-t+1 for a policy set (rule P1), all for genesis and orders.
+    pub in_force: bool,
+    /// Each answer.
+    pub answers: Vec<PartyAnswer>,
+    /// For key generation and refresh: base64 of the signed certificate's CBOR.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+}
+
+/// One cosigner's answer to a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartyAnswer {
+    /// Its number.
+    pub cosigner: u8,
+    /// `installed`, `refused` or `unreachable`.
+    pub answer: String,
+    /// For `refused`: the stable code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// For `refused`: which rule or field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// All cosigners.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cosigners {
+    /// By number.
+    pub items: Vec<Cosigner>,
+}
+
+/// A cosigner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cosigner {
+    /// Its number.
+    pub index: u8,
+    /// Its name in genesis.
+    pub name: String,
+    /// Whether the host reaches it.
+    pub connected: bool,
+    /// Whether peers have granted its boot.
+    pub ready: bool,
+    /// Its boot number.
+    pub boot: u64,
+    /// Peers it has a channel with.
+    #[schema(value_type = Vec<u32>)]
+    pub peers: Vec<u8>,
+    /// Cosigners it excludes.
+    #[schema(value_type = Vec<u32>)]
+    pub banned: Vec<u8>,
+    /// Policy set in force there.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Digest>,
+    /// Signing sessions in progress there.
+    pub sessions: u32,
+    /// Keys it holds shares of: `scheme/root/epoch`.
+    pub keys: Vec<String>,
+}
+
+/// Genesis in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Genesis {
+    /// Names the workspace.
+    #[schema(value_type = String)]
+    pub root: Digest,
+    /// Version in force.
+    #[schema(value_type = String)]
+    pub head: Digest,
+    /// base64 of the deterministic CBOR of all signed versions, an array, first to newest: what POST takes.
+    pub versions: String,
+}
+
+/// The policy set in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Policy {
+    /// Its digest.
+    #[schema(value_type = String)]
+    pub digest: Digest,
+    /// Its sequence.
+    pub sequence: u64,
+    /// base64 of the signed document's deterministic CBOR: what POST takes.
+    pub document: String,
+}
+
+/// The assets of the policy set in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Assets {
+    /// In the set's order.
+    pub items: Vec<Asset>,
+}
+
+/// An asset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Asset {
+    /// As intents spell it.
+    pub id: String,
+    /// The chain.
+    #[schema(value_type = String)]
+    pub network: NetworkId,
+    /// Token contract, raw hex; absent for the network's coin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Digits after the point in human form.
+    pub decimals: u8,
+}
+
+/// An event of the feed: the `data` of a server-sent event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Event {
+    /// Rises in commit order; the SSE id.
+    pub sequence: u64,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: UnixMs,
+    /// Stable kind, e.g. `transfer.completed`, `deposit.confirmed`, `policy.installed`.
+    pub kind: String,
+    /// The id of what it is about.
+    pub subject: String,
+    /// Public fields.
+    #[schema(value_type = Object)]
+    pub data: serde_json::Value,
+}

@@ -1,0 +1,94 @@
+//! Documents of the admins, and what is known of cosigners, assets and the caller.
+
+use super::answer;
+use super::transfers::policy_set;
+use crate::access::{GENESIS_CHAIN_BYTES, ORDER_BYTES, POLICY_DOCUMENT_BYTES};
+use crate::admit;
+use crate::api::Api;
+use crate::codes::Code;
+use crate::extract::document;
+use crate::model;
+use crate::problem::Problem;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringi_primitives::cbor;
+use std::sync::Arc;
+
+/// List the assets of the policy set in force (rule G3).
+#[utoipa::path(get, path = "/v1/assets", tag = "workspace", operation_id = "listAssets",
+    responses((status = 200, description = "The assets.", body = model::Assets)))]
+pub(crate) async fn assets(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    let set = policy_set(&api)?;
+    let view = |a: ringi_primitives::asset::Asset| model::Asset {
+        token: a.key.token.map(|t| format!("0x{}", hex::encode(t.raw()))),
+        id: a.id,
+        network: a.key.network,
+        decimals: a.decimals,
+    };
+    Ok(answer(StatusCode::OK, &model::Assets { items: set.assets.into_iter().map(view).collect() }))
+}
+
+/// Read the genesis in force.
+#[utoipa::path(get, path = "/v1/genesis", tag = "workspace", operation_id = "readGenesis",
+    responses((status = 200, description = "The genesis.", body = model::Genesis)))]
+pub(crate) async fn genesis(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    let now = api.service.genesis().ok_or_else(|| Problem::of(Code::GenesisNone))?;
+    let versions = STANDARD.encode(cbor::encode(&now.versions));
+    Ok(answer(StatusCode::OK, &model::Genesis { root: now.root, head: now.head, versions }))
+}
+
+/// Install genesis: all signed versions, first to newest (rule G1).
+///
+/// The first one needs no request signature: nobody is known yet, its own signatures decide.
+#[utoipa::path(post, path = "/v1/genesis", tag = "workspace", operation_id = "installGenesis",
+    request_body(content = Vec<u8>, content_type = "application/cbor", description = "An array of signed documents."),
+    responses((status = 200, description = "k of n.", body = model::Installation)))]
+pub(crate) async fn install_genesis(State(api): State<Arc<Api>>, body: Bytes) -> Result<Response, Problem> {
+    let versions = document(&body, GENESIS_CHAIN_BYTES)?;
+    Ok(answer(StatusCode::OK, &api.service.install_genesis(versions).await?))
+}
+
+/// Read the policy set in force.
+#[utoipa::path(get, path = "/v1/policy", tag = "workspace", operation_id = "readPolicy",
+    responses((status = 200, description = "The policy set.", body = model::Policy)))]
+pub(crate) async fn policy(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    let now = api.service.policy().ok_or_else(|| Problem::of(Code::PolicyNone))?;
+    let document = STANDARD.encode(cbor::encode(&now.signed));
+    Ok(answer(StatusCode::OK, &model::Policy { digest: now.digest, sequence: now.sequence, document }))
+}
+
+/// Install the next policy set (rule P1).
+#[utoipa::path(post, path = "/v1/policy", tag = "workspace", operation_id = "installPolicy",
+    request_body(content = Vec<u8>, content_type = "application/cbor", description = "A signed document."),
+    responses((status = 200, description = "k of n.", body = model::Installation)))]
+pub(crate) async fn install_policy(State(api): State<Arc<Api>>, body: Bytes) -> Result<Response, Problem> {
+    let signed = document(&body, POLICY_DOCUMENT_BYTES)?;
+    Ok(answer(StatusCode::OK, &api.service.install_policy(signed).await?))
+}
+
+/// Carry out an order of the admins and wait for its end (rule G2).
+#[utoipa::path(post, path = "/v1/orders", tag = "workspace", operation_id = "submitOrder",
+    request_body(content = Vec<u8>, content_type = "application/cbor", description = "A signed document."),
+    responses((status = 200, description = "k of n.", body = model::Installation)))]
+pub(crate) async fn order(State(api): State<Arc<Api>>, body: Bytes) -> Result<Response, Problem> {
+    let signed = document(&body, ORDER_BYTES)?;
+    Ok(answer(StatusCode::OK, &api.service.submit_order(signed).await?))
+}
+
+/// List the cosigners and how they are.
+#[utoipa::path(get, path = "/v1/cosigners", tag = "workspace", operation_id = "listCosigners",
+    responses((status = 200, description = "The cosigners.", body = model::Cosigners)))]
+pub(crate) async fn cosigners(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::OK, &serde_json::json!({ "items": api.service.cosigners() })))
+}
+
+/// Say whose key signed this request.
+#[utoipa::path(get, path = "/v1/caller", tag = "workspace", operation_id = "readCaller",
+    responses((status = 200, description = "The caller.", body = model::Caller)))]
+pub(crate) async fn caller(caller: admit::Caller) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::OK, &caller.view))
+}
