@@ -6,4 +6,4 @@ cd "$(dirname "$0")/.."
 scripts/setup.sh
 scripts/build-cosigner.sh release
 cargo build -p ringi --locked --release
-exec target/release/ringi demo --cosigner target/enclave/release/ringi-cosigner --oracles oracles "$@"
+exec target/release/ringi demo --cosigner target/enclave/release/ringi-cosigner --anvil "$(scripts/anvil.sh)" "$@"

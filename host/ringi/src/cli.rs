@@ -45,6 +45,22 @@ pub enum Command {
     /// Check an address or a receipt, offline.
     #[command(subcommand)]
     Verify(VerifyCommand),
+    /// Tell the platform's main job as a story, on real parts, in a fresh folder.
+    Demo(DemoArgs),
+}
+
+/// `ringi demo`.
+#[derive(Args)]
+pub struct DemoArgs {
+    /// The cosigner program.
+    #[arg(long, env = "RINGI_COSIGNER", default_value = "target/enclave/release/ringi-cosigner")]
+    pub cosigner: PathBuf,
+    /// The EVM node's program; scripts/anvil.sh prints it.
+    #[arg(long)]
+    pub anvil: PathBuf,
+    /// A new folder for data, statements and receipts.
+    #[arg(long, default_value = "target/demo")]
+    pub folder: PathBuf,
 }
 
 /// `ringi genesis`.

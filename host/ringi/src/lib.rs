@@ -3,6 +3,7 @@
 //! Wiring and clap only. It starts `ringi-cosigner` and never links it.
 
 pub mod cli;
+pub mod demo;
 pub mod documents;
 pub mod failure;
 pub mod form;
@@ -11,6 +12,7 @@ pub mod genesis;
 pub mod keys;
 pub mod order;
 pub mod output;
+pub mod platform;
 pub mod policy;
 pub mod run;
 pub mod verify;

@@ -1,6 +1,7 @@
 //! From a parsed command line to the function that does it.
 
-use crate::cli::{Cli, Command, GenesisCommand, OrderCommand, PolicyCommand, VerifyArgs, VerifyCommand};
+use crate::cli::{Cli, Command, DemoArgs, GenesisCommand, OrderCommand, PolicyCommand, VerifyArgs, VerifyCommand};
+use crate::demo::Demo;
 use crate::documents::read_genesis;
 use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
@@ -26,7 +27,24 @@ pub fn run(cli: Cli) -> Done {
         Command::Order(command) => run_order(command, output),
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
+        Command::Demo(args) => run_demo(args),
     }
+}
+
+/// A folder of an earlier demo is left alone: a new one beside it gets the time into its name.
+fn run_demo(args: DemoArgs) -> Done {
+    let folder = args.folder.join(crate::fresh::now().0.to_string());
+    std::fs::create_dir_all(&folder).map_err(|e| Failure::file(&folder, &e))?;
+    let log = folder.join("log.json");
+    let file = std::fs::File::create(&log).map_err(|e| Failure::file(&log, &e))?;
+    tracing_subscriber::fmt().json().with_writer(std::sync::Mutex::new(file)).init();
+    let demo = Demo { cosigner: args.cosigner, anvil: args.anvil, folder };
+    runtime()?.block_on(crate::demo::run(&demo))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|e| Failure::new("cli.runtime", e, "free some memory and run the command again"))
 }
 
 fn keygen(out: &Path, kind: KeyKind, output: Output) -> Done {

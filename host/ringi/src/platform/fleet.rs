@@ -9,9 +9,9 @@ use ringi_orchestrator::ports::{
     Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent,
 };
 use ringi_primitives::key::PublicKey;
+use ringi_primitives::limits;
 use ringi_primitives::order::Order;
 use ringi_primitives::scheme::PartyIndex;
-use ringi_primitives::limits;
 use ringi_primitives::wire::{FromCosigner, Tag, ToCosigner};
 use ringi_relay::{Endpoint, EndpointGone, Relay};
 use std::collections::BTreeMap;

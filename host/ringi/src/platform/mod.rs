@@ -2,4 +2,7 @@
 
 mod attempts;
 pub mod chains;
+pub mod development;
 pub mod fleet;
+pub mod settings;
+pub mod start;

@@ -25,6 +25,9 @@ pub struct CertifiedKeys<'a> {
 
 impl<'a> CertifiedKeys<'a> {
     /// Checks every certificate; there is at most one per scheme, all of `root`.
+    ///
+    /// # Errors
+    /// [`VerifyError::Certificate`], [`VerifyError::OtherGenesis`], [`VerifyError::Malformed`].
     pub fn new(
         certificates: &'a [SignedCertificate],
         genesis: &GenesisChain,

@@ -8,6 +8,7 @@ mod receipt;
 mod recovery;
 
 pub use address::{VerifiedAddress, verify_address};
+pub use keys::CertifiedKeys;
 pub use receipt::{VerifiedReceipt, verify_receipt};
 
 use ringi_chain::ChainError;

@@ -54,7 +54,8 @@ impl EvmNet {
     }
 
     pub(super) async fn prepare(&self, ask: PrepareAsk<'_>) -> Result<Unsigned, ChainPortError> {
-        let account = ask.addresses.first().ok_or_else(|| rejected("provider.no_account", "the wallet has no account"))?;
+        let account =
+            ask.addresses.first().ok_or_else(|| rejected("provider.no_account", "the wallet has no account"))?;
         let account = &account.address;
         let nonce = match ask.slot {
             SlotChoice::Nonce(nonce) => nonce,

@@ -1,0 +1,133 @@
+//! A development workspace: every key lies in the data folder. For first runs and the demo; never for real money.
+
+use super::start::{Platform, of_service};
+use crate::documents::{GenesisFile, add_signature, write};
+use crate::failure::{Done, Failure};
+use crate::genesis::{AdminForm, CosignerForm, GenesisForm, from_form};
+use crate::keys::{KeyKind, SecretKey};
+use crate::order::order;
+use crate::policy::{PolicyForm, to_set};
+use ringi_orchestrator::service::Installation;
+use ringi_primitives::cbor;
+use ringi_primitives::digest::Domain;
+use ringi_primitives::genesis::{Genesis, GenesisChain};
+use ringi_primitives::order::{KeyId, OrderAction};
+use ringi_primitives::policy_set::RootIndex;
+use ringi_primitives::scheme::Scheme;
+use ringi_primitives::signed::Signed;
+use std::path::{Path, PathBuf};
+
+/// Admins of a development workspace; two of them sign.
+const ADMINS: [&str; 3] = ["admin-1", "admin-2", "admin-3"];
+
+/// Keys and genesis of a development workspace.
+pub struct Development {
+    folder: PathBuf,
+    /// The workspace.
+    pub chain: GenesisChain,
+    /// As every document names it.
+    pub genesis: GenesisFile,
+}
+
+impl Development {
+    /// The key of this name, made where there is none.
+    ///
+    /// # Errors
+    /// If it cannot be read or written.
+    pub fn key(folder: &Path, name: &str) -> Result<SecretKey, Failure> {
+        let keys = folder.join("development");
+        std::fs::create_dir_all(&keys).map_err(|e| Failure::file(&keys, &e))?;
+        let path = keys.join(format!("{name}.key"));
+        if !path.exists() {
+            SecretKey::generate(KeyKind::Ed25519)?.store(&path)?;
+        }
+        SecretKey::load(&path)
+    }
+
+    /// Where the genesis file lies.
+    pub fn genesis_path(folder: &Path) -> PathBuf {
+        folder.join("genesis.ringi")
+    }
+
+    /// Writes a genesis from what the cosigners say of themselves, signs it as every admin and installs it.
+    ///
+    /// # Errors
+    /// If a cosigner refuses.
+    pub async fn found(folder: &Path, platform: &Platform, threshold: u8) -> Result<Development, Failure> {
+        let mut admins = Vec::new();
+        for name in ADMINS {
+            let key = Development::key(folder, name)?.public();
+            admins.push(AdminForm { id: None, name: name.into(), key });
+        }
+        let introductions = platform.fleet.introductions().await;
+        let cosigners = introductions.iter().zip(1u8..).map(|(i, n)| CosignerForm {
+            name: format!("cosigner {n}"),
+            channel_key: hex::encode(i.channel_key),
+            identity_key: i.identity_key,
+        });
+        let form = GenesisForm {
+            workspace: None,
+            admin_quorum: 2,
+            threshold,
+            assurance: "process".into(),
+            admins,
+            cosigners: cosigners.collect(),
+        };
+        let genesis = from_form(&form, None)?;
+        let mut signed = Signed { body: cbor::encode(&genesis), signatures: vec![] };
+        sign(folder, &mut signed, Domain::Genesis, &genesis, &ADMINS)?;
+        let versions = vec![signed];
+        let chain = GenesisChain::verify(&versions).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
+        let genesis = GenesisFile(versions.clone());
+        in_force(platform.service.install_genesis(versions).await.map_err(of_service)?)?;
+        write(&Development::genesis_path(folder), &cbor::encode(&genesis))?;
+        Ok(Development { folder: folder.to_owned(), chain, genesis })
+    }
+
+    /// Signs a policy set as two admins and installs it.
+    ///
+    /// # Errors
+    /// If it makes no sense or too few cosigners take it.
+    pub async fn install_policy(&self, platform: &Platform, form: &PolicyForm) -> Result<Installation, Failure> {
+        let before = platform.service.policy().map(|p| p.signed);
+        let set = match &before {
+            None => to_set(form, self.chain.root(), None)?,
+            Some(signed) => {
+                let old = signed
+                    .decode_unverified(ringi_primitives::limits::POLICY_BYTES)
+                    .map_err(|e| Failure::new("cli.document", e, "report this"))?;
+                to_set(form, self.chain.root(), Some((signed.digest(Domain::PolicySet), &old)))?
+            }
+        };
+        let mut signed = Signed { body: cbor::encode(&set), signatures: vec![] };
+        sign(&self.folder, &mut signed, Domain::PolicySet, self.chain.head(), &ADMINS[..2])?;
+        in_force(platform.service.install_policy(signed).await.map_err(of_service)?)
+    }
+
+    /// Orders a key generation as two admins and waits for its end (rule G2).
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn generate_key(&self, platform: &Platform, scheme: Scheme) -> Result<Installation, Failure> {
+        let key = KeyId { scheme, root: RootIndex(0) };
+        let order = order(self.chain.root(), OrderAction::KeyGeneration { key })?;
+        let mut signed = Signed { body: cbor::encode(&order), signatures: vec![] };
+        sign(&self.folder, &mut signed, Domain::Order, self.chain.head(), &ADMINS[..2])?;
+        in_force(platform.service.submit_order(signed).await.map_err(of_service)?)
+    }
+}
+
+fn sign(folder: &Path, signed: &mut Signed, domain: Domain, genesis: &Genesis, admins: &[&str]) -> Done {
+    admins.iter().try_for_each(|name| add_signature(signed, domain, &Development::key(folder, name)?, genesis))
+}
+
+fn in_force(installation: Installation) -> Result<Installation, Failure> {
+    if installation.in_force {
+        return Ok(installation);
+    }
+    let answers: Vec<_> = (installation.answers.iter())
+        .map(|a| format!("cosigner {}: {} {}", a.cosigner, a.answer, a.code.clone().unwrap_or_default()))
+        .collect();
+    let what = format!("the {} is not in force: {}", installation.document, answers.join("; "));
+    Err(Failure::new("cli.not_in_force", what, "look at the answers and at the log, then run the command again"))
+}

@@ -1,0 +1,150 @@
+//! What the platform runs with: flags, then `RINGI_*`, then `ringi.toml` in the data folder. Unknown keys are refused.
+
+use crate::failure::Failure;
+use ringi_primitives::network::NetworkId;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// The file's name in the data folder.
+pub const FILE: &str = "ringi.toml";
+/// Environment variables that are read; any other that begins with `RINGI_` is refused.
+pub const VARIABLES: [&str; 5] = ["RINGI_DATA", "RINGI_LISTEN", "RINGI_COSIGNER", "RINGI_LOG", "RINGI_URL"];
+
+/// The settings in force.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where the API listens.
+    pub listen: String,
+    /// The cosigner program.
+    pub cosigner: PathBuf,
+    /// Cosigners of this machine; must be genesis' number once there is one.
+    pub cosigners: u8,
+    /// Signers needed, for a development genesis.
+    pub threshold: u8,
+    /// What is logged, as `tracing` filters.
+    pub log: String,
+    /// EVM chains.
+    pub evm: Vec<EvmSettings>,
+    /// Bitcoin without a node: a file of coins.
+    pub bitcoin: Option<BitcoinSettings>,
+}
+
+/// A node of an EVM chain.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvmSettings {
+    /// Where it listens; may hold a secret.
+    pub url: String,
+    /// The chain it must be on.
+    pub chain_id: u64,
+    /// After how many blocks a transaction or deposit is final.
+    #[serde(default = "twelve")]
+    pub confirmations: u64,
+    /// How often it is asked for a new block.
+    #[serde(default = "two_seconds")]
+    pub poll_ms: u64,
+}
+
+/// A file of coins.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BitcoinSettings {
+    /// The network's name, `bitcoin:regtest` and so on.
+    pub network: NetworkId,
+    /// Fee rate of a new file, satoshi per 1,000 virtual bytes.
+    #[serde(default = "two_thousand")]
+    pub sat_per_kvb: u64,
+}
+
+fn twelve() -> u64 {
+    12
+}
+
+fn two_seconds() -> u64 {
+    2_000
+}
+
+fn two_thousand() -> u64 {
+    2_000
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            listen: "127.0.0.1:7420".into(),
+            cosigner: "target/enclave/release/ringi-cosigner".into(),
+            cosigners: 3,
+            threshold: 2,
+            log: "info".into(),
+            evm: vec![],
+            bitcoin: None,
+        }
+    }
+}
+
+/// What flags and `RINGI_*` say; absent means "ask the file".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Where the API listens.
+    pub listen: Option<String>,
+    /// The cosigner program.
+    pub cosigner: Option<PathBuf>,
+    /// What is logged.
+    pub log: Option<String>,
+}
+
+/// Reads the file of a data folder, if there is one, and lays flags and environment over it.
+///
+/// # Errors
+/// If the file has an unknown key, or an unknown `RINGI_*` variable is set.
+pub fn read(folder: &Path, overrides: Overrides) -> Result<Settings, Failure> {
+    check_variables(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+    let path = folder.join(FILE);
+    let mut settings = if path.exists() { crate::form::read(&path)? } else { Settings::default() };
+    settings.listen = overrides.listen.unwrap_or(settings.listen);
+    settings.cosigner = overrides.cosigner.unwrap_or(settings.cosigner);
+    settings.log = overrides.log.unwrap_or(settings.log);
+    Ok(settings)
+}
+
+fn check_variables(names: impl Iterator<Item = String>) -> Result<(), Failure> {
+    match names.filter(|n| n.starts_with("RINGI_")).find(|n| !VARIABLES.contains(&n.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let next = format!("unset it, or use one of {}", VARIABLES.join(", "));
+            Err(Failure::new("cli.unknown_setting", format!("{unknown} is no setting"), next))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_go_before_the_file_and_unknown_keys_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| std::fs::write(folder.path().join(FILE), text).unwrap();
+        assert_eq!(read(folder.path(), Overrides::default()).unwrap(), Settings::default());
+        write(
+            "listen = \"127.0.0.1:1\"\nlog = \"debug\"\n[[evm]]\nurl = \"http://127.0.0.1:8545\"\nchain_id = 31337\n",
+        );
+        let flags = Overrides { listen: Some("127.0.0.1:2".into()), ..Overrides::default() };
+        let settings = read(folder.path(), flags).unwrap();
+        assert_eq!((settings.listen.as_str(), settings.log.as_str()), ("127.0.0.1:2", "debug"));
+        assert_eq!(settings.evm[0].confirmations, 12);
+        for bad in ["listne = \"x\"\n", "[[evm]]\nurl = \"x\"\nchain_id = 1\nconfirmation = 2\n", "cosigners = \"3\"\n"]
+        {
+            write(bad);
+            assert_eq!(read(folder.path(), Overrides::default()).unwrap_err().code, "cli.form", "{bad}");
+        }
+    }
+
+    #[test]
+    fn unknown_variables_are_refused() {
+        let names = |name: &str| check_variables([name.to_string()].into_iter());
+        assert!(names("RINGI_LISTEN").is_ok() && names("PATH").is_ok());
+        assert_eq!(names("RINGI_LISTNE").unwrap_err().code, "cli.unknown_setting");
+    }
+}

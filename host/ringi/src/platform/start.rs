@@ -1,0 +1,118 @@
+//! Starts everything in one data folder, in order: lock and store, cosigners, relay, chains, orchestrator.
+
+use super::chains::{BitcoinNet, Chains, EvmNet};
+use super::fleet::Fleet;
+use super::settings::Settings;
+use crate::failure::Failure;
+use ringi_enclave_host::{Backoff, Process, supervise};
+use ringi_orchestrator::ports::{NoCrash, Ports, SystemClock, SystemRandom};
+use ringi_orchestrator::{Config, Orchestrator, Service};
+use ringi_primitives::network::NetworkId;
+use ringi_primitives::scheme::PartyIndex;
+use ringi_provider::bitcoin::{FeeRate, FixedCoins};
+use ringi_provider::evm::{Node, NodeConfig};
+use ringi_relay::{Faithful, Relay};
+use ringi_store::SqliteStore;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A running platform without its API.
+pub struct Platform {
+    /// What the API calls.
+    pub service: Arc<dyn Service>,
+    /// The cosigners.
+    pub fleet: Fleet,
+    /// Coins of the Bitcoin network, where no node is configured.
+    pub coins: Option<Arc<FixedCoins>>,
+    orchestrator: Orchestrator,
+}
+
+impl Platform {
+    /// Starts it; a first run leaves genesis to be installed.
+    ///
+    /// # Errors
+    /// If the folder is in use, the store damaged, or a cosigner does not start.
+    pub async fn start(folder: &Path, settings: &Settings) -> Result<Platform, Failure> {
+        let store = SqliteStore::open(folder).await.map_err(|e| {
+            let next = "if another instance uses this folder, stop it; otherwise restore the folder from a copy";
+            Failure::new("cli.store", format!("{}: {e}", folder.display()), next)
+        })?;
+        let store = Arc::new(store);
+        let fleet = start_fleet(folder, settings).await?;
+        let (chains, coins) = open_chains(folder, settings)?;
+        let ports = Ports {
+            store: store.clone(),
+            cosigners: Arc::new(fleet.clone()),
+            chain: Arc::new(chains.clone()),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            crash: Arc::new(NoCrash),
+        };
+        let orchestrator = Orchestrator::start(Config::default(), ports, store).await.map_err(of_service)?;
+        let service: Arc<dyn Service> = Arc::new(orchestrator.clone());
+        chains.follow(&service);
+        Ok(Platform { service, fleet, coins, orchestrator })
+    }
+
+    /// Stops driving transfers, then the cosigners. Nothing is lost.
+    pub async fn stop(&self) {
+        self.orchestrator.stop().await;
+        self.fleet.stop().await;
+    }
+}
+
+/// A refusal of the service, as the command line shows it.
+pub fn of_service(error: ringi_orchestrator::ServiceError) -> Failure {
+    Failure::new(&error.code, &error.message, error.remedy.clone())
+}
+
+async fn start_fleet(folder: &Path, settings: &Settings) -> Result<Fleet, Failure> {
+    let program = program(&settings.cosigner)?;
+    let (relay, mut notices) = Relay::new(Arc::new(Faithful));
+    tokio::spawn(async move { while notices.recv().await.is_some() {} });
+    let mut members = Vec::new();
+    for number in 1..=settings.cosigners {
+        let party = PartyIndex::new(number).ok_or_else(|| {
+            Failure::new("cli.cosigners", "there are at most nine cosigners", "set cosigners to 2 to 9")
+        })?;
+        let home = folder.join("cosigners").join(number.to_string());
+        std::fs::create_dir_all(&home).map_err(|e| Failure::file(&home, &e))?;
+        let started = supervise(Arc::new(Process::new(&program)), party, &home, Backoff::default()).await;
+        members.push(started.map_err(|e| {
+            let next = format!("look at {} and at the log", home.display());
+            Failure::new(e.code(), format!("cosigner {number}: {e}"), next)
+        })?);
+    }
+    Ok(Fleet::join(members, relay))
+}
+
+fn program(path: &Path) -> Result<PathBuf, Failure> {
+    path.canonicalize().map_err(|e| {
+        let next = "build it with scripts/build-cosigner.sh release, or name it with --cosigner";
+        Failure::new("cli.cosigner_program", format!("{}: {e}", path.display()), next)
+    })
+}
+
+fn open_chains(folder: &Path, settings: &Settings) -> Result<(Chains, Option<Arc<FixedCoins>>), Failure> {
+    let mut chains = Chains::default();
+    for evm in &settings.evm {
+        let node = Node::new(NodeConfig::new(&evm.url, evm.chain_id))
+            .map_err(|e| Failure::new(e.code(), e, "correct the node's url in ringi.toml"))?;
+        let memory = folder.join(format!("deposits-{}.json", evm.chain_id));
+        chains.add_evm(EvmNet::new(node, evm.confirmations, evm.poll_ms, memory));
+    }
+    let Some(bitcoin) = &settings.bitcoin else { return Ok((chains, None)) };
+    let NetworkId::Bitcoin(net) = bitcoin.network else {
+        return Err(Failure::new(
+            "cli.network",
+            "[bitcoin] names another network",
+            "write network = \"bitcoin:regtest\"",
+        ));
+    };
+    let rate = FeeRate { sat_per_kvb: bitcoin.sat_per_kvb };
+    let coins = FixedCoins::open(&folder.join("coins.json"), rate)
+        .map_err(|e| Failure::new(e.code(), e, "restore coins.json from a copy"))?;
+    let coins = Arc::new(coins);
+    chains.add_bitcoin(BitcoinNet::new(net, coins.clone(), 1_000));
+    Ok((chains, Some(coins)))
+}
