@@ -52,9 +52,6 @@ own_codes! {
         "Sign with a key of the policy set or of an admin.";
     AuthUnsigned = "auth.unsigned", 401, "the request is not signed", "Sign it: RFC 9421, as the API description says.";
     EventsLastId = "events.last_event_id", 400, "Last-Event-ID is no sequence number", "Send the id of the last event that arrived.";
-    EnvelopeNone = "envelope.none", 409, "the transfer does not wait for approvals",
-        "Look at its status; there is nothing to approve.";
-    EventsLastId = "events.last_id", 400, "Last-Event-ID is not an event's number", "Send the id of the last event seen, or 0.";
     GenesisNone = "genesis.none", 409, "no genesis is installed", "Have the admins install one with POST /v1/genesis.";
     IdempotencyInProgress = "idempotency.in_progress", 409, "the same request is being carried out",
         "Wait for its answer or repeat it in a moment.";
@@ -79,6 +76,8 @@ own_codes! {
         "Repeat it with the same Idempotency-Key to learn the outcome.";
     RequestTimeout = "request.timeout", 408, "the body did not arrive in time", "Send it again.";
     RequestTooLarge = "request.too_large", 413, "the body is longer than this call takes", "Send less.";
+    TransferNoEnvelope = "transfer.no_envelope", 409, "the transfer does not wait for approvals",
+        "Look at its status; there is nothing to approve.";
 }
 
 /// The row of a code, the gateway's or the service's.

@@ -5,7 +5,6 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ringi_orchestrator::{ErrorClass, ServiceError};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
 
 /// A refusal as it goes over the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, utoipa::ToSchema)]
