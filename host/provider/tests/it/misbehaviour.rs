@@ -7,10 +7,10 @@ use ringi_primitives::address::Address;
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::network::NetworkId;
 use ringi_provider::evm::{
-    BlockRef, BroadcastError, FeeFacts, Inclusion, Node, NodeConfig, NodeError, ScanError, ScanRules, WatchState,
-    Watched,
+    BlockRef, BroadcastError, DepositEvent, FeeFacts, Inclusion, Node, NodeConfig, NodeError, ScanError, ScanRules,
+    WatchState, Watched,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 fn account() -> Address {
@@ -191,4 +191,48 @@ async fn balances_of_another_chain_are_not_asked() {
     assert_eq!(error.code(), "node.wrong_chain");
     let token = AssetKey::token(node.network(), account());
     assert_eq!(node.balance(&token, &account()).await.unwrap_err().code(), "node.malformed");
+}
+
+/// A node whose filter lets everything through: block 6 on block 5, and these logs in it.
+async fn scan_logs(watched: &Watched, logs: Value) -> Vec<DepositEvent> {
+    let hash = |byte: &str| format!("0x{}", byte.repeat(32));
+    let fake = FakeNode::on_chain(move |method, n| match (method, n) {
+        ("eth_getLogs", _) => Reply::Result(logs.clone()),
+        (_, 2) => Reply::Result(json!({"number": "0x5", "hash": hash("05")})),
+        _ => Reply::Result(json!({
+            "number": "0x6", "hash": hash("06"), "parentHash": hash("05"), "transactions": [],
+        })),
+    })
+    .await;
+    let state = WatchState::after(BlockRef { number: 5, hash: format!("0x{}", "05".repeat(32)) });
+    fake.node().scan(watched, &state, ScanRules::default()).await.unwrap().events
+}
+
+#[tokio::test]
+async fn logs_that_were_not_asked_for_are_no_deposits() {
+    let (own, token, other) = ("07".repeat(20), "aa".repeat(20), "bb".repeat(20));
+    let raw = |text: &str| Address::new(&hex::decode(text).unwrap()).unwrap();
+    let watched = Watched { accounts: [raw(&own)].into(), tokens: [raw(&token)].into() };
+    let transfer = "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef";
+    let log = |token: &str, event: &str, to: String, block: &str, amount: u64| {
+        json!({
+            "address": format!("0x{token}"), "data": format!("0x{amount:064x}"), "logIndex": "0x0",
+            "topics": [format!("0x{event}"), format!("0x{:0>64}", other), format!("0x{to}")],
+            "blockHash": format!("0x{}", block.repeat(32)), "transactionHash": format!("0x{}", "cc".repeat(32)),
+        })
+    };
+    let padded = |account: &str| format!("{account:0>64}");
+    let good = log(&token, transfer, padded(&own), "06", 5);
+    assert_eq!(scan_logs(&watched, json!([good])).await.len(), 1);
+    let bad = [
+        log(&other, transfer, padded(&own), "06", 5),
+        log(&token, transfer, padded(&other), "06", 5),
+        log(&token, &"11".repeat(32), padded(&own), "06", 5),
+        log(&token, transfer, padded(&own), "09", 5),
+        log(&token, transfer, format!("{}{own}", "01".repeat(12)), "06", 5),
+        log(&token, transfer, padded(&own), "06", 0),
+    ];
+    for log in bad {
+        assert_eq!(scan_logs(&watched, json!([log])).await, [], "{log}");
+    }
 }
