@@ -200,6 +200,7 @@ async fn failed(
     if ready.held.exposure == Exposure::None {
         lock(&core.spent).forget(&ready.charges, live.record.header.root);
     }
+    lock(&core.slots).unpin(&ready.held.slot);
     let exposure = outcome.exposure();
     lessons.suspects = outcome.suspects();
     lessons.refusals.extend(outcome.for_good().cloned());

@@ -45,6 +45,13 @@ impl Slots {
         }
     }
 
+    /// The attempt that pinned it failed: signers take such pins back (rule L2).
+    pub(crate) fn unpin(&mut self, slot: &Slot) {
+        if let Slot::Nonce { network, account, nonce } = slot {
+            self.pinned.remove(&(*network, *account, *nonce));
+        }
+    }
+
     /// Whether every lower nonce of the account that is held here is pinned: cosigners refuse gaps (rule I3).
     pub(crate) fn is_turn(&self, slot: &Slot) -> bool {
         let Slot::Nonce { network, account, nonce } = slot else { return true };

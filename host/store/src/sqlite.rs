@@ -3,6 +3,7 @@
 use crate::error::{corrupt, store};
 use crate::lock::FolderLock;
 use crate::writer::{self, Order};
+use ringi_ledger::Head;
 use ringi_orchestrator::ports::{Commit, Committed, StoreError};
 use sqlx::SqlitePool;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -40,8 +41,7 @@ impl SqliteStore {
             .busy_timeout(Duration::from_secs(5));
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await.map_err(store)?;
         migrate(&writer).await?;
-        check(&writer).await?;
-        let head = writer::head(&writer).await?;
+        let head = begin(&writer).await?;
         let readers = options.read_only(true).create_if_missing(false);
         let readers = SqlitePoolOptions::new().max_connections(READERS).connect_with(readers).await.map_err(store)?;
         let (orders, inbox) = mpsc::channel(QUEUE);
@@ -51,8 +51,9 @@ impl SqliteStore {
 
     /// Ends the writer after what it has been given and frees the folder; later commits answer `Unavailable`.
     pub async fn close(&self) {
-        let _ = self.order(Order::Close).await;
+        // The writer last: who closes last folds the write-ahead log into the database.
         self.readers.close().await;
+        let _ = self.order(Order::Close).await;
     }
 
     /// Lets the database grow to this many pages and no further (not below its present size); `None` lifts the bound.
@@ -82,7 +83,16 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     })
 }
 
-async fn check(pool: &SqlitePool) -> Result<(), StoreError> {
-    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(pool).await.map_err(store)?;
-    if found == "ok" { Ok(()) } else { Err(corrupt(found)) }
+/// Checks the file and reads the end of the audit log under the write lock: a commit that a dying predecessor still had
+/// under way is then either in or out for good.
+async fn begin(pool: &SqlitePool) -> Result<Head, StoreError> {
+    let mut connection = pool.acquire().await.map_err(store)?;
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await.map_err(store)?;
+    let found = sqlx::query_scalar::<_, String>("PRAGMA quick_check(1)").fetch_one(&mut *connection).await;
+    let head = writer::head(&mut connection).await;
+    sqlx::query("COMMIT").execute(&mut *connection).await.map_err(store)?;
+    match found.map_err(store)? {
+        ok if ok == "ok" => head,
+        damage => Err(corrupt(damage)),
+    }
 }

@@ -46,9 +46,9 @@ const BATCH: usize = 64;
 type Reply = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// The end of the audit log.
-pub(crate) async fn head(pool: &SqlitePool) -> Result<Head, StoreError> {
+pub(crate) async fn head(connection: &mut SqliteConnection) -> Result<Head, StoreError> {
     let row = sqlx::query("SELECT sequence, digest FROM audit ORDER BY sequence DESC LIMIT 1");
-    match row.fetch_optional(pool).await.map_err(store)? {
+    match row.fetch_optional(connection).await.map_err(store)? {
         None => Ok(Head::EMPTY),
         Some(row) => Ok(Head { sequence: number(&row, 0)?, digest: Digest(bytes(&row, 1)?) }),
     }
@@ -75,7 +75,9 @@ pub(crate) async fn run(pool: SqlitePool, mut head: Head, mut inbox: mpsc::Recei
             Err(error) => {
                 tracing::error!(code = error.code(), %error, "a transaction was not committed");
                 replies.into_iter().for_each(|reply| reply(Err(error.clone())));
-                head = self::head(&pool).await.unwrap_or(head);
+                if let Ok(mut connection) = pool.acquire().await {
+                    head = self::head(&mut connection).await.unwrap_or(head);
+                }
             }
         }
     }
@@ -138,7 +140,7 @@ fn refuse_all(waiting: impl Iterator<Item = Order>, error: StoreError) -> Result
             Order::Answered { answer, .. } => drop(answer.send(Err(error.clone()))),
             Order::Nonce { answer, .. } => drop(answer.send(Err(error.clone()))),
             Order::LimitPages(_, answer) => drop(answer.send(Err(error.clone()))),
-            Order::Close(done) => drop(done.send(())),
+            Order::Close(done) => _ = done.send(()),
         }
     }
     Err(error)
@@ -182,7 +184,7 @@ async fn carry_out(connection: &mut SqliteConnection, order: Order, head: &mut H
             reply(answer, end(connection, done).await)
         }
         Order::LimitPages(_, answer) => reply(answer, end(connection, begun).await),
-        Order::Close(done) => (Box::new(move |_| drop(done.send(()))), None),
+        Order::Close(done) => (Box::new(move |_| _ = done.send(())), None),
     }
 }
 

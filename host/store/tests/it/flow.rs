@@ -103,7 +103,7 @@ async fn a_small_transfer_goes_through_and_leaves_a_receipt() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i1_i2_a_large_transfer_waits_for_two_people() {
     let (world, _folder, orchestrator) = ready().await;
-    let view = submit(&orchestrator, 1, 5000).await;
+    let view = submit(&orchestrator, 1, 5_000_000).await;
     assert_eq!((view.status, view.missing[0].count), ("awaiting_approval", 2));
     let envelope = view.envelope_digest.unwrap();
     let wrong = orchestrator.approve(intent_id(1), approval(2, &Digest([1; 32]))).await.unwrap_err();
@@ -237,6 +237,18 @@ async fn i3_a_speed_up_takes_the_same_nonce_and_one_of_them_confirms() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_silent_cosigner_is_given_up_and_the_others_sign() {
+    let (world, _folder, orchestrator) = ready().await;
+    for n in 1..=2 {
+        world.seen.lock().unwrap().moods.insert(n, vec![Mood::Silent; 1]);
+    }
+    submit(&orchestrator, 1, 5).await;
+    until(&world, &orchestrator, 1, "completed").await;
+    assert!(world.seen.lock().unwrap().attempts.len() > 1);
+    nothing_broken(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_at_once_have_no_gap_and_no_double() {
     let (world, _folder, orchestrator) = ready().await;
     for n in 1..=20 {
@@ -276,7 +288,7 @@ async fn a_node_or_quorum_that_is_away_is_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_initiator_withdraws_and_only_in_time() {
     let (world, _folder, orchestrator) = ready().await;
-    submit(&orchestrator, 1, 5000).await;
+    submit(&orchestrator, 1, 5_000_000).await;
     let stranger = orchestrator.cancel(intent_id(1), person(2)).await.unwrap_err();
     assert_eq!(stranger.code, "transfer.not_initiator");
     let view = orchestrator.cancel(intent_id(1), person(1)).await.unwrap();
@@ -289,7 +301,7 @@ async fn only_the_initiator_withdraws_and_only_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn i2_a_new_policy_voids_the_approvals_given_under_the_old() {
     let (world, _folder, orchestrator) = ready().await;
-    let before = submit(&orchestrator, 1, 5000).await.envelope_digest.unwrap();
+    let before = submit(&orchestrator, 1, 5_000_000).await.envelope_digest.unwrap();
     orchestrator.approve(intent_id(1), approval(2, &before)).await.unwrap();
     let next = policy(2, Some(policy(1, None).digest(Domain::PolicySet)));
     orchestrator.install_policy(next).await.unwrap();

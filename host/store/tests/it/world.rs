@@ -108,7 +108,7 @@ pub fn root() -> Digest {
     genesis().digest(Domain::Genesis)
 }
 
-/// Person 1 initiates; 2, 3 and 4 approve; over 1000 wei two of them must. At most 1,000,000 in a day.
+/// Person 1 initiates; 2, 3 and 4 approve; over 1,000,000 wei, fee included, two of them must. At most 100,000,000 in a day.
 pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
     let someone = |n: u8, purpose| Person {
         id: person(n),
@@ -117,10 +117,10 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
     };
     let eth = AssetKey::native(EVM);
     let rule = |name: &str, then| Rule { name: name.into(), when: Match::default(), then };
-    let threshold = Threshold { asset: eth, amount: Amount::from_u64(1000) };
+    let threshold = Threshold { asset: eth, amount: Amount::from_u64(1_000_000) };
     let demand = Demand::Approvals { group: "board".into(), count: 2, above: Some(threshold) };
     let wei = |n: u64| Amount::from_u64(n);
-    let daily = Demand::CapPerWindow { asset: eth, amount: wei(10_000_000), window_s: 86_400, scope: Scope::Vault };
+    let daily = Demand::CapPerWindow { asset: eth, amount: wei(100_000_000), window_s: 86_400, scope: Scope::Vault };
     let list = |n: u8| AllowEntry { network: EVM, address: Address::new(&[n; 20]).unwrap() };
     let set = PolicySet {
         version: 1,
@@ -261,7 +261,7 @@ pub struct Seen {
     pub down: BTreeSet<u8>,
     /// Broadcast transactions by id with their nonce, in the order of arrival; those mined.
     pub pool: Vec<(String, u64, Vec<u8>)>,
-    pub mined: BTreeMap<u64, String>,
+    pub mined: BTreeMap<u64, (String, u64)>,
     pub height: u64,
     pub broadcasts: u64,
     /// A node that does not answer.
@@ -304,7 +304,8 @@ impl World {
         let mut nonce = next;
         // The last one broadcast for a nonce has the highest fee.
         while let Some((id, _, _)) = seen.pool.iter().rev().find(|(_, n, _)| *n == nonce).cloned() {
-            seen.mined.insert(nonce, id);
+            let height = seen.height;
+            seen.mined.insert(nonce, (id, height));
             nonce += 1;
         }
     }
@@ -396,7 +397,7 @@ fn quorum_signs(seen: &mut Seen, request: &[u8], signers: &[PartyIndex]) -> (Fin
     let key =
         k256::ecdsa::SigningKey::from_bytes(&child_secret(&wallet().path(KeyPosition::ACCOUNT).unwrap()).to_repr())
             .unwrap();
-    let (signature, recovery) = key.sign_prehash_recoverable(&digest).unwrap();
+    let (signature, recovery) = key.sign_prehash_recoverable(&digest);
     let finished = FinishedSignature {
         bytes: signature.to_bytes().as_slice().try_into().unwrap(),
         recovery_id: Some(recovery.to_byte()),
@@ -540,13 +541,14 @@ impl ChainPort for FakeChain {
     }
 
     fn finality(&self, _: NetworkId) -> u64 {
-        2
+        4
     }
 
     async fn next_nonce(&self, _: NetworkId, account: &Address) -> Result<u64, ChainPortError> {
         self.0.alive().await;
         self.up()?;
-        assert_eq!(*account, self::account());
+        let own = crate::world::account();
+        assert_eq!(*account, own);
         Ok(self.0.seen.lock().unwrap().mined.len() as u64)
     }
 
@@ -573,7 +575,7 @@ impl ChainPort for FakeChain {
         }
         // Whose bytes these are is known from what was signed: the payload is part of the transaction.
         let nonce = seen.signed.iter().rev().find_map(|(_, slot, unsigned)| {
-            let body = &unsigned.bytes[8..40];
+            let body = &unsigned.bytes[2..];
             let Slot::Nonce { nonce, .. } = slot else { return None };
             signed.bytes.windows(body.len()).any(|w| w == body).then_some(*nonce)
         });
@@ -587,13 +589,13 @@ impl ChainPort for FakeChain {
         let seen = self.0.seen.lock().unwrap();
         let Slot::Nonce { nonce, .. } = slot else { panic!("nonce") };
         Ok(match seen.mined.get(nonce) {
-            Some(mined) if mined == id => TxStatus::Included {
-                height: *nonce,
-                block: format!("b{nonce}"),
-                confirmations: seen.height.max(1),
+            Some((mined, height)) if mined == id => TxStatus::Included {
+                height: *height,
+                block: format!("b{height}"),
+                confirmations: seen.height - height + 1,
                 outcome: TxOutcome::Success,
             },
-            Some(other) => TxStatus::SlotTaken { by: Some(other.clone()) },
+            Some((other, _)) => TxStatus::SlotTaken { by: Some(other.clone()) },
             None if seen.pool.iter().any(|(known, _, _)| known == id) => TxStatus::Pending,
             None => TxStatus::Unknown,
         })

@@ -1,0 +1,3 @@
+//! The step machine, attacked with every sequence of events.
+
+mod machine;
