@@ -183,7 +183,9 @@ fn frames_are_bounded_and_whole() {
         assert!(read(&stream[..cut]).is_err(), "cut at {cut}");
     }
     let most = u32::try_from(ringi_primitives::limits::FRAME_BYTES).unwrap();
-    assert!(read(&(most + 1).to_be_bytes()).is_err());
+    let kind = |length: u32| read(&length.to_be_bytes()).expect_err("no body follows").kind();
+    assert_eq!(kind(most + 1), std::io::ErrorKind::InvalidData, "refused before anything is reserved for it");
+    assert_eq!(kind(most), std::io::ErrorKind::UnexpectedEof, "the largest frame is waited for");
     let mut longer = stream.clone();
     longer[3] += 1;
     longer.push(0);
