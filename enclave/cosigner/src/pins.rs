@@ -37,9 +37,16 @@ enum Place {
     Message(NetworkId, Digest),
 }
 
-fn places(slot: &Slot) -> Vec<Place> {
+/// A self-sponsored delegation uses up the nonce after its transaction's too (EIP-7702).
+fn places(kind: PayloadKind, slot: &Slot) -> Vec<Place> {
     match slot {
-        Slot::Nonce { network, account, nonce } => vec![Place::Nonce(*network, *account, *nonce)],
+        Slot::Nonce { network, account, nonce } => {
+            let mut nonces = vec![Place::Nonce(*network, *account, *nonce)];
+            if kind == PayloadKind::Authorization {
+                nonces.extend(nonce.checked_add(1).map(|next| Place::Nonce(*network, *account, next)));
+            }
+            nonces
+        }
         Slot::Outpoints { network, outpoints } => outpoints.iter().map(|o| Place::Outpoint(*network, *o)).collect(),
         Slot::Message { network, payload } => vec![Place::Message(*network, *payload)],
     }
@@ -81,22 +88,21 @@ impl PinBook {
             return Err(Code::PinOtherSlot);
         }
         // I3: a slot is reused only by its intent's replacement.
-        if places(slot).iter().any(|p| self.owners.get(p).is_some_and(|owner| *owner != root)) {
+        if places(kind, slot).iter().any(|p| self.owners.get(p).is_some_and(|owner| *owner != root)) {
             return Err(Code::PinSlotTaken);
         }
-        self.check_gap(kind, slot)?;
+        self.check_gap(slot)?;
         Ok(pin)
     }
 
-    /// I3: EVM nonces have no gaps. An authorization names the nonce after its carrying transaction's (EIP-7702).
-    fn check_gap(&self, kind: PayloadKind, slot: &Slot) -> Result<(), Code> {
+    /// I3: EVM nonces have no gaps.
+    fn check_gap(&self, slot: &Slot) -> Result<(), Code> {
         let Slot::Nonce { network, account, nonce } = slot else { return Ok(()) };
         let next = match self.heads.get(&(*network, *account)) {
             Some(head) => head.checked_add(1).ok_or(Code::PinNonceGap)?,
             None => 0,
         };
-        let ahead = if kind == PayloadKind::Authorization { 1 } else { 0 };
-        if *nonce <= next.saturating_add(ahead) { Ok(()) } else { Err(Code::PinNonceGap) }
+        if *nonce <= next { Ok(()) } else { Err(Code::PinNonceGap) }
     }
 
     /// The first intent of the replacement chain.
@@ -112,7 +118,7 @@ impl PinBook {
 
     /// Records a pin; the first slot stays the pinned one. Returns whether it is new here.
     pub fn enter(&mut self, pin: &Pin, holders: Holders) -> bool {
-        for place in places(&pin.slot) {
+        for place in places(pin.kind, &pin.slot) {
             if let Place::Nonce(network, account, nonce) = &place {
                 let head = self.heads.entry((*network, *account)).or_insert(*nonce);
                 *head = (*head).max(*nonce);
@@ -138,8 +144,8 @@ impl PinBook {
         let chain = self.by_root.entry(pin.root).or_default();
         chain.remove(&(pin.intent, pin.kind));
         let kept: BTreeSet<Place> =
-            chain.iter().filter_map(|k| self.pins.get(k)).flat_map(|h| places(&h.pin.slot)).collect();
-        for place in places(&pin.slot).into_iter().filter(|p| !kept.contains(p)) {
+            chain.iter().filter_map(|k| self.pins.get(k)).flat_map(|h| places(h.pin.kind, &h.pin.slot)).collect();
+        for place in places(pin.kind, &pin.slot).into_iter().filter(|p| !kept.contains(p)) {
             self.owners.remove(&place);
             if let Place::Nonce(network, account, _) = place {
                 self.recompute_head(network, account);
@@ -170,7 +176,7 @@ impl PinBook {
     ) -> Vec<Pin> {
         let mut roots: BTreeSet<IntentId> = [Some(intent), replaces].into_iter().flatten().collect();
         roots.extend([intent].iter().chain(&replaces).filter_map(|i| self.root_of(*i, Some(*i)).ok()));
-        roots.extend(places(slot).iter().filter_map(|p| self.owners.get(p)));
+        roots.extend(places(PayloadKind::Authorization, slot).iter().filter_map(|p| self.owners.get(p)));
         if let Slot::Nonce { network, account, .. } = slot
             && let Some(head) = self.heads.get(&(*network, *account))
         {
@@ -235,6 +241,16 @@ mod tests {
         assert_eq!(pinned(&mut book, 3, Some(9), nonce(1)), Err(Code::PinUnknownReplaced));
         assert_eq!(pinned(&mut book, 3, None, nonce(2)), Err(Code::PinNonceGap));
         assert_eq!(pinned(&mut book, 3, None, nonce(1)), Ok(()));
+    }
+
+    #[test]
+    fn i3_a_delegation_uses_up_two_nonces() {
+        let mut book = PinBook::default();
+        let authorization = book.check(intent(1), None, PayloadKind::Authorization, &nonce(0)).unwrap();
+        book.enter(&authorization, Holders::default());
+        assert_eq!(pinned(&mut book, 1, None, nonce(0)), Ok(()));
+        assert_eq!(pinned(&mut book, 2, None, nonce(1)), Err(Code::PinSlotTaken));
+        assert_eq!(pinned(&mut book, 2, None, nonce(2)), Ok(()));
     }
 
     #[test]
