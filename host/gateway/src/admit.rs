@@ -1,7 +1,7 @@
 //! What every request passes before a handler sees it: form, size, signature, key, purpose, rate, replay, idempotency.
 
 use crate::access::{Access, Media, NonceKeeper, Stage, Who, access};
-use crate::api::Api;
+use crate::api::{Api, LARGE_BYTES};
 use crate::codes::Code;
 use crate::idempotency::{self, Begin, Ticket};
 use crate::problem::Problem;
@@ -144,6 +144,12 @@ async fn read_body(api: &Api, headers: &HeaderMap, body: Body, access: &Access) 
     if announced.is_some_and(|n| n > access.body_bytes) {
         return Err(too_large());
     }
+    let _place = if access.body_bytes > LARGE_BYTES {
+        let place = api.large_bodies.try_acquire();
+        Some(place.map_err(|_| Problem::because(Code::RateBusy, "too many large bodies at once").retry_after(5))?)
+    } else {
+        None
+    };
     let reading = axum::body::to_bytes(body, access.body_bytes);
     match tokio::time::timeout(api.config.body_timeout, reading).await {
         Ok(Ok(bytes)) => Ok(bytes),

@@ -9,6 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 
+/// A body that may be longer than this counts as large.
+pub(crate) const LARGE_BYTES: usize = 64 * 1024;
+/// Large bodies read at once: bounds the memory that unproved callers can take.
+const LARGE_BODIES: usize = 8;
+
 /// Bounds of the gateway. [`Config::default`] is meant for use.
 #[derive(Clone)]
 pub struct Config {
@@ -68,6 +73,8 @@ pub(crate) struct Api {
     pub(crate) rate: RateLimiter,
     pub(crate) in_flight: InFlight,
     pub(crate) streams: Arc<Semaphore>,
+    /// Bodies over [`LARGE_BYTES`] being read: they come before the signature can be checked.
+    pub(crate) large_bodies: Semaphore,
     /// Becomes true when the gateway is to stop: event streams end.
     pub(crate) closing: watch::Receiver<bool>,
 }
@@ -79,6 +86,7 @@ impl Api {
             rate: RateLimiter::new(config.rate_per_second, config.rate_burst),
             in_flight: InFlight::default(),
             streams: Arc::new(Semaphore::new(config.streams)),
+            large_bodies: Semaphore::new(LARGE_BODIES),
             service,
             config,
             closing,

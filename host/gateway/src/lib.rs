@@ -6,6 +6,7 @@
 mod access;
 mod admit;
 mod api;
+mod audit;
 pub mod client;
 pub mod codes;
 mod envelope;

@@ -1,10 +1,12 @@
 //! The API's data: what the server describes and clients read. The server's answers are held to these in a test.
 
+mod audit;
 mod documents;
 mod requests;
 mod transfer;
 mod wallet;
 
+pub use audit::AuditEntry;
 pub use documents::{
     Asset, Assets, Caller, Cosigner, Cosigners, Event, Genesis, Health, Installation, PartyAnswer, Policy,
 };

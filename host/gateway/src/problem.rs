@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 pub struct Problem {
     /// Where the code is explained.
     #[serde(rename = "type")]
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: Box<str>,
     /// What the code means, the same every time.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: Box<str>,
     /// HTTP status.
     pub status: u16,
     /// Stable, `area.reason`.
@@ -22,10 +24,11 @@ pub struct Problem {
     /// What happened this time.
     pub detail: String,
     /// What the caller can do.
-    pub remedy: String,
+    #[schema(value_type = String)]
+    pub remedy: Box<str>,
     /// Seconds to wait before another try, where that helps; also the `Retry-After` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub retry_after_s: Option<u64>,
+    pub retry_after_s: Option<u32>,
 }
 
 impl Problem {
@@ -52,13 +55,13 @@ impl Problem {
     }
 
     /// Says when to try again.
-    pub(crate) fn retry_after(self, seconds: u64) -> Problem {
+    pub(crate) fn retry_after(self, seconds: u32) -> Problem {
         Problem { retry_after_s: Some(seconds), ..self }
     }
 }
 
-fn type_of(code: &str) -> String {
-    format!("urn:ringi:error:{code}")
+fn type_of(code: &str) -> Box<str> {
+    format!("urn:ringi:error:{code}").into()
 }
 
 /// The one place where a class of errors becomes an HTTP status.
@@ -106,7 +109,7 @@ impl From<ServiceError> for Problem {
             status: status_of(error.class),
             code: error.code,
             detail,
-            remedy: error.remedy,
+            remedy: error.remedy.into(),
             retry_after_s: (error.class == ErrorClass::Unavailable).then_some(1),
         }
     }

@@ -33,7 +33,7 @@ impl RateLimiter {
     }
 
     /// Takes one request out of the key's bucket; `Err` says in how many seconds one will be there.
-    pub(crate) fn take(&self, key: &PublicKey, now: UnixMs) -> Result<(), u64> {
+    pub(crate) fn take(&self, key: &PublicKey, now: UnixMs) -> Result<(), u32> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if buckets.len() >= KEYS && !buckets.contains_key(key) {
             buckets.retain(|_, b| self.filled(b, now) < self.burst_millis);
@@ -51,7 +51,8 @@ impl RateLimiter {
             }
             None => {
                 bucket.millis = filled;
-                Err((1000 - filled).div_ceil(self.per_second * 1000).max(1))
+                let seconds = (1000 - filled).div_ceil(self.per_second * 1000).max(1);
+                Err(u32::try_from(seconds).unwrap_or(u32::MAX))
             }
         }
     }

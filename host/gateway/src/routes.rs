@@ -6,6 +6,7 @@ mod wallets;
 
 use crate::admit;
 use crate::api::Api;
+use crate::audit;
 use crate::events;
 use crate::model;
 use axum::http::StatusCode;
@@ -38,6 +39,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(documents::cosigners))
         .routes(routes!(documents::caller))
         .routes(routes!(events::events))
+        .routes(routes!(audit::read))
 }
 
 fn open() -> OpenApiRouter<Arc<Api>> {

@@ -52,7 +52,12 @@ impl Gateway {
         let places = Arc::new(Semaphore::new(self.config.connections));
         tokio::pin!(stop);
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { break };
+            // Stopping must not wait for a place: clients could hold all of them.
+            let place = tokio::select! {
+                place = places.clone().acquire_owned() => place,
+                () = &mut stop => break,
+            };
+            let Ok(place) = place else { break };
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => self.connection(stream, place, &graceful),

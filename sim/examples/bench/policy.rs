@@ -1,4 +1,0 @@
-//! (follows)
-use crate::report::Row;
-/// none yet
-pub fn rows() -> Vec<Row> { vec![] }
