@@ -1,6 +1,7 @@
 //! The world in one process from one seed: real cosigner step machines, a relay that obeys a script, a clock that is moved
 //! by hand, and documents signed by made-up people. Hostile suites and crash runs are built on it.
 
+pub mod coins;
 pub mod people;
 pub mod requests;
 pub mod world;

@@ -46,8 +46,14 @@ impl Someone {
             nonce: nonce.into(),
             signature: SignatureBytes([0; 64]),
         };
-        signature.signature = SignatureBytes(self.key.sign(signature.base(body).as_bytes()).to_bytes());
+        self.seal_request(&mut signature, body);
         signature
+    }
+
+    /// Signs a request as its typed fields stand, with this person's key.
+    pub fn seal_request(&self, request: &mut RequestSignature, body: &[u8]) {
+        request.key = self.public();
+        request.signature = SignatureBytes(self.key.sign(request.base(body).as_bytes()).to_bytes());
     }
 
     /// Approves an envelope.

@@ -7,7 +7,7 @@ use ringi_chain::{KeySource, evm};
 use ringi_mpc::hd::derive_public;
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
-use ringi_primitives::approval::{Approval, Envelope};
+use ringi_primitives::approval::Envelope;
 use ringi_primitives::asset::{Asset, AssetKey};
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::SignedCertificate;
@@ -15,6 +15,7 @@ use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
+use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::*;
 use ringi_primitives::request::{SigningRequest, Unsigned};
 use ringi_primitives::scheme::Scheme;
@@ -176,6 +177,15 @@ impl Standard {
         (world, standard)
     }
 
+    /// Puts the next policy set in force: the standard one after `change`.
+    pub fn amend(&mut self, world: &mut World, change: impl FnOnce(&mut PolicySet)) {
+        self.policy.previous = Some(self.policy_digest());
+        self.policy.sequence += 1;
+        change(&mut self.policy);
+        self.signed = signed(Domain::PolicySet, &self.policy, &[&world.admins[0], &world.admins[2]]);
+        world.tell_all(&ToCosigner::InstallPolicy { set: self.signed.clone() });
+    }
+
     /// Digest of the policy in force.
     pub fn policy_digest(&self) -> Digest {
         self.signed.digest(Domain::PolicySet)
@@ -221,20 +231,9 @@ impl Draft {
 
     /// The whole request, right in every part.
     pub fn request(&self, standard: &Standard) -> SigningRequest {
-        let body = serde_json::to_vec(&self.intent).expect("JSON");
-        let intent = Intent::parse(&body).expect("a sound intent");
-        let plan = ringi_chain::plan(&standard.policy, &intent).expect("a sound plan");
-        let unsigned = evm::encode(&plan, &intent, &standard.account(), &self.choice).expect("a sound choice");
-        let envelope = Envelope {
-            version: 1,
-            genesis: standard.policy.genesis,
-            intent: Intent::digest(&body),
-            wallet: WALLET,
-            plan,
-            policy: standard.policy_digest(),
-        };
-        let approvals = self.approvals.iter().map(|a| a.approve(&envelope)).collect();
-        assemble(standard, body, self.created_s, approvals, unsigned)
+        request(standard, &self.intent, self.created_s, &self.approvals, |plan, intent| {
+            evm::encode(plan, intent, &standard.account(), &self.choice).expect("a sound choice")
+        })
     }
 
     /// Its bytes.
@@ -243,19 +242,32 @@ impl Draft {
     }
 }
 
-fn assemble(
+/// A request for this intent by the initiator, approved by these people, over the bytes that `encode` makes of its plan.
+pub fn request(
     standard: &Standard,
-    body: Vec<u8>,
+    intent: &serde_json::Value,
     created_s: u64,
-    approvals: Vec<Approval>,
-    unsigned: Unsigned,
+    approvers: &[Someone],
+    encode: impl FnOnce(&Plan, &Intent) -> Unsigned,
 ) -> SigningRequest {
+    let body = serde_json::to_vec(intent).expect("JSON");
+    let intent = Intent::parse(&body).expect("a sound intent");
+    let plan = ringi_chain::plan(&standard.policy, &intent).expect("a sound plan");
+    let unsigned = encode(&plan, &intent);
+    let envelope = Envelope {
+        version: 1,
+        genesis: standard.policy.genesis,
+        intent: Intent::digest(&body),
+        wallet: WALLET,
+        plan,
+        policy: standard.policy_digest(),
+    };
     SigningRequest {
         version: 1,
         genesis: standard.policy.genesis,
         initiator: initiator().sign_request(&body, created_s, "n-1"),
         intent: body,
-        approvals,
+        approvals: approvers.iter().map(|a| a.approve(&envelope)).collect(),
         policy: standard.policy_digest(),
         unsigned,
     }

@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 pub const START: UnixMs = UnixMs(1_767_225_600_000);
 
 /// A frame on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Sender.
     pub from: PartyIndex,
@@ -40,7 +41,12 @@ struct Node {
     cosigner: Option<Cosigner>,
     records: Vec<(u64, RecordKind, Vec<u8>)>,
     said: Vec<FromCosigner>,
+    /// Why it ended, if it did so by itself.
+    ended: Option<Fatal>,
 }
+
+/// A sealed record: its sequence, its kind, its bytes.
+pub type KeptRecord = (u64, RecordKind, ByteVec);
 
 /// A world as files would hold it, so that key generation need not be repeated in every test.
 #[derive(minicbor::Encode, minicbor::Decode)]
@@ -50,7 +56,7 @@ pub struct Kept {
     pub genesis: Vec<Signed>,
     /// Each cosigner's sealed records.
     #[n(1)]
-    pub records: Vec<(PartyIndex, Vec<(u64, RecordKind, ByteVec)>)>,
+    pub records: Vec<(PartyIndex, Vec<KeptRecord>)>,
     /// Certificates of the keys it made.
     #[n(2)]
     pub certificates: Vec<SignedCertificate>,
@@ -66,9 +72,11 @@ pub struct World {
     pub relay: Relay,
     /// Whether storage acknowledges at once.
     pub acknowledges: bool,
+    /// By how many milliseconds a cosigner's clock is ahead of the world's (behind, if negative).
+    pub skew_ms: BTreeMap<PartyIndex, i64>,
     seed: u64,
     starts: u64,
-    tags: u8,
+    tags: u64,
     /// The admins; the quorum is two of three.
     pub admins: [Someone; 3],
     genesis: Vec<Signed>,
@@ -77,6 +85,15 @@ pub struct World {
 /// The cosigner of this number.
 pub fn party(n: u8) -> PartyIndex {
     PartyIndex::new(n).expect("1 to 9")
+}
+
+fn numbered(n: u64) -> [u8; 16] {
+    u128::from(n).to_be_bytes()
+}
+
+/// The clock of a cosigner.
+fn clock(skew_ms: &BTreeMap<PartyIndex, i64>, now: UnixMs, p: PartyIndex) -> UnixMs {
+    UnixMs(now.0.saturating_add_signed(skew_ms.get(&p).copied().unwrap_or(0)))
 }
 
 impl World {
@@ -101,6 +118,8 @@ impl World {
     pub fn restore(kept: &Kept, seed: u64) -> Option<World> {
         let mut world = World::empty(kept.records.iter().map(|(p, _)| *p), seed);
         world.genesis.clone_from(&kept.genesis);
+        // The kept world used up the first numbers for its orders.
+        world.tags = 1_000_000;
         for (p, records) in &kept.records {
             let stored = records.iter().map(|(s, k, r)| (*s, *k, r.to_vec())).collect();
             world.set_blob(*p, stored);
@@ -127,6 +146,7 @@ impl World {
             now: START,
             relay: Box::new(|frame| vec![frame]),
             acknowledges: true,
+            skew_ms: BTreeMap::new(),
             seed,
             starts: 0,
             tags: 0,
@@ -192,8 +212,10 @@ impl World {
         let node = self.nodes.entry(p).or_default();
         let records = node.records.iter().map(|(_, _, r)| ByteVec::from(r.clone())).collect();
         let first = ToCosigner::Start { version: VERSION, me: p, records };
-        let (cosigner, out) = Cosigner::start(&key, Box::new(rng), first, self.now)?;
+        let now = clock(&self.skew_ms, self.now, p);
+        let (cosigner, out) = Cosigner::start(&key, Box::new(rng), first, now)?;
         node.cosigner = Some(cosigner);
+        node.ended = None;
         self.take(p, out);
         Ok(())
     }
@@ -221,11 +243,28 @@ impl World {
 
     /// Sends a frame to a cosigner and queues what it answers.
     pub fn tell(&mut self, p: PartyIndex, frame: ToCosigner) {
-        let now = self.now;
+        let now = clock(&self.skew_ms, self.now, p);
         let Some(cosigner) = self.nodes.get_mut(&p).and_then(|n| n.cosigner.as_mut()) else { return };
         match cosigner.handle(frame, now) {
             Ok(out) => self.take(p, out),
-            Err(_) => self.kill(p),
+            Err(fatal) => self.end(p, fatal),
+        }
+    }
+
+    fn end(&mut self, p: PartyIndex, fatal: Fatal) {
+        self.kill(p);
+        self.nodes.entry(p).or_default().ended = Some(fatal);
+    }
+
+    /// Why a cosigner ended by itself, if it did.
+    pub fn ended(&self, p: PartyIndex) -> Option<Fatal> {
+        self.nodes.get(&p).and_then(|n| n.ended)
+    }
+
+    /// Storage says of everything a cosigner handed out that it is durable.
+    pub fn acknowledge(&mut self, p: PartyIndex) {
+        if let Some((sequence, _, _)) = self.blob(p).last().cloned() {
+            self.tell(p, ToCosigner::Stored { sequence });
         }
     }
 
@@ -252,26 +291,51 @@ impl World {
 
     /// Carries frames until none is left.
     pub fn run(&mut self) {
-        while let Some(frame) = self.queue.pop_front() {
-            for f in (self.relay)(frame) {
-                self.tell(f.to, ToCosigner::Peer { from: f.from, frame: f.bytes.into() });
-            }
+        while self.step() {}
+    }
+
+    /// Carries the oldest frame; false if there is none.
+    pub fn step(&mut self) -> bool {
+        let Some(frame) = self.queue.pop_front() else { return false };
+        for f in (self.relay)(frame) {
+            self.deliver(f);
         }
+        true
+    }
+
+    /// Hands a frame to its receiver, past relay and queue.
+    pub fn deliver(&mut self, frame: Frame) {
+        self.tell(frame.to, ToCosigner::Peer { from: frame.from, frame: frame.bytes.into() });
+    }
+
+    /// Takes all frames on their way out of the queue, to be carried by hand.
+    pub fn take_frames(&mut self) -> Vec<Frame> {
+        self.queue.drain(..).collect()
+    }
+
+    /// Puts frames on their way, behind those that are.
+    pub fn put_frames(&mut self, frames: impl IntoIterator<Item = Frame>) {
+        self.queue.extend(frames);
     }
 
     /// Moves the clock and lets every cosigner notice.
     pub fn pass(&mut self, ms: u64) {
         self.now = self.now.plus_ms(ms);
-        let now = self.now;
+        self.tick();
+        self.run();
+    }
+
+    /// Lets every cosigner notice the time; carries nothing.
+    pub fn tick(&mut self) {
         for p in self.parties() {
+            let now = clock(&self.skew_ms, self.now, p);
             let ticked = self.nodes.get_mut(&p).and_then(|n| n.cosigner.as_mut()).map(|c| c.tick(now));
             match ticked {
                 Some(Ok(out)) => self.take(p, out),
-                Some(Err(_)) => self.kill(p),
+                Some(Err(fatal)) => self.end(p, fatal),
                 None => {}
             }
         }
-        self.run();
     }
 
     /// What a cosigner said to the host since last asked.
@@ -292,7 +356,7 @@ impl World {
         self.tags += 1;
         let order = Order {
             version: 1,
-            id: OrderId::from_bytes([self.tags; 16]),
+            id: OrderId::from_bytes(numbered(self.tags)),
             genesis: self.root(),
             issued_at: self.now,
             expires_at: self.now.plus_ms(3_600_000),
@@ -329,17 +393,29 @@ impl World {
     /// A tag never used before.
     pub fn tag(&mut self) -> Tag {
         self.tags += 1;
-        Tag([self.tags; 16])
+        Tag(numbered(self.tags))
     }
 
     /// Asks these signers to sign these bytes and carries frames until all is quiet.
     pub fn sign(&mut self, request: &[u8], signers: &[u8]) -> Vec<(PartyIndex, FromCosigner)> {
+        let tag = self.open(request, signers);
+        self.run();
+        self.answers_of(tag, signers)
+    }
+
+    /// Asks these signers to sign these bytes and carries nothing yet.
+    pub fn open(&mut self, request: &[u8], signers: &[u8]) -> Tag {
         let tag = self.tag();
         let signers: Vec<PartyIndex> = signers.iter().map(|n| party(*n)).collect();
         for p in &signers {
             self.tell(*p, ToCosigner::Sign { tag, request: request.to_vec().into(), signers: signers.clone() });
         }
-        self.run();
+        tag
+    }
+
+    /// What these signers, by number, said of an attempt.
+    pub fn answers_of(&mut self, tag: Tag, signers: &[u8]) -> Vec<(PartyIndex, FromCosigner)> {
+        let signers: Vec<PartyIndex> = signers.iter().map(|n| party(*n)).collect();
         self.answers(tag, &signers)
     }
 
@@ -348,7 +424,9 @@ impl World {
         let mut answers = Vec::new();
         for p in signers {
             let of_tag = |f: &FromCosigner| matches!(f, FromCosigner::Signed { tag: t, .. } | FromCosigner::Refused { tag: t, .. } if *t == tag);
-            answers.extend(self.take_said(*p).into_iter().filter(of_tag).map(|f| (*p, f)));
+            let (told, kept) = self.take_said(*p).into_iter().partition::<Vec<_>, _>(of_tag);
+            answers.extend(told.into_iter().map(|f| (*p, f)));
+            self.nodes.entry(*p).or_default().said = kept;
         }
         answers
     }

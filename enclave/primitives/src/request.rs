@@ -123,6 +123,7 @@ pub const FIELDS: &[(&str, Binding)] = &[
     ("unsigned.evm.value", Binding::Fixed),
     ("unsigned.evm.data", Binding::Fixed),
     ("unsigned.evm.access_list", Binding::Bounded("changes gas only, which max_fee bounds")),
+    ("unsigned.evm.authorization", Binding::Fixed),
     ("unsigned.bitcoin.version", Binding::Bounded("1 or 2")),
     ("unsigned.bitcoin.lock_time", Binding::Bounded("zero or a block height: delays, never redirects")),
     ("unsigned.bitcoin.input.outpoint", Binding::Pinned),
@@ -139,4 +140,5 @@ pub const FIELDS: &[(&str, Binding)] = &[
     ),
     ("unsigned.bitcoin.change.hint", Binding::Bounded("an index of the change branch whose key the script pays")),
     ("unsigned.bitcoin.change.value", Binding::Bounded("inputs - payments - change <= max_fee")),
+    ("unsigned.bitcoin.other", Binding::Fixed),
 ];
