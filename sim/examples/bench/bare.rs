@@ -5,9 +5,6 @@ use dkls23_core::protocols::re_key::re_key;
 use dkls23_core::protocols::signing::{Broadcast3to4, SignData, TransmitPhase1to2, TransmitPhase2to3};
 use dkls23_core::protocols::{Parameters, Party, PartyIndex as DklsIndex};
 use k256::{Scalar, Secp256k1};
-use rand_core::OsRng;
-use ringi_primitives::scheme::Scheme;
-use std::collections::BTreeMap;
 
 fn per_party_ms(from: u64, parties: u64, rounds: u64) -> f64 {
     (cpu_ns() - from) as f64 / 1e6 / (parties * rounds) as f64
@@ -58,47 +55,4 @@ fn dkls_once(parties: &[Party<Secp256k1>], round: u64) {
             wire3.iter().map(|bytes| postcard::from_bytes(bytes).expect("postcard")).collect();
         parties[i].sign_phase4(&data[i], &r[i], &received, true).expect("phase 4");
     }
-}
-
-pub fn frost(scheme: Scheme, rounds: u64) -> f64 {
-    match scheme {
-        Scheme::Ed25519 => frost_of::<frost_ed25519::Ed25519Sha512>(rounds),
-        _ => frost_of::<frost_secp256k1_tr::Secp256K1Sha256TR>(rounds),
-    }
-}
-
-/// Both parties commit, sign, aggregate and verify once; messages serialised once each way.
-fn frost_of<C: frost_core::Ciphersuite>(rounds: u64) -> f64 {
-    use frost_core::keys::{IdentifierList, KeyPackage, generate_with_dealer};
-    use frost_core::{round1, round2};
-    let (shares, public) = generate_with_dealer::<C, _>(3, 2, IdentifierList::Default, &mut OsRng).expect("dealer");
-    let keys: Vec<KeyPackage<C>> = shares.into_values().take(2).map(|s| s.try_into().expect("share")).collect();
-    let from = cpu_ns();
-    for _ in 0..rounds {
-        let (mut nonces, mut sent) = (Vec::new(), BTreeMap::new());
-        for key in &keys {
-            let (own, commitments) = round1::commit(key.signing_share(), &mut OsRng);
-            nonces.push(own);
-            sent.insert(*key.identifier(), commitments.serialize().expect("bytes"));
-        }
-        let mut wire = BTreeMap::new();
-        let mut packages = Vec::new();
-        for (key, own) in keys.iter().zip(&nonces) {
-            let mut list = BTreeMap::from([(*key.identifier(), *own.commitments())]);
-            for (id, bytes) in sent.iter().filter(|(id, _)| *id != key.identifier()) {
-                list.insert(*id, round1::SigningCommitments::deserialize(bytes).expect("bytes"));
-            }
-            let package = frost_core::SigningPackage::new(list, &[6; 32]);
-            wire.insert(*key.identifier(), round2::sign(&package, own, key).expect("sign").serialize());
-            packages.push(package);
-        }
-        for package in &packages {
-            let shares = wire
-                .iter()
-                .map(|(id, bytes)| (*id, round2::SignatureShare::deserialize(bytes).expect("bytes")))
-                .collect();
-            frost_core::aggregate(package, &shares, &public).expect("aggregate");
-        }
-    }
-    per_party_ms(from, 2, rounds)
 }

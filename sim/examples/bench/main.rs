@@ -4,8 +4,6 @@
 
 mod bare;
 mod cosigner;
-mod memory;
-mod policy;
 mod report;
 
 fn main() {
@@ -14,12 +12,6 @@ fn main() {
     let mut rows = Vec::new();
     if runs("cosigner") {
         rows.extend(cosigner::rows());
-    }
-    if runs("policy") {
-        rows.extend(policy::rows());
-    }
-    if runs("memory") {
-        rows.extend(memory::rows());
     }
     report::print(&rows);
     report::write(&rows);

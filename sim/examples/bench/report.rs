@@ -52,7 +52,9 @@ pub fn write(rows: &[Row]) {
         .collect();
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench.json");
     let text = serde_json::to_string_pretty(&list).expect("JSON");
-    if let Err(error) = std::fs::create_dir_all(file.parent().expect("a parent")).and_then(|()| std::fs::write(&file, text)) {
+    if let Err(error) =
+        std::fs::create_dir_all(file.parent().expect("a parent")).and_then(|()| std::fs::write(&file, text))
+    {
         eprintln!("bench.json not written: {error}");
     }
 }
