@@ -215,10 +215,10 @@ impl Cosigner {
                 Some(tag) => self.take_round(tag, from, round),
                 None => self.sessions.keep_early(from, PeerMessage::Round(round)),
             },
-            PeerMessage::Refuse { tag, code } => {
-                if self.sessions.running.get(&tag).is_some_and(|s| s.signers.contains(&from)) {
-                    self.end_session(tag, Code::PeerRefused.of_peers(bounded(&code), [from]));
-                }
+            PeerMessage::Refuse { tag, code }
+                if self.sessions.running.get(&tag).is_some_and(|s| s.signers.contains(&from)) =>
+            {
+                self.end_session(tag, Code::PeerRefused.of_peers(bounded(&code), [from]));
             }
             _ => {}
         }

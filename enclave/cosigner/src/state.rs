@@ -328,9 +328,8 @@ impl State {
                 self.keys.pending.insert(certificate.key, pending);
             }
             Record::Activated { certificate } => {
-                if !self.keys.activate(certificate) {
-                    return Err(StateError("activation without its pending share"));
-                }
+                let activated = self.keys.activate(certificate);
+                activated.then_some(()).ok_or(StateError("activation without its pending share"))?;
             }
             Record::Share { share, certificate } => {
                 let active = ActiveKey { share: open(share)?, certificate: certificate.clone() };

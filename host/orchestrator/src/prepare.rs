@@ -54,7 +54,7 @@ pub(crate) async fn prepare(core: &Arc<Core>, cell: &Cell) -> Result<(), Service
     let Some(job) = open(core, cell).await? else { return Ok(()) };
     // One at a time per wallet where coins are chosen, so that two transfers never choose the same.
     let coins = matches!(job.header.network, NetworkId::Bitcoin(_));
-    let gate = coins.then(|| GateKey::Coins(job.header.wallet, job.header.network));
+    let gate = coins.then_some(GateKey::Coins(job.header.wallet, job.header.network));
     let _turn = core.gates.enter(gate.into_iter().collect()).await;
     match make(core, &job).await {
         Ok(held) => store(core, cell, &job, held).await,

@@ -55,28 +55,28 @@ fn event() -> impl Strategy<Value = Event> {
     let by = IntentId::from_bytes([8; 16]);
     let text = || ("code".to_string(), "detail".to_string());
     prop_oneof![
-        decision().prop_map(Event::Decided),
-        (0u64..2, 0u8..2, kind()).prop_map(|(n, b, k)| {
+        1 => decision().prop_map(Event::Decided),
+        1 => (0u64..2, 0u8..2, kind()).prop_map(|(n, b, k)| {
             Event::Prepared(Held { slot: slot(n), unsigned: unsigned(b, k), exposure: Exposure::None })
         }),
-        Just(text()).prop_map(|(code, detail)| Event::CannotPrepare { code, detail }),
+        1 => Just(text()).prop_map(|(code, detail)| Event::CannotPrepare { code, detail }),
         2 => Just(Event::AttemptStarted),
-        exposure().prop_map(Event::AttemptFailed),
-        exposure().prop_map(|exposure| Event::RefusedForGood { rule: "r".into(), code: "c.d".into(), exposure }),
-        exposure().prop_map(|exposure| Event::AttemptsExhausted { code: "c.d".into(), exposure }),
+        1 => exposure().prop_map(Event::AttemptFailed),
+        1 => exposure().prop_map(|exposure| Event::RefusedForGood { rule: "r".into(), code: "c.d".into(), exposure }),
+        1 => exposure().prop_map(|exposure| Event::AttemptsExhausted { code: "c.d".into(), exposure }),
         3 => signed().prop_map(Event::Signed),
-        Just(Event::Accepted),
-        Just(text()).prop_map(|(code, detail)| Event::RefusedByNode { code, detail }),
-        Just(Event::Lost),
-        Just(Event::Included(included.clone())),
-        Just(Event::Final(included.clone())),
-        Just(Event::FinalReverted(included)),
-        Just(Event::Reorganised),
-        Just(Event::SlotTaken { by: None }),
-        Just(Event::SlotTaken { by: Some(by) }),
-        Just(Event::Withdrawn),
-        Just(Event::Replaced { by }),
-        Just(Event::Expired),
+        1 => Just(Event::Accepted),
+        1 => Just(text()).prop_map(|(code, detail)| Event::RefusedByNode { code, detail }),
+        1 => Just(Event::Lost),
+        1 => Just(Event::Included(included.clone())),
+        1 => Just(Event::Final(included.clone())),
+        1 => Just(Event::FinalReverted(included)),
+        1 => Just(Event::Reorganised),
+        1 => Just(Event::SlotTaken { by: None }),
+        1 => Just(Event::SlotTaken { by: Some(by) }),
+        1 => Just(Event::Withdrawn),
+        1 => Just(Event::Replaced { by }),
+        1 => Just(Event::Expired),
     ]
 }
 

@@ -257,9 +257,11 @@ async fn many_at_once_have_no_gap_and_no_double() {
     for n in 1..=20 {
         until(&world, &orchestrator, n, "completed").await;
     }
-    let seen = world.seen.lock().unwrap();
-    assert_eq!((seen.mined.len(), seen.signed.len()), (20, 20));
-    drop(seen);
+    let counted = {
+        let seen = world.seen.lock().unwrap();
+        (seen.mined.len(), seen.signed.len())
+    };
+    assert_eq!(counted, (20, 20));
     nothing_broken(&world);
     let (first, next) = {
         let page = Page { cursor: None, limit: 15 };
