@@ -45,8 +45,212 @@ pub enum Command {
     /// Check an address or a receipt, offline.
     #[command(subcommand)]
     Verify(VerifyCommand),
+    /// Run the platform on a data folder until Ctrl-C; a new folder becomes a development workspace.
+    Up(UpArgs),
+    /// What a running platform says of its cosigners.
+    Status {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// Wallets of a running platform.
+    #[command(subcommand)]
+    Wallet(WalletCommand),
+    /// Transfers: draft, submit, follow, cancel, receipt.
+    #[command(subcommand)]
+    Transfer(TransferCommand),
+    /// Read what a transfer asks for, decoded here, and approve it with --yes.
+    Approve {
+        /// The platform; --key is the approving key.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The transfer's id.
+        transfer: String,
+        /// The pinned genesis; never take it from the host.
+        #[arg(long)]
+        genesis: PathBuf,
+        /// Sign. Without it nothing is signed, only shown.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Hand a signed policy set or order to a running platform, as an admin.
+    #[command(subcommand)]
+    Install(InstallCommand),
     /// Tell the platform's main job as a story, on real parts, in a fresh folder.
     Demo(DemoArgs),
+}
+
+/// `ringi up`.
+#[derive(Args)]
+pub struct UpArgs {
+    /// The data folder; settings are read from its ringi.toml.
+    #[arg(long, env = "RINGI_DATA", default_value = "data")]
+    pub data: PathBuf,
+    /// Where the API listens; 127.0.0.1:7420 unless the file says otherwise.
+    #[arg(long, env = "RINGI_LISTEN")]
+    pub listen: Option<String>,
+    /// The cosigner program.
+    #[arg(long, env = "RINGI_COSIGNER")]
+    pub cosigner: Option<PathBuf>,
+    /// What goes into log.json of the data folder, such as `info` or `ringi_gateway=debug`.
+    #[arg(long, env = "RINGI_LOG")]
+    pub log: Option<String>,
+}
+
+/// Which platform, and as whom.
+#[derive(Args)]
+pub struct ApiArgs {
+    /// The platform's address.
+    #[arg(long, env = "RINGI_URL", default_value = "http://127.0.0.1:7420")]
+    pub url: String,
+    /// The key file that signs the requests.
+    #[arg(long)]
+    pub key: PathBuf,
+}
+
+/// `ringi wallet`.
+#[derive(Subcommand)]
+pub enum WalletCommand {
+    /// Make a wallet; costs no ceremony.
+    New {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// A vault of the policy set.
+        #[arg(long)]
+        vault: String,
+        /// Unique in the vault.
+        name: String,
+    },
+    /// List wallets.
+    List {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// List a wallet's addresses.
+    Addresses {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The wallet's id.
+        wallet: String,
+        /// Leave each address's statement in this folder, for `ringi verify address`.
+        #[arg(long)]
+        statements: Option<PathBuf>,
+    },
+    /// Show what a wallet holds, as the chain nodes say.
+    Balances {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The wallet's id.
+        wallet: String,
+    },
+}
+
+/// `ringi transfer`.
+#[derive(Subcommand)]
+pub enum TransferCommand {
+    /// Write the intent of a payment to a file, with a fresh id; it expires in an hour.
+    Draft(DraftArgs),
+    /// Submit an intent file; its bytes are signed with --key. Submitting the same file again is safe.
+    Submit {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The intent, JSON.
+        intent: PathBuf,
+        /// Only plan and decide; nothing is kept.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Show one transfer.
+    Show {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The transfer's id.
+        transfer: String,
+    },
+    /// List transfers.
+    List {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// Cancel a transfer that is not signed yet.
+    Cancel {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The transfer's id.
+        transfer: String,
+    },
+    /// Keep a transfer's receipt in a file, for `ringi verify receipt`.
+    Receipt {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The transfer's id.
+        transfer: String,
+        /// The new file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// `ringi transfer draft`.
+#[derive(Args)]
+pub struct DraftArgs {
+    /// The workspace.
+    #[arg(long)]
+    pub genesis: PathBuf,
+    /// The wallet that pays, by id.
+    #[arg(long)]
+    pub wallet: String,
+    /// Its vault.
+    #[arg(long)]
+    pub vault: String,
+    /// The chain, such as `eip155:1` or `bitcoin:mainnet`.
+    #[arg(long)]
+    pub network: String,
+    /// The asset's id in the policy set.
+    #[arg(long)]
+    pub asset: String,
+    /// The recipient, in the chain's checksummed form.
+    #[arg(long)]
+    pub to: String,
+    /// How much, in base units.
+    #[arg(long)]
+    pub amount: String,
+    /// The most in fees, in base units of the chain's own coin.
+    #[arg(long)]
+    pub max_fee: String,
+    /// The new file.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// `ringi install`.
+#[derive(Subcommand)]
+pub enum InstallCommand {
+    /// A policy set that a quorum of admins signed.
+    Policy {
+        /// The platform; --key is an admin's.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The signed set.
+        file: PathBuf,
+    },
+    /// An order that a quorum of admins signed; waits for its end.
+    Order {
+        /// The platform; --key is an admin's.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The signed order.
+        file: PathBuf,
+    },
 }
 
 /// `ringi demo`.

@@ -14,7 +14,9 @@ pub mod order;
 pub mod output;
 pub mod platform;
 pub mod policy;
+pub mod remote;
 pub mod run;
+pub mod up;
 pub mod verify;
 pub mod words;
 

@@ -1,13 +1,15 @@
 //! From a parsed command line to the function that does it.
 
-use crate::cli::{Cli, Command, DemoArgs, GenesisCommand, OrderCommand, PolicyCommand, VerifyArgs, VerifyCommand};
+use crate::cli::{
+    Cli, Command, DemoArgs, GenesisCommand, InstallCommand, OrderCommand, PolicyCommand, VerifyArgs, VerifyCommand,
+};
 use crate::demo::Demo;
 use crate::documents::read_genesis;
 use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{genesis, order, policy};
+use crate::{genesis, order, policy, remote, up};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -27,6 +29,19 @@ pub fn run(cli: Cli) -> Done {
         Command::Order(command) => run_order(command, output),
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
+        Command::Up(args) => runtime()?.block_on(up::up(args)),
+        Command::Status { api } => runtime()?.block_on(remote::status(&api, output)),
+        Command::Wallet(command) => runtime()?.block_on(remote::wallet(command, output)),
+        Command::Transfer(command) => runtime()?.block_on(remote::transfer(command, output)),
+        Command::Approve { api, transfer, genesis, yes } => {
+            runtime()?.block_on(remote::approve(&api, &transfer, &genesis, yes, output))
+        }
+        Command::Install(InstallCommand::Policy { api, file }) => {
+            runtime()?.block_on(remote::install_policy(&api, &file, output))
+        }
+        Command::Install(InstallCommand::Order { api, file }) => {
+            runtime()?.block_on(remote::submit_order(&api, &file, output))
+        }
         Command::Demo(args) => run_demo(args),
     }
 }

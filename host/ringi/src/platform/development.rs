@@ -1,7 +1,7 @@
 //! A development workspace: every key lies in the data folder. For first runs and the demo; never for real money.
 
 use super::start::{Platform, of_service};
-use crate::documents::{GenesisFile, add_signature, write};
+use crate::documents::{GenesisFile, add_signature, read_genesis, write};
 use crate::failure::{Done, Failure};
 use crate::genesis::{AdminForm, CosignerForm, GenesisForm, from_form};
 use crate::keys::{KeyKind, SecretKey};
@@ -49,11 +49,26 @@ impl Development {
         folder.join("genesis.ringi")
     }
 
+    /// The development workspace of this folder.
+    ///
+    /// # Errors
+    /// If its genesis cannot be read or is not signed as it must be.
+    pub fn load(folder: &Path) -> Result<Development, Failure> {
+        let (genesis, chain) = read_genesis(&Development::genesis_path(folder))?;
+        Ok(Development { folder: folder.to_owned(), chain, genesis })
+    }
+
     /// Writes a genesis from what the cosigners say of themselves, signs it as every admin and installs it.
     ///
     /// # Errors
     /// If a cosigner refuses.
     pub async fn found(folder: &Path, platform: &Platform, threshold: u8) -> Result<Development, Failure> {
+        if Development::genesis_path(folder).exists() {
+            // A founding that was cut off: the same genesis again, so that no cosigner sees two.
+            let begun = Development::load(folder)?;
+            in_force(platform.service.install_genesis(begun.genesis.0.clone()).await.map_err(of_service)?)?;
+            return Ok(begun);
+        }
         let mut admins = Vec::new();
         for name in ADMINS {
             let key = Development::key(folder, name)?.public();
@@ -79,8 +94,8 @@ impl Development {
         let versions = vec![signed];
         let chain = GenesisChain::verify(&versions).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
         let genesis = GenesisFile(versions.clone());
-        in_force(platform.service.install_genesis(versions).await.map_err(of_service)?)?;
         write(&Development::genesis_path(folder), &cbor::encode(&genesis))?;
+        in_force(platform.service.install_genesis(versions).await.map_err(of_service)?)?;
         Ok(Development { folder: folder.to_owned(), chain, genesis })
     }
 

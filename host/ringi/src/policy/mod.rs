@@ -106,6 +106,23 @@ pub fn validate(path: &Path, genesis: &Path, output: Output) -> Done {
     Ok(())
 }
 
+/// A policy set of this workspace that a quorum of its admins signed.
+///
+/// # Errors
+/// If it is of another workspace, makes no sense or lacks the quorum.
+pub fn verified(signed: &Signed, chain: &GenesisChain) -> Result<PolicySet, Failure> {
+    let set: PolicySet = signed
+        .decode_unverified(limits::POLICY_BYTES)
+        .map_err(|e| Failure::new("cli.document", e, "check that it is a policy set"))?;
+    set.validate().map_err(|e| Failure::new("cli.policy", e, "correct the policy file and make the set again"))?;
+    same_genesis(&set, chain)?;
+    if shown(signed, &set, Some(chain)).signed != Some(true) {
+        let next = "ask a quorum of admins to sign it";
+        return Err(Failure::new("cli.admin_quorum", "the policy set lacks the admin quorum", next));
+    }
+    Ok(set)
+}
+
 fn same_genesis(set: &PolicySet, chain: &GenesisChain) -> Done {
     if set.genesis == chain.root() {
         return Ok(());

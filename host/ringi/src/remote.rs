@@ -1,0 +1,290 @@
+//! The commands that speak to a running platform, over its API only.
+
+use crate::cli::{ApiArgs, DraftArgs, TransferCommand, WalletCommand};
+use crate::documents;
+use crate::failure::{Done, Failure};
+use crate::fresh;
+use crate::keys::SecretKey;
+use crate::output::Output;
+use crate::policy::read_signed;
+use crate::words;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringi_gateway::client::{Client, ClientError, RequestSigner};
+use ringi_gateway::model;
+use ringi_primitives::approval::Envelope;
+use ringi_primitives::cbor;
+use ringi_primitives::genesis::GenesisChain;
+use ringi_primitives::id::{IntentId, WalletId};
+use ringi_primitives::intent::Intent;
+use ringi_primitives::key::{PublicKey, SignatureBytes};
+use ringi_primitives::limits;
+use ringi_primitives::policy_set::{KeyPurpose, PersonKey, PolicySet};
+use ringi_primitives::signed::Signed;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+impl RequestSigner for SecretKey {
+    fn public(&self) -> PublicKey {
+        SecretKey::public(self)
+    }
+
+    fn sign(&self, message: &[u8]) -> SignatureBytes {
+        SecretKey::sign(self, message)
+    }
+}
+
+/// A client from the common arguments, and the key it signs with.
+fn connect(args: &ApiArgs) -> Result<(Client, Arc<SecretKey>), Failure> {
+    let key = Arc::new(SecretKey::load(&args.key)?);
+    Ok((Client::new(&args.url, key.clone()).map_err(of_client)?, key))
+}
+
+fn of_client(error: ClientError) -> Failure {
+    let next = match &error {
+        ClientError::Refused(problem) => problem.remedy.to_string(),
+        ClientError::Unreachable(_) => "check --url and that `ringi up` runs; then run the command again".to_string(),
+        ClientError::Answer(_) => "check that --url is a Ringi API of this version".to_string(),
+        ClientError::Misuse(_) => "correct --url and the arguments".to_string(),
+    };
+    Failure::new(error.code(), &error, next)
+}
+
+fn id<T: FromStr>(text: &str) -> Result<T, Failure> {
+    text.parse().map_err(|_| Failure::new("cli.id", format!("{text} is no id of this kind"), "copy it from a listing"))
+}
+
+/// `ringi status`: the caller, the policy and every cosigner.
+///
+/// # Errors
+/// If the server does not answer or refuses.
+pub async fn status(args: &ApiArgs, output: Output) -> Done {
+    let (client, _) = connect(args)?;
+    let cosigners = client.cosigners().await.map_err(of_client)?;
+    output.show(&cosigners, |c| {
+        let line = |c: &model::Cosigner| {
+            let state = if c.ready {
+                "ready"
+            } else if c.connected {
+                "waits for its peers"
+            } else {
+                "away"
+            };
+            format!("cosigner {} {}: {state}, boot {}, keys {}", c.index, c.name, c.boot, c.keys.join(", "))
+        };
+        c.items.iter().map(line).collect::<Vec<_>>().join("\n")
+    });
+    Ok(())
+}
+
+/// `ringi wallet …`.
+///
+/// # Errors
+/// If the server does not answer or refuses.
+pub async fn wallet(command: WalletCommand, output: Output) -> Done {
+    match command {
+        WalletCommand::New { api, vault, name } => {
+            let (client, _) = connect(&api)?;
+            let wanted = model::NewWallet { id: None, vault, name };
+            let wallet = client.create_wallet(&wanted).await.map_err(of_client)?;
+            output.show(&wallet, |w| format!("{} {} in {}", w.id, w.name, w.vault));
+        }
+        WalletCommand::List { api } => {
+            let (client, _) = connect(&api)?;
+            let wallets = client.wallets("").await.map_err(of_client)?;
+            output.show(&wallets, |l| {
+                l.items.iter().map(|w| format!("{} {} in {}", w.id, w.name, w.vault)).collect::<Vec<_>>().join("\n")
+            });
+        }
+        WalletCommand::Addresses { api, wallet, statements } => {
+            let (client, _) = connect(&api)?;
+            let addresses = client.addresses(id::<WalletId>(&wallet)?).await.map_err(of_client)?;
+            if let Some(folder) = statements {
+                keep_statements(&folder, &addresses)?;
+            }
+            output.show(&addresses, |l| {
+                let line = |a: &model::Address| format!("{:<18} {:<8} {}", a.network, a.kind, a.address);
+                l.items.iter().map(line).collect::<Vec<_>>().join("\n")
+            });
+        }
+        WalletCommand::Balances { api, wallet } => {
+            let (client, _) = connect(&api)?;
+            let balances = client.balances(id::<WalletId>(&wallet)?).await.map_err(of_client)?;
+            output.show(&balances, |l| {
+                let line = |b: &model::Balance| format!("{:<18} {:<12} {} base units", b.network, b.asset, b.amount);
+                l.items.iter().map(line).collect::<Vec<_>>().join("\n")
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Leaves each address's statement in a file that `ringi verify address` reads.
+fn keep_statements(folder: &Path, addresses: &model::Addresses) -> Done {
+    std::fs::create_dir_all(folder).map_err(|e| Failure::file(folder, &e))?;
+    for address in &addresses.items {
+        let path = folder.join(format!("address-{}.ringi", address.address));
+        std::fs::write(&path, &address.statement).map_err(|e| Failure::file(&path, &e))?;
+    }
+    Ok(())
+}
+
+/// `ringi transfer …`.
+///
+/// # Errors
+/// If a file makes no sense, or the server does not answer or refuses.
+pub async fn transfer(command: TransferCommand, output: Output) -> Done {
+    match command {
+        TransferCommand::Submit { api, intent, dry_run } => submit(&api, &intent, dry_run, output).await,
+        TransferCommand::Draft(args) => draft(&args, output),
+        TransferCommand::Show { api, transfer } => {
+            let (client, _) = connect(&api)?;
+            let transfer = client.transfer(id::<IntentId>(&transfer)?).await.map_err(of_client)?;
+            output.show(&transfer, line);
+            Ok(())
+        }
+        TransferCommand::List { api } => {
+            let (client, _) = connect(&api)?;
+            let transfers = client.transfers("").await.map_err(of_client)?;
+            output.show(&transfers, |l| l.items.iter().map(line).collect::<Vec<_>>().join("\n"));
+            Ok(())
+        }
+        TransferCommand::Cancel { api, transfer } => {
+            let (client, _) = connect(&api)?;
+            let transfer = client.cancel(id::<IntentId>(&transfer)?).await.map_err(of_client)?;
+            output.show(&transfer, line);
+            Ok(())
+        }
+        TransferCommand::Receipt { api, transfer, out } => {
+            let (client, _) = connect(&api)?;
+            let receipt = client.receipt(id::<IntentId>(&transfer)?).await.map_err(of_client)?;
+            documents::write_new(&out, &receipt)?;
+            let value = serde_json::json!({"file": out, "bytes": receipt.len()});
+            output.show(&value, |_| format!("receipt in {}: check it with ringi verify receipt", out.display()));
+            Ok(())
+        }
+    }
+}
+
+fn line(transfer: &model::Transfer) -> String {
+    let error = transfer.error.as_ref().map(|e| format!(": {} {}", e.code, e.detail)).unwrap_or_default();
+    let hash = transfer.transaction.as_ref().map(|t| format!(" as {}", t.id)).unwrap_or_default();
+    format!("{} on {}: {} ({}){hash}{error}", transfer.id, transfer.network, transfer.status, transfer.sub_status)
+}
+
+async fn submit(api: &ApiArgs, path: &Path, dry_run: bool, output: Output) -> Done {
+    let (client, _) = connect(api)?;
+    let body = std::fs::read(path).map_err(|e| Failure::file(path, &e))?;
+    Intent::parse(&body).map_err(|e| {
+        let next = "correct the file; `ringi transfer submit --help` shows the form";
+        Failure::new("cli.intent", format!("{}: {e}", path.display()), next)
+    })?;
+    let answer = if dry_run { client.dry_run(&body).await } else { client.submit(&body).await };
+    let submission = answer.map_err(of_client)?;
+    output.show(&submission, |s| {
+        let rules = if s.decision.rules.is_empty() { "no rule".into() } else { s.decision.rules.join(", ") };
+        format!("{}\nthe host's advice: {} by {rules}", line(&s.transfer), s.decision.verdict)
+    });
+    Ok(())
+}
+
+/// `ringi approve`: reads the envelope with this program, shows it in words, and signs it (rule I2).
+///
+/// # Errors
+/// If the envelope is of another workspace or cannot be read, or the approver is unknown.
+pub async fn approve(api: &ApiArgs, transfer: &str, genesis: &Path, is_sure: bool, output: Output) -> Done {
+    let (client, key) = connect(api)?;
+    let (_, chain) = documents::read_genesis(genesis)?;
+    let transfer = id::<IntentId>(transfer)?;
+    let served = client.envelope(transfer).await.map_err(of_client)?;
+    let envelope = read_envelope(&served.envelope, &chain)?;
+    let policy = read_policy(&client, &chain).await?;
+    let effects: Vec<String> = envelope.plan.effects.iter().map(|e| words::effect(&policy, e)).collect();
+    let words = format!("{}; at most {} base units in fees", effects.join("; "), envelope.plan.max_fee);
+    if !is_sure {
+        let value = serde_json::json!({"effects": effects, "digest": envelope.digest().hex(), "approved": false});
+        let text = format!("{words}\nnothing is signed yet: if this is what you want, run it again with --yes");
+        output.show(&value, |_| text);
+        return Ok(());
+    }
+    let mine = PersonKey { key: key.public(), purpose: KeyPurpose::Approve };
+    let person = policy.people.iter().find(|p| p.keys.contains(&mine));
+    let person = person.ok_or_else(|| {
+        Failure::new("cli.approver", "the policy set names nobody who approves with this key", "use another --key")
+    })?;
+    let signature = STANDARD.encode(key.sign_digest(&envelope.digest()).0);
+    let given = model::NewApproval { person: person.id, key: key.public(), signature };
+    let after = client.approve(transfer, &given).await.map_err(of_client)?;
+    output.show(&after, |t| format!("{} approved: {words}\n{}", person.name, line(t)));
+    Ok(())
+}
+
+fn read_envelope(text: &str, chain: &GenesisChain) -> Result<Envelope, Failure> {
+    let wrong = |what: &str| Failure::new("cli.envelope", what, "do not approve it; ask the operator");
+    let bytes = STANDARD.decode(text).map_err(|_| wrong("the envelope is no base64"))?;
+    let envelope: Envelope =
+        cbor::decode(&bytes, limits::INTENT_BYTES).map_err(|_| wrong("the envelope is no document"))?;
+    if envelope.genesis != chain.root() {
+        return Err(wrong("the envelope is of another workspace"));
+    }
+    Ok(envelope)
+}
+
+/// The policy set in force, believed only with the admins' signatures: names and decimals are read from it.
+async fn read_policy(client: &Client, chain: &GenesisChain) -> Result<PolicySet, Failure> {
+    let wrong = |what: String| Failure::new("cli.policy", what, "do not approve anything; ask the operator");
+    let served = client.policy().await.map_err(of_client)?;
+    let bytes = STANDARD.decode(&served.document).map_err(|e| wrong(e.to_string()))?;
+    let signed: Signed =
+        cbor::decode(&bytes, limits::POLICY_BYTES * 2).map_err(|_| wrong("the policy set is no document".into()))?;
+    crate::policy::verified(&signed, chain).map_err(|e| wrong(e.what))
+}
+
+/// `ringi install policy|order|genesis`: hands a signed document to the platform.
+///
+/// # Errors
+/// If the document makes no sense, or the server does not answer or refuses.
+pub async fn install_policy(api: &ApiArgs, file: &Path, output: Output) -> Done {
+    let (client, _) = connect(api)?;
+    let (signed, _) = read_signed(file)?;
+    installed(&client.install_policy(&signed).await.map_err(of_client)?, output)
+}
+
+/// Hands a signed order to the platform and waits for its end.
+///
+/// # Errors
+/// If the order makes no sense, or the server does not answer or refuses.
+pub async fn submit_order(api: &ApiArgs, file: &Path, output: Output) -> Done {
+    let (client, _) = connect(api)?;
+    let signed: Signed = documents::read(file, limits::POLICY_BYTES)?;
+    installed(&client.submit_order(&signed).await.map_err(of_client)?, output)
+}
+
+fn installed(done: &model::Installation, output: Output) -> Done {
+    output.show(done, |i| {
+        let state = if i.in_force { "in force" } else { "NOT in force" };
+        format!("{}: {} of {} cosigners acknowledged, {state}", i.document, i.acknowledged, i.cosigners)
+    });
+    Ok(())
+}
+
+/// `ringi transfer draft`: an intent to edit and submit, with a fresh id and an expiry in an hour.
+///
+/// # Errors
+/// If the file exists.
+fn draft(draft: &DraftArgs, output: Output) -> Done {
+    let (_, chain) = documents::read_genesis(&draft.genesis)?;
+    let body = serde_json::json!({
+        "version": 1, "id": IntentId::from_bytes(fresh::id()?), "genesis": chain.root(), "vault": draft.vault,
+        "wallet": id::<WalletId>(&draft.wallet)?, "network": draft.network, "max_fee": draft.max_fee,
+        "expires_at": fresh::now_whole_s().plus_ms(3_600_000),
+        "actions": [{"type": "transfer", "asset": draft.asset, "to": draft.to, "amount": draft.amount}],
+    });
+    let bytes = serde_json::to_vec_pretty(&body).map_err(|e| Failure::new("cli.intent", e, "report this"))?;
+    Intent::parse(&bytes)
+        .map_err(|e| Failure::new("cli.intent", e, "amounts are whole numbers of base units; correct the arguments"))?;
+    documents::write_new(&draft.out, &bytes)?;
+    output.show(&body, |_| format!("intent in {}: read it, then ringi transfer submit", draft.out.display()));
+    Ok(())
+}

@@ -1,0 +1,131 @@
+//! `ringi up`: the platform in one data folder, with its API, until it is told to stop.
+//!
+//! A folder without genesis becomes a development workspace: its keys lie in `development/`, a starter policy in
+//! `policy.toml`. Each step is skipped where it is done already, so that a first run that was cut off goes on.
+
+use crate::cli::UpArgs;
+use crate::failure::{Done, Failure};
+use crate::keys::SecretKey;
+use crate::platform::development::Development;
+use crate::platform::settings::{self, Overrides, Settings};
+use crate::platform::start::Platform;
+use crate::policy::PolicyForm;
+use indicatif::{ProgressBar, ProgressStyle};
+use ringi_primitives::scheme::Scheme;
+use std::path::Path;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The policy of a new development workspace: one person, one vault, nothing permitted but transfers to the allow-list.
+const STARTER: &str = include_str!("up/starter.toml");
+/// How often the progress line moves.
+const TICK: Duration = Duration::from_millis(120);
+
+/// Starts the platform and serves the API until SIGINT or SIGTERM.
+///
+/// # Errors
+/// If the folder is in use or damaged, a program is missing, or the address is taken.
+pub async fn up(args: UpArgs) -> Done {
+    std::fs::create_dir_all(&args.data).map_err(|e| Failure::file(&args.data, &e))?;
+    let overrides = Overrides { listen: args.listen, cosigner: args.cosigner, log: args.log };
+    let settings = settings::read(&args.data, overrides)?;
+    start_log(&args.data, &settings)?;
+    let listener = TcpListener::bind(&settings.listen).await.map_err(|e| {
+        let next = "choose another address with --listen, or stop what listens there";
+        Failure::new("cli.listen", format!("{}: {e}", settings.listen), next)
+    })?;
+    let platform = Platform::start(&args.data, &settings).await?;
+    let served = serve(&args.data, &settings, &platform, listener).await;
+    platform.stop().await;
+    served
+}
+
+async fn serve(folder: &Path, settings: &Settings, platform: &Platform, listener: TcpListener) -> Done {
+    let stop = stop_signal()?;
+    tokio::pin!(stop);
+    tokio::select! {
+        prepared = prepare(folder, settings, platform) => prepared?,
+        () = &mut stop => return Ok(()),
+    }
+    println!("ringi is up on http://{} with its data in {}", settings.listen, folder.display());
+    println!("  export RINGI_URL=http://{}", settings.listen);
+    println!("  ringi status --key {}/development/initiator.key", folder.display());
+    println!("stop it with Ctrl-C; run the same command to go on");
+    let service = platform.service.clone();
+    ringi_gateway::serve(listener, service, ringi_gateway::Config::default(), stop)
+        .await
+        .map_err(|e| Failure::new("cli.listen", e, "choose another address with --listen"))
+}
+
+/// Brings a new folder to a working workspace; does nothing in one that is.
+async fn prepare(folder: &Path, settings: &Settings, platform: &Platform) -> Done {
+    let development = match platform.service.genesis() {
+        Some(_) if !Development::genesis_path(folder).exists() => return Ok(()),
+        Some(_) => Development::load(folder)?,
+        None => step("founding the workspace", Development::found(folder, platform, settings.threshold)).await?,
+    };
+    if platform.service.policy().is_none() {
+        let form = starter(folder, settings)?;
+        step("installing the starter policy", development.install_policy(platform, &form)).await?;
+    }
+    let known: Vec<String> = platform.service.cosigners().into_iter().flat_map(|c| c.keys).collect();
+    for scheme in [Scheme::EcdsaSecp256k1, Scheme::Bip340] {
+        if !known.iter().any(|key| key.starts_with(scheme.name())) {
+            let what = format!("generating the {} key in all cosigners", scheme.name());
+            step(&what, development.generate_key(platform, scheme)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn step<T>(what: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})").unwrap_or(ProgressStyle::default_spinner());
+    let line = ProgressBar::new_spinner().with_style(style).with_message(what.to_string());
+    line.enable_steady_tick(TICK);
+    let done = work.await;
+    line.finish_and_clear();
+    println!("{what}: {} in {:.1} s", if done.is_ok() { "done" } else { "failed" }, line.elapsed().as_secs_f64());
+    done
+}
+
+/// The starter policy for the configured chains; kept in the folder, so that its owner can go on from it.
+fn starter(folder: &Path, settings: &Settings) -> Result<PolicyForm, Failure> {
+    let initiator: SecretKey = Development::key(folder, "initiator")?;
+    let mut text = STARTER.replace("@initiator@", &initiator.public().text());
+    let evm = settings.evm.iter().map(|e| (format!("eip155:{}", e.chain_id), format!("native-{}", e.chain_id), 18));
+    let bitcoin = settings.bitcoin.iter().map(|b| (b.network.to_string(), "btc".to_string(), 8));
+    let chains: Vec<(String, String, u8)> = evm.chain(bitcoin).collect();
+    let names: Vec<String> = chains.iter().map(|(network, ..)| format!("\"{network}\"")).collect();
+    text = text.replace("@networks@", &names.join(", "));
+    for (network, asset, decimals) in &chains {
+        text.push_str(&format!("\n[[assets]]\nid = \"{asset}\"\nnetwork = \"{network}\"\ndecimals = {decimals}\n"));
+    }
+    let path = folder.join("policy.toml");
+    if !path.exists() {
+        std::fs::write(&path, &text).map_err(|e| Failure::file(&path, &e))?;
+    }
+    crate::form::read(&path)
+}
+
+fn start_log(folder: &Path, settings: &Settings) -> Done {
+    let filter = tracing_subscriber::EnvFilter::try_new(&settings.log)
+        .map_err(|e| Failure::new("cli.log", e, "use a filter such as info or ringi_gateway=debug"))?;
+    let path = folder.join("log.json");
+    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
+    let file = file.map_err(|e| Failure::file(&path, &e))?;
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::sync::Mutex::new(file)).init();
+    Ok(())
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    let broken = |e: std::io::Error| Failure::new("cli.signal", e, "report this");
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+    })
+}
