@@ -55,8 +55,9 @@ pub struct Signature {
 impl Signature {
     pub(crate) fn ecdsa(r: [u8; 32], s: [u8; 32], recovery_id: u8) -> Signature {
         let mut bytes = [0; 64];
-        bytes[..32].copy_from_slice(&r);
-        bytes[32..].copy_from_slice(&s);
+        let (head, tail) = bytes.split_at_mut(32);
+        head.copy_from_slice(&r);
+        tail.copy_from_slice(&s);
         Signature { bytes, recovery_id: Some(recovery_id) }
     }
 

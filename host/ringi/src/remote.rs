@@ -189,11 +189,20 @@ async fn submit(api: &ApiArgs, path: &Path, dry_run: bool, output: Output) -> Do
     Ok(())
 }
 
+/// What an approver wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// See what the transfer asks for.
+    Look,
+    /// Sign it.
+    Approve,
+}
+
 /// `ringi approve`: reads the envelope with this program, shows it in words, and signs it (rule I2).
 ///
 /// # Errors
 /// If the envelope is of another workspace or cannot be read, or the approver is unknown.
-pub async fn approve(api: &ApiArgs, transfer: &str, genesis: &Path, is_sure: bool, output: Output) -> Done {
+pub async fn approve(api: &ApiArgs, transfer: &str, genesis: &Path, wish: Wish, output: Output) -> Done {
     let (client, key) = connect(api)?;
     let (_, chain) = documents::read_genesis(genesis)?;
     let transfer = id::<IntentId>(transfer)?;
@@ -202,7 +211,7 @@ pub async fn approve(api: &ApiArgs, transfer: &str, genesis: &Path, is_sure: boo
     let policy = read_policy(&client, &chain).await?;
     let effects: Vec<String> = envelope.plan.effects.iter().map(|e| words::effect(&policy, e)).collect();
     let words = format!("{}; at most {} base units in fees", effects.join("; "), envelope.plan.max_fee);
-    if !is_sure {
+    if wish == Wish::Look {
         let value = serde_json::json!({"effects": effects, "digest": envelope.digest().hex(), "approved": false});
         let text = format!("{words}\nnothing is signed yet: if this is what you want, run it again with --yes");
         output.show(&value, |_| text);

@@ -34,7 +34,8 @@ pub fn run(cli: Cli) -> Done {
         Command::Wallet(command) => runtime()?.block_on(remote::wallet(command, output)),
         Command::Transfer(command) => runtime()?.block_on(remote::transfer(command, output)),
         Command::Approve { api, transfer, genesis, yes } => {
-            runtime()?.block_on(remote::approve(&api, &transfer, &genesis, yes, output))
+            let wish = if yes { remote::Wish::Approve } else { remote::Wish::Look };
+            runtime()?.block_on(remote::approve(&api, &transfer, &genesis, wish, output))
         }
         Command::Install(InstallCommand::Policy { api, file }) => {
             runtime()?.block_on(remote::install_policy(&api, &file, output))

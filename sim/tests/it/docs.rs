@@ -111,7 +111,11 @@ fn commands(page: &str) -> Vec<String> {
 
 /// Why a command of a document cannot work here; `None` if it can.
 fn objection(command: &str) -> Option<String> {
-    let words: Vec<&str> = command.split_whitespace().collect();
+    // Variables set for one command stand before it.
+    let is_set = |word: &&str| {
+        word.split_once('=').is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+    };
+    let words: Vec<&str> = command.split_whitespace().skip_while(is_set).collect();
     let program = words.first().copied().unwrap_or_default();
     match program {
         "make" => {

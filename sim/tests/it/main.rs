@@ -1,7 +1,10 @@
-//! The repository's rules as tests: what imports what, what is trusted, how code reads, what documents claim.
+//! Hostile requests against a world of cosigners, and the repository's rules as tests: what imports what, what is trusted, how
+//! code reads, what documents claim.
 
 mod docs;
+mod fields;
 mod layering;
 mod licences;
 mod repository;
+mod signing;
 mod tidy;

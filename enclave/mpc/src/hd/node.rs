@@ -131,7 +131,8 @@ impl Kind for Ed {
 
     fn step(parent: &[u8], chain_code: &[u8; 32], index: u32) -> Result<(Self::Scalar, [u8; 32]), DeriveError> {
         let (mut left, right) = hmac(chain_code, &[b"ringi/hd/ed25519/v1", parent, &index.to_be_bytes()]);
-        left[31] &= 0x0f;
+        let [.., top] = &mut left;
+        *top &= 0x0f;
         Ok((Ed25519ScalarField::deserialize(&left).map_err(|_| DeriveError::NoKey)?, right))
     }
 
@@ -156,7 +157,8 @@ fn hmac(key: &[u8; 32], parts: &[&[u8]]) -> ([u8; 32], [u8; 32]) {
     }
     let bytes: [u8; 64] = mac.finalize().into_bytes().into();
     let (mut left, mut right) = ([0; 32], [0; 32]);
-    left.copy_from_slice(&bytes[..32]);
-    right.copy_from_slice(&bytes[32..]);
+    let (head, tail) = bytes.split_at(32);
+    left.copy_from_slice(head);
+    right.copy_from_slice(tail);
     (left, right)
 }

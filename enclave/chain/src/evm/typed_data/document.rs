@@ -67,8 +67,9 @@ impl Document {
         check_types(&types, &primary)?;
         let (chain_id, contract) = read_domain(&types, &domain)?;
         let hasher = Hasher::new(&types)?;
-        let parts = [hasher.hash_struct(DOMAIN, &domain)?, hasher.hash_struct(&primary, &message)?];
-        let digest = keccak256_parts(&[&[0x19, 0x01], &parts[0], &parts[1]]);
+        let separator = hasher.hash_struct(DOMAIN, &domain)?;
+        let hash = hasher.hash_struct(&primary, &message)?;
+        let digest = keccak256_parts(&[&[0x19, 0x01], &separator, &hash]);
         Ok(Document { types, primary, domain, message, chain_id, contract, digest })
     }
 

@@ -113,7 +113,9 @@ fn nonces(ground: &Ground) -> Vec<Attack> {
     both(ground, |base, plan, choice, out| {
         for nonce in [0, 1, 2, 3, u64::MAX].into_iter().filter(|n| *n != choice.nonce) {
             let unsigned = bytes(ground, base, plan.clone(), &Choice { nonce, ..choice.clone() });
-            out.push(at(base, "pin.other_slot", |r| r.unsigned = unsigned));
+            // EIP-2681: the last nonce is none.
+            let code = if nonce == u64::MAX { "bytes.refused" } else { "pin.other_slot" };
+            out.push(at(base, code, |r| r.unsigned = unsigned));
         }
         out.push(fine("the same again", base, |_| {}));
     })
@@ -225,7 +227,7 @@ fn data(ground: &Ground) -> Vec<Attack> {
     longer.push(0);
     let mut dirty = token_call(transfer, FRIEND, 5);
     dirty[4] = 1;
-    replanned(
+    let mut out = replanned(
         ground,
         &[
             ("bytes.effects_differ", &call(vec![0])),
@@ -233,10 +235,15 @@ fn data(ground: &Ground) -> Vec<Attack> {
             ("bytes.effects_differ", &call(token_call(transfer, STRANGER, 5))),
             ("bytes.effects_differ", &call(token_call(transfer, FRIEND, 6))),
             ("bytes.effects_differ", &call(token_call(approve, FRIEND, 5))),
-            ("bytes.effects_differ", &call(longer)),
-            ("bytes.effects_differ", &call(dirty)),
         ],
-    )
+    );
+    for malformed in [longer, dirty] {
+        // To a contract that no token is, these are some other call; to the token they are no call at all.
+        let change = call(malformed);
+        out.extend(replanned(ground, &[("bytes.effects_differ", &change)]).into_iter().take(1));
+        out.extend(replanned(ground, &[("bytes.refused", &change)]).into_iter().skip(1));
+    }
+    out
 }
 
 fn access_lists(ground: &Ground) -> Vec<Attack> {

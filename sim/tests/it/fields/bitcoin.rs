@@ -21,11 +21,13 @@ pub const MUTATORS: &[(&str, Mutator)] = &[
     ("unsigned.bitcoin.input.outpoint", outpoints),
     ("unsigned.bitcoin.input.sequence", sequences),
     ("unsigned.bitcoin.input.previous", previous),
+    ("unsigned.bitcoin.input.spent", spent),
     ("unsigned.bitcoin.input.hint", hints),
     ("unsigned.bitcoin.input.sighash_type", sighash_types),
     ("unsigned.bitcoin.output.script", scripts),
     ("unsigned.bitcoin.output.value", values),
     ("unsigned.bitcoin.change.script", change_scripts),
+    ("unsigned.bitcoin.change.hint", change_hints),
     ("unsigned.bitcoin.change.value", change_values),
     ("unsigned.bitcoin.other", others),
 ];
@@ -124,11 +126,6 @@ fn previous(ground: &Ground) -> Vec<Attack> {
             out.push(bad(ground, "bytes.refused", |p| change(&mut p.inputs[n])));
         };
         add(&|i| i.non_witness_utxo = None);
-        add(&|i| i.witness_utxo = None);
-        // A coin that is said to be smaller than it is hides a fee; one said to be larger likewise beside another lie.
-        add(&|i| i.witness_utxo.as_mut().unwrap().value -= Sats::from_sat(1));
-        add(&|i| i.witness_utxo.as_mut().unwrap().value += Sats::from_sat(1));
-        add(&|i| i.witness_utxo.as_mut().unwrap().script_pubkey = ScriptBuf::from_bytes(somebody(1)));
         add(&|i| i.non_witness_utxo.as_mut().unwrap().lock_time = LockTime::from_consensus(1));
         add(&|i| {
             i.non_witness_utxo.as_mut().unwrap().output[1].value += Sats::from_sat(1);
@@ -137,6 +134,21 @@ fn previous(ground: &Ground) -> Vec<Attack> {
     }
     out.push(bad(ground, "bytes.refused", |p| p.inputs.swap(0, 1)));
     out.push(bad(ground, "bytes.refused", |p| p.unsigned_tx.input[0].previous_output.vout = 0));
+    out
+}
+
+fn spent(ground: &Ground) -> Vec<Attack> {
+    let mut out = Vec::new();
+    for n in [0, 1] {
+        let mut add = |change: &dyn Fn(&mut ::bitcoin::psbt::Input)| {
+            out.push(bad(ground, "bytes.refused", |p| change(&mut p.inputs[n])));
+        };
+        add(&|i| i.witness_utxo = None);
+        // A coin that is said to be smaller than it is hides a fee; one said to be larger likewise beside another lie.
+        add(&|i| i.witness_utxo.as_mut().unwrap().value -= Sats::from_sat(1));
+        add(&|i| i.witness_utxo.as_mut().unwrap().value += Sats::from_sat(1));
+        add(&|i| i.witness_utxo.as_mut().unwrap().script_pubkey = ScriptBuf::from_bytes(somebody(1)));
+    }
     out
 }
 
@@ -228,15 +240,10 @@ fn change_scripts(ground: &Ground) -> Vec<Attack> {
     let script = |position, kind| ScriptBuf::from_bytes(ringi_sim::coins::script(&ground.standard, kind, position));
     let beyond = script(change(20), AddressKind::P2tr);
     let received = script(receive(5), AddressKind::P2tr);
-    let hint = |position: KeyPosition| {
-        move |p: &mut Psbt| {
-            p.outputs[CHANGE].tap_key_origins.values_mut().for_each(|o| o.1.1 = path(position));
-        }
-    };
     let locked = |to: ScriptBuf, position: KeyPosition| {
         bad(ground, "bytes.refused", move |p| {
             p.unsigned_tx.output[CHANGE].script_pubkey = to;
-            hint(position)(p);
+            change_hint(position)(p);
         })
     };
     let last = chosen(ground, |c| c.change = c.change.map(|x| Change { after: 1, ..x }));
@@ -249,7 +256,20 @@ fn change_scripts(ground: &Ground) -> Vec<Attack> {
         locked(beyond, change(20)),
         locked(received, receive(5)),
         locked(ScriptBuf::from_bytes(somebody(9)), change(5)),
-        bad(ground, "bytes.refused", hint(change(6))),
+    ]
+}
+
+/// Says of the change that its key lies here.
+fn change_hint(position: KeyPosition) -> impl Fn(&mut Psbt) {
+    move |p| p.outputs[CHANGE].tap_key_origins.values_mut().for_each(|o| o.1.1 = path(position))
+}
+
+fn change_hints(ground: &Ground) -> Vec<Attack> {
+    let elsewhere = Change { position: change(6), kind: AddressKind::P2tr, after: 0 };
+    let moved = chosen(ground, |c| c.change = Some(elsewhere));
+    vec![
+        fine("another index and its script", &ground.bitcoin, |r| r.unsigned.bytes = moved),
+        bad(ground, "bytes.refused", change_hint(change(6))),
         bad(ground, "bytes.effects_differ", |p| p.outputs[CHANGE] = ::bitcoin::psbt::Output::default()),
         bad(ground, "bytes.refused", |p| p.outputs.swap(0, 1)),
     ]
