@@ -100,14 +100,7 @@ impl Ground {
         match attack.expect {
             Expect::Refused(code) => {
                 for answer in answers {
-                    let answer = answer.err();
-                    if answer.as_deref() != Some(code) {
-                        eprintln!(
-                            "MISMATCH {} want {code} got {answer:?} :: {}",
-                            field,
-                            &label[..label.len().min(150)]
-                        );
-                    }
+                    assert_eq!(answer.err().as_deref(), Some(code), "{label}");
                 }
             }
             Expect::Signed => {
@@ -116,9 +109,7 @@ impl Ground {
                 for answer in answers {
                     match answer {
                         Ok(verdict) => assert_same_effects(&label, &plan, &verdict),
-                        Err(code) => {
-                            eprintln!("MISMATCH {} want signed got {code} :: {}", field, &label[..label.len().min(150)])
-                        }
+                        Err(code) => panic!("{label}: refused with {code}"),
                     }
                 }
             }
