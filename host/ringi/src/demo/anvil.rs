@@ -10,6 +10,8 @@ use tokio::process::{Child, ChildStdout, Command};
 
 /// The chain it runs.
 pub const CHAIN_ID: u64 = 31337;
+/// How often a receipt is asked for, every 20 ms.
+const RECEIPT_TRIES: u32 = 250;
 
 /// A running node whose first account is rich.
 pub struct Anvil {
@@ -68,7 +70,15 @@ impl Anvil {
             tx["to"] = json!(format!("0x{}", hex::encode(to.raw())));
         }
         let id = self.call("eth_sendTransaction", json!([tx])).await?;
-        let receipt = self.call("eth_getTransactionReceipt", json!([id])).await?;
+        // The node answers before it has mined: the receipt is there a moment later.
+        let mut receipt = Value::Null;
+        for _ in 0..RECEIPT_TRIES {
+            receipt = self.call("eth_getTransactionReceipt", json!([id])).await?;
+            if !receipt.is_null() {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         if receipt["status"] == "0x1" { Ok(receipt) } else { Err(broken(format!("a transaction failed: {receipt}"))) }
     }
 
