@@ -17,6 +17,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+/// How often, every [`TICK`], cosigners are looked at: half a minute.
+const READY_TRIES: u32 = 250;
 /// The policy of a new development workspace: one person, one vault, nothing permitted but transfers to the allow-list.
 const STARTER: &str = include_str!("up/starter.toml");
 /// How often the progress line moves.
@@ -69,6 +71,7 @@ async fn prepare(folder: &Path, settings: &Settings, platform: &Platform) -> Don
         let form = starter(folder, settings)?;
         step("installing the starter policy", development.install_policy(platform, &form)).await?;
     }
+    wait_ready(platform).await?;
     let known: Vec<String> = platform.service.cosigners().into_iter().flat_map(|c| c.keys).collect();
     for scheme in [Scheme::EcdsaSecp256k1, Scheme::Bip340] {
         if !known.iter().any(|key| key.starts_with(scheme.name())) {
@@ -77,6 +80,17 @@ async fn prepare(folder: &Path, settings: &Settings, platform: &Platform) -> Don
         }
     }
     Ok(())
+}
+
+/// Until every cosigner has said which keys it holds: a key that is there must not be ordered again.
+async fn wait_ready(platform: &Platform) -> Done {
+    for _ in 0..READY_TRIES {
+        if platform.service.cosigners().iter().all(|c| c.ready) {
+            return Ok(());
+        }
+        tokio::time::sleep(TICK).await;
+    }
+    Err(Failure::new("cli.cosigners", "not all cosigners are ready", "look at log.json in the data folder"))
 }
 
 async fn step<T>(what: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {

@@ -15,6 +15,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::cbor;
+use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Effect;
 use ringi_primitives::id::WalletId;
@@ -60,6 +61,21 @@ fn party(n: u8) -> Result<PartyIndex, Failure> {
     PartyIndex::new(n).ok_or_else(|| broken("no such cosigner"))
 }
 
+/// What the cosigners certify of ECDSA keys; they are asked once a second, so it may take a moment.
+async fn ecdsa_certificates(stage: &Stage) -> Vec<SignedCertificate> {
+    let began = Instant::now();
+    loop {
+        let health = stage.platform.fleet.health();
+        let all = health.into_iter().filter_map(|h| h.status).map(|s| s.certificates).max_by_key(Vec::len);
+        let all = all.unwrap_or_default().into_iter();
+        let ecdsa: Vec<_> = all.filter(|c| c.certificate.key.scheme == Scheme::EcdsaSecp256k1).collect();
+        if !ecdsa.is_empty() || began.elapsed() > Duration::from_secs(10) {
+            return ecdsa;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 fn broken(what: impl std::fmt::Display) -> Failure {
     Failure::new("demo.hostile", what, "report this")
 }
@@ -67,10 +83,7 @@ fn broken(what: impl std::fmt::Display) -> Failure {
 impl<'a> Bench<'a> {
     async fn open(stage: &'a Stage) -> Result<Bench<'a>, Failure> {
         let wallet = new_wallet(&stage.desk, "experiments").await?;
-        let health = stage.platform.fleet.health();
-        let certificates = health.into_iter().find_map(|h| h.status).map(|s| s.certificates).unwrap_or_default();
-        let ecdsa: Vec<_> =
-            certificates.into_iter().filter(|c| c.certificate.key.scheme == Scheme::EcdsaSecp256k1).collect();
+        let ecdsa = ecdsa_certificates(stage).await;
         let root = ecdsa.first().ok_or_else(|| broken("no ECDSA key"))?.certificate.key.root;
         let place = WalletRef { vault: VaultIndex(1), wallet };
         let keys = CertifiedKeys::new(&ecdsa, &stage.development.chain, root, place).map_err(broken)?;
