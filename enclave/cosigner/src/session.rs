@@ -292,13 +292,15 @@ impl Cosigner {
             self.compare_epochs(*peer, &mine.epochs, &hello.epochs)?;
         }
         let times = hellos.values().map(|h| h.now);
-        let times = Times {
-            window: times.clone().min().unwrap_or(self.now),
-            expiry: times.max().unwrap_or(self.now).max(self.now),
-        };
-        // T1: skew over a minute refuses.
-        if times.window.distance_ms(times.expiry) > limits::CLOCK_SKEW_MS {
+        let times = Times { window: times.clone().min().unwrap_or(self.now), expiry: times.max().unwrap_or(self.now) };
+        // T1: skew over a minute refuses. The agreed times are the hellos' alone, equal at all signers; a hello that came
+        // late is held against this cosigner's own clock here.
+        let latest = times.expiry.max(self.now);
+        if times.window.distance_ms(latest) > limits::CLOCK_SKEW_MS {
             return Err(Code::ClockSkew.because("T1"));
+        }
+        if latest >= judged.plan.expires_at {
+            return Err(Code::IntentExpired.because("by the latest of the signers' clocks"));
         }
         for (peer, hello) in hellos.iter().filter(|(p, _)| **p != me) {
             let holders = Holders::of([self.me, *peer]);
