@@ -46,9 +46,9 @@ impl Outcome {
         self.refusals.iter().filter(|(_, r)| r.retry == Retry::Never)
     }
 
-    /// Stable code of what went wrong last.
+    /// Stable code of what went wrong: the first signer's reason, for the others are then aborted by the host itself.
     pub(crate) fn code(&self) -> String {
-        self.refusals.last().map_or_else(|| "signing.no_answer".to_string(), |(_, r)| r.code.clone())
+        self.refusals.first().map_or_else(|| "signing.no_answer".to_string(), |(_, r)| r.code.clone())
     }
 }
 

@@ -214,7 +214,8 @@ async fn failed(
         _ => Event::AttemptFailed(exposure),
     };
     let ends = !matches!(event, Event::AttemptFailed(_));
-    tracing::info!(transfer = %live.record.header.id, code = outcome.code(), attempts, "attempt failed");
+    let detail = outcome.refusals.first().map(|(from, r)| format!("cosigner {from}: {}", r.detail)).unwrap_or_default();
+    tracing::info!(transfer = %live.record.header.id, code = outcome.code(), detail, attempts, "attempt failed");
     core.apply(live, event, Vec::new()).await?;
     Ok((!ends).then_some(attempts))
 }
