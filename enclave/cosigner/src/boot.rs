@@ -117,6 +117,7 @@ impl Cosigner {
             policy: self.state.policy.as_ref().map(|p| p.signed.clone()),
             certificates: self.state.keys.active.values().map(|k| k.certificate.clone()).collect(),
             now: self.now,
+            granter: self.state.boot,
         };
         self.tell(from, &PeerMessage::BootGrant(Box::new(grant)));
     }
@@ -143,6 +144,7 @@ impl Cosigner {
             self.record(&[Record::Policy { set: set.clone() }]);
             self.emit(FromCosigner::PolicyInstalled { digest, sequence });
         }
+        self.fence_granter(from, grant.granter);
         grant.certificates.iter().for_each(|c| self.take_epoch_proof(c));
         self.now = self.now.max(grant.now.min(self.now.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
         let holders = Holders::of([self.me, from]);
@@ -157,6 +159,16 @@ impl Cosigner {
         let needed = self.state.genesis.as_ref().map_or(usize::MAX, |g| g.head().grant_size());
         if !self.boot.ready && self.boot.refused.is_none() && self.boot.granted.len() >= needed {
             self.become_ready();
+        }
+    }
+
+    /// B1: a granter's boot is learnt from its grant, for it will not ask again; never an older one than is remembered.
+    fn fence_granter(&mut self, from: PartyIndex, boot: u64) {
+        let head = self.state.peer_heads.get(&from).copied().unwrap_or_default();
+        let fenced = self.boot.fenced.get(&from).copied().unwrap_or_default();
+        if boot >= head.boot && boot > fenced {
+            self.boot.fenced.insert(from, boot);
+            self.record(&[Record::PeerHead { peer: from, boot, sequence: head.sequence }]);
         }
     }
 

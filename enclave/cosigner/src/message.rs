@@ -208,4 +208,7 @@ pub struct BootGrant {
     /// The latest time it has seen (rule T1: never back).
     #[n(7)]
     pub now: UnixMs,
+    /// The granter's own boot: the one that the asker takes messages of from now on.
+    #[n(8)]
+    pub granter: u64,
 }

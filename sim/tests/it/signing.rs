@@ -83,3 +83,19 @@ fn t1_a_hello_held_back_until_expiry_is_refused_by_whoever_sees_it_late() {
     let outcomes = outcomes(&world.answers_of(tag, &[1, 2]));
     assert!(!outcomes.contains(&"signed".to_string()), "{outcomes:?}");
 }
+
+#[test]
+fn b1_cosigners_that_restarted_one_after_the_other_sign_with_every_peer() {
+    let (mut world, standard) = world();
+    for n in [3, 2] {
+        let p = ringi_sim::world::party(n);
+        world.kill(p);
+        world.start(p).expect("starts from its own records");
+        world.run();
+    }
+    for (id, pair) in [[1, 2], [2, 3], [1, 3]].into_iter().enumerate() {
+        let id = u8::try_from(id).unwrap();
+        let bytes = Draft::payment(&world, id + 1, 1000, u64::from(id)).bytes(&standard);
+        assert_eq!(outcomes(&world.sign(&bytes, &pair)), ["signed", "signed"], "{pair:?}");
+    }
+}
