@@ -12,7 +12,11 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| Failure::file(path, &e))?;
     parse(&text, path.extension().is_some_and(|e| e == "json")).map_err(|why| {
         let what = format!("{}: {why}", path.display());
-        Failure::new("cli.form", what, "correct the file: keys are listed in docs/policy-files.md")
+        Failure::new(
+            "cli.form",
+            what,
+            "correct the key that the message names; a complete example is host/ringi/src/demo/policy.toml",
+        )
     })
 }
 
