@@ -136,7 +136,8 @@ async fn make(core: &Arc<Core>, job: &Job) -> Result<Held, Obstacle> {
     {
         return Err(never("provider.coin_taken", "the chosen coins belong to another transfer"));
     }
-    Ok(Held { slot, unsigned, exposure: Exposure::None })
+    // The machine keeps the rules of the decision that led here.
+    Ok(Held { slot, unsigned, exposure: Exposure::None, rules: Vec::new() })
 }
 
 async fn choose_slot(core: &Core, job: &Job, account: &OwnAddress) -> Result<SlotChoice, Obstacle> {

@@ -47,18 +47,13 @@ pub(crate) fn decision(decision: &Decision) -> DecisionView {
 
 /// The decision as a stored state remembers it.
 pub(crate) fn decision_of(state: &Transfer) -> DecisionView {
-    match state {
-        Transfer::AwaitingApproval { missing: list, rules, .. } => {
-            DecisionView { verdict: "needs_approval", rules: rules.clone(), code: None, missing: missing(list) }
-        }
-        Transfer::Rejected { rule, code } => {
-            DecisionView { verdict: "deny", rules: vec![rule.clone()], code: Some(code.clone()), missing: Vec::new() }
-        }
-        Transfer::Queued { rules } => {
-            DecisionView { verdict: "allow", rules: rules.clone(), code: None, missing: Vec::new() }
-        }
-        _ => DecisionView { verdict: "allow", rules: Vec::new(), code: None, missing: Vec::new() },
-    }
+    let rules = state.rules().to_vec();
+    let (verdict, code, missing) = match state {
+        Transfer::AwaitingApproval { missing: list, .. } => ("needs_approval", None, missing(list)),
+        Transfer::Rejected { code, .. } => ("deny", Some(code.clone()), Vec::new()),
+        _ => ("allow", None, Vec::new()),
+    };
+    DecisionView { verdict, rules, code, missing }
 }
 
 /// A transfer in memory. The envelope is shown while approvals count.
@@ -99,11 +94,9 @@ fn approval(person: PersonId, policy: Option<&Arc<InForce>>) -> ApprovalView {
 fn record(record: &TransferRecord, policy: Option<&Arc<InForce>>) -> TransferView {
     let (header, state) = (&record.header, &record.state);
     let vault = policy.and_then(|p| p.set.vault(header.wallet.vault)).map(|v| v.name.clone());
-    let (rules, missing_now) = match state {
-        Transfer::AwaitingApproval { missing: list, rules, .. } => (rules.clone(), missing(list)),
-        Transfer::Queued { rules } => (rules.clone(), Vec::new()),
-        Transfer::Rejected { rule, .. } => (vec![rule.clone()], Vec::new()),
-        _ => (Vec::new(), Vec::new()),
+    let missing_now = match state {
+        Transfer::AwaitingApproval { missing: list, .. } => missing(list),
+        _ => Vec::new(),
     };
     TransferView {
         id: header.id,
@@ -121,7 +114,7 @@ fn record(record: &TransferRecord, policy: Option<&Arc<InForce>>) -> TransferVie
             Transfer::Cancelled { by, .. } => *by,
             _ => None,
         },
-        rules,
+        rules: state.rules().to_vec(),
         missing: missing_now,
         envelope: None,
         envelope_digest: None,

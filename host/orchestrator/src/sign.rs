@@ -182,6 +182,7 @@ async fn keep(
         id: tx.id,
         request: SigningRequest::digest(&ready.request),
         at: core.now(),
+        rules: ready.held.rules.clone(),
     };
     core.reached(CrashPoint::BeforeSignedStored);
     core.apply(live, Event::Signed(signed), writes).await?;

@@ -204,6 +204,18 @@ impl Transfer {
         }
     }
 
+    /// The rules that decided of it, as far as they were asked: those that allowed it, or the one that did not.
+    pub fn rules(&self) -> &[String] {
+        match self {
+            Transfer::AwaitingApproval { rules, .. } | Transfer::Queued { rules } => rules,
+            Transfer::Prepared { held, .. } | Transfer::Signing { held, .. } | Transfer::Blocked { held, .. } => {
+                &held.rules
+            }
+            Transfer::Rejected { rule, .. } => std::slice::from_ref(rule),
+            _ => self.signed().map(|s| s.rules.as_slice()).unwrap_or_default(),
+        }
+    }
+
     /// What was signed for it, if anything.
     pub fn signed(&self) -> Option<&Signed> {
         match self {
@@ -231,6 +243,9 @@ pub struct Held {
     /// Whether a cosigner may have pinned the slot (rule I3).
     #[n(2)]
     pub exposure: Exposure,
+    /// The rules that allowed it when last asked.
+    #[n(3)]
+    pub rules: Vec<String>,
 }
 
 /// Whether a slot can still be given to another intent.
@@ -267,6 +282,9 @@ pub struct Signed {
     /// When they were stored.
     #[n(5)]
     pub at: UnixMs,
+    /// The rules that allowed it when the attempt started: the host's view; each verdict names its cosigner's own.
+    #[n(6)]
+    pub rules: Vec<String>,
 }
 
 /// A place in the chain, as the node says now.

@@ -83,7 +83,7 @@ pub struct Transfer {
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<IntentId>,
-    /// Rules that matched, where it was allowed or waits for approval.
+    /// The rules that allowed it or want approval, or the one that denied it.
     pub rules: Vec<String>,
     /// What approvers still have to give.
     pub missing: Vec<Missing>,

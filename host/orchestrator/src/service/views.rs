@@ -84,7 +84,7 @@ pub struct TransferView {
     /// The intent that took its place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replaced_by: Option<IntentId>,
-    /// Rules that matched, where it was allowed or waits for approval.
+    /// The rules that allowed it or want approval, or the one that denied it.
     pub rules: Vec<String>,
     /// What approvers still have to give.
     pub missing: Vec<MissingView>,

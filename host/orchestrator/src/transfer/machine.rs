@@ -119,7 +119,7 @@ pub fn step(state: Transfer, event: Event) -> Result<Stepped, Misstep> {
     let stepped = match state {
         Transfer::Submitted => submitted(event),
         Transfer::AwaitingApproval { held, .. } => awaiting(held, event),
-        Transfer::Queued { .. } => queued(event),
+        Transfer::Queued { rules } => queued(rules, event),
         Transfer::Prepared { held, attempts } => prepared(held, attempts, event),
         Transfer::Signing { held, attempt } => signing(held, attempt, event),
         Transfer::Signed { signed } => on_chain(signed, None, event),
@@ -144,8 +144,8 @@ fn submitted(event: Event) -> Option<Stepped> {
 /// What a decision makes of a transfer that holds this slot, or none.
 fn decided(decision: Decision, held: Option<Held>) -> Stepped {
     match (decision, held) {
-        (Decision::Allow { .. }, Some(held)) => {
-            (Transfer::Prepared { held, attempts: 0 }, vec![Command::Store, Command::Sign])
+        (Decision::Allow { rules, .. }, Some(held)) => {
+            (Transfer::Prepared { held: Held { rules, ..held }, attempts: 0 }, vec![Command::Store, Command::Sign])
         }
         (Decision::Allow { rules, .. }, None) => (Transfer::Queued { rules }, vec![Command::Store, Command::Prepare]),
         (Decision::NeedsApproval { missing, rules }, held) => needs_approval(missing, rules, held),
@@ -211,11 +211,14 @@ fn replaced(by: IntentId) -> Stepped {
     (Transfer::Cancelled { by: Some(by), signed: None }, vec![Command::Store])
 }
 
-fn queued(event: Event) -> Option<Stepped> {
+fn queued(rules: Vec<String>, event: Event) -> Option<Stepped> {
     match event {
         Event::Decided(Decision::Allow { rules, .. }) => Some((Transfer::Queued { rules }, vec![Command::Prepare])),
         Event::Decided(decision) => Some(decided(decision, None)),
-        Event::Prepared(held) => Some((Transfer::Prepared { held, attempts: 0 }, vec![Command::Store, Command::Sign])),
+        Event::Prepared(held) => {
+            let held = Held { rules, ..held };
+            Some((Transfer::Prepared { held, attempts: 0 }, vec![Command::Store, Command::Sign]))
+        }
         Event::CannotPrepare { code, detail } => Some(ended(None, &code, &detail)),
         Event::Withdrawn => withdrawn(None, None),
         Event::Expired => Some(ended(None, "transfer.expired", "it expired before it was signed")),
@@ -225,7 +228,9 @@ fn queued(event: Event) -> Option<Stepped> {
 
 fn prepared(held: Held, attempts: u32, event: Event) -> Option<Stepped> {
     match event {
-        Event::Decided(Decision::Allow { .. }) => Some((Transfer::Prepared { held, attempts }, vec![Command::Sign])),
+        Event::Decided(Decision::Allow { rules, .. }) => {
+            Some((Transfer::Prepared { held: Held { rules, ..held }, attempts }, vec![Command::Sign]))
+        }
         Event::Decided(decision) => Some(decided(decision, Some(held))),
         Event::AttemptStarted => Some((Transfer::Signing { held, attempt: attempts.saturating_add(1) }, Vec::new())),
         Event::Withdrawn => withdrawn(Some(held), None),
@@ -250,7 +255,7 @@ fn signing(held: Held, attempt: u32, event: Event) -> Option<Stepped> {
             Some(ended(Some(left(exposure)), &code, "no attempt at signing succeeded"))
         }
         Event::Signed(signed) if signed.slot == held.slot && signed.unsigned == held.unsigned => {
-            Some(after_signing(signed))
+            Some(after_signing(Signed { rules: held.rules.clone(), ..signed }))
         }
         _ => None,
     }
@@ -304,7 +309,8 @@ fn on_chain(signed: Signed, seen: Option<Included>, event: Event) -> Option<Step
             Some((Transfer::Cancelled { by: Some(by), signed: keep }, vec![Command::Store]))
         }
         Event::RefusedByNode { code, detail } => {
-            let held = Held { slot: signed.slot, unsigned: signed.unsigned, exposure: Exposure::Possible };
+            let Signed { slot, unsigned, rules, .. } = signed;
+            let held = Held { slot, unsigned, exposure: Exposure::Possible, rules };
             Some((Transfer::Blocked { held, code, detail, signed: keep }, vec![Command::Store]))
         }
         _ => None,
@@ -320,7 +326,8 @@ fn blocked(held: Held, signed: Option<Box<Signed>>, event: Event) -> Option<Step
             let (code, detail) = ("chain.slot_taken".into(), "another transaction took its place".into());
             Some((Transfer::Failed { code, detail, signed }, vec![Command::Store, Command::SettleSlot]))
         }
-        Event::Decided(Decision::Allow { .. }) if signed.is_none() => {
+        Event::Decided(Decision::Allow { rules, .. }) if signed.is_none() => {
+            let held = Held { rules, ..held };
             Some((Transfer::Prepared { held, attempts: 0 }, vec![Command::Store, Command::Sign]))
         }
         _ => None,

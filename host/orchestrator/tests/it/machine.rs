@@ -47,6 +47,7 @@ fn signed() -> impl Strategy<Value = Signed> {
         id: format!("0x{bytes}"),
         request: Digest::ZERO,
         at: UnixMs(1),
+        rules: Vec::new(),
     })
 }
 
@@ -57,7 +58,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         1 => decision().prop_map(Event::Decided),
         1 => (0u64..2, 0u8..2, kind()).prop_map(|(n, b, k)| {
-            Event::Prepared(Held { slot: slot(n), unsigned: unsigned(b, k), exposure: Exposure::None })
+            Event::Prepared(Held { slot: slot(n), unsigned: unsigned(b, k), exposure: Exposure::None, rules: Vec::new() })
         }),
         1 => Just(text()).prop_map(|(code, detail)| Event::CannotPrepare { code, detail }),
         2 => Just(Event::AttemptStarted),
@@ -129,7 +130,12 @@ proptest! {
 
 #[test]
 fn every_sub_status_is_in_the_table() {
-    let held = Held { slot: slot(0), unsigned: unsigned(0, PayloadKind::Transaction), exposure: Exposure::None };
+    let held = Held {
+        slot: slot(0),
+        unsigned: unsigned(0, PayloadKind::Transaction),
+        exposure: Exposure::None,
+        rules: Vec::new(),
+    };
     let states = [
         Transfer::Submitted,
         Transfer::AwaitingApproval { missing: Vec::new(), rules: Vec::new(), held: None },
@@ -143,5 +149,43 @@ fn every_sub_status_is_in_the_table() {
     for state in states {
         let row = STATUS_TABLE.iter().find(|(s, _, _)| *s == state.status()).unwrap();
         assert!(row.2.contains(&state.sub_status()), "{} / {}", row.1, state.sub_status());
+    }
+}
+
+#[test]
+fn the_rules_that_allowed_it_stay_with_it_to_the_end() {
+    let allowed = Decision::Allow { rules: vec!["small".into()], charges: Vec::new() };
+    let held = Held {
+        slot: slot(0),
+        unsigned: unsigned(0, PayloadKind::Transaction),
+        exposure: Exposure::None,
+        rules: Vec::new(),
+    };
+    let signed = Signed {
+        slot: held.slot.clone(),
+        unsigned: held.unsigned.clone(),
+        bytes: vec![9],
+        id: "0x".into(),
+        request: Digest::ZERO,
+        at: UnixMs(1),
+        rules: Vec::new(),
+    };
+    let included = Included { height: 1, block: "b".into(), confirmations: 1 };
+    let path = [
+        Event::Decided(allowed),
+        Event::Prepared(held),
+        Event::AttemptStarted,
+        Event::AttemptFailed(Exposure::Possible),
+        Event::AttemptStarted,
+        Event::Signed(signed),
+        Event::Accepted,
+        Event::Included(included.clone()),
+        Event::Final(included),
+    ];
+    let mut state = Transfer::Submitted;
+    for event in path {
+        let name = event.name();
+        state = step(state, event).expect(name).0;
+        assert_eq!(state.rules(), ["small"], "after {name}");
     }
 }
