@@ -1,5 +1,6 @@
 //! The commands that speak to a running platform, over its API only.
 
+use crate::approver::Proposal;
 use crate::cli::{ApiArgs, DraftArgs, TransferCommand, WalletCommand};
 use crate::documents;
 use crate::failure::{Done, Failure};
@@ -7,19 +8,12 @@ use crate::fresh;
 use crate::keys::SecretKey;
 use crate::output::Output;
 use crate::policy::read_signed;
-use crate::words;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ringi_gateway::client::{Client, ClientError, RequestSigner};
 use ringi_gateway::model;
-use ringi_primitives::approval::Envelope;
-use ringi_primitives::cbor;
-use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::limits;
-use ringi_primitives::policy_set::{KeyPurpose, PersonKey, PolicySet};
 use ringi_primitives::signed::Signed;
 use std::path::Path;
 use std::str::FromStr;
@@ -41,7 +35,8 @@ fn connect(args: &ApiArgs) -> Result<(Client, Arc<SecretKey>), Failure> {
     Ok((Client::new(&args.url, key.clone()).map_err(of_client)?, key))
 }
 
-fn of_client(error: ClientError) -> Failure {
+/// A client's error, as the command line shows it.
+pub fn of_client(error: ClientError) -> Failure {
     let next = match &error {
         ClientError::Refused(problem) => problem.remedy.to_string(),
         ClientError::Unreachable(_) => "check --url and that `ringi up` runs; then run the command again".to_string(),
@@ -206,48 +201,19 @@ pub async fn approve(api: &ApiArgs, transfer: &str, genesis: &Path, wish: Wish, 
     let (client, key) = connect(api)?;
     let (_, chain) = documents::read_genesis(genesis)?;
     let transfer = id::<IntentId>(transfer)?;
-    let served = client.envelope(transfer).await.map_err(of_client)?;
-    let envelope = read_envelope(&served.envelope, &chain)?;
-    let policy = read_policy(&client, &chain).await?;
-    let effects: Vec<String> = envelope.plan.effects.iter().map(|e| words::effect(&policy, e)).collect();
-    let words = format!("{}; at most {} base units in fees", effects.join("; "), envelope.plan.max_fee);
+    let proposal = Proposal::fetch(&client, &chain, transfer).await?;
+    let words = proposal.words();
     if wish == Wish::Look {
-        let value = serde_json::json!({"effects": effects, "digest": envelope.digest().hex(), "approved": false});
+        let digest = proposal.envelope.digest().hex();
+        let value = serde_json::json!({"effects": proposal.effects(), "digest": digest, "approved": false});
         let text = format!("{words}\nnothing is signed yet: if this is what you want, run it again with --yes");
         output.show(&value, |_| text);
         return Ok(());
     }
-    let mine = PersonKey { key: key.public(), purpose: KeyPurpose::Approve };
-    let person = policy.people.iter().find(|p| p.keys.contains(&mine));
-    let person = person.ok_or_else(|| {
-        Failure::new("cli.approver", "the policy set names nobody who approves with this key", "use another --key")
-    })?;
-    let signature = STANDARD.encode(key.sign_digest(&envelope.digest()).0);
-    let given = model::NewApproval { person: person.id, key: key.public(), signature };
+    let (name, given) = proposal.approve(&key)?;
     let after = client.approve(transfer, &given).await.map_err(of_client)?;
-    output.show(&after, |t| format!("{} approved: {words}\n{}", person.name, line(t)));
+    output.show(&after, |t| format!("{name} approved: {words}\n{}", line(t)));
     Ok(())
-}
-
-fn read_envelope(text: &str, chain: &GenesisChain) -> Result<Envelope, Failure> {
-    let wrong = |what: &str| Failure::new("cli.envelope", what, "do not approve it; ask the operator");
-    let bytes = STANDARD.decode(text).map_err(|_| wrong("the envelope is no base64"))?;
-    let envelope: Envelope =
-        cbor::decode(&bytes, limits::INTENT_BYTES).map_err(|_| wrong("the envelope is no document"))?;
-    if envelope.genesis != chain.root() {
-        return Err(wrong("the envelope is of another workspace"));
-    }
-    Ok(envelope)
-}
-
-/// The policy set in force, believed only with the admins' signatures: names and decimals are read from it.
-async fn read_policy(client: &Client, chain: &GenesisChain) -> Result<PolicySet, Failure> {
-    let wrong = |what: String| Failure::new("cli.policy", what, "do not approve anything; ask the operator");
-    let served = client.policy().await.map_err(of_client)?;
-    let bytes = STANDARD.decode(&served.document).map_err(|e| wrong(e.to_string()))?;
-    let signed: Signed =
-        cbor::decode(&bytes, limits::POLICY_BYTES * 2).map_err(|_| wrong("the policy set is no document".into()))?;
-    crate::policy::verified(&signed, chain).map_err(|e| wrong(e.what))
 }
 
 /// `ringi install policy|order|genesis`: hands a signed document to the platform.

@@ -108,7 +108,18 @@ impl Anvil {
     /// An account's balance in wei, as the node says.
     pub async fn balance_wei(&self, account: &Address) -> Result<u128, Failure> {
         let account = format!("0x{}", hex::encode(account.raw()));
-        let found = self.call("eth_getBalance", json!([account, "latest"])).await?;
-        u128::from_str_radix(found.as_str().unwrap_or_default().trim_start_matches("0x"), 16).map_err(broken)
+        number(&self.call("eth_getBalance", json!([account, "latest"])).await?)
     }
+
+    /// An account's balance in a token's base units, as the contract says.
+    pub async fn token_balance(&self, token: &Address, account: &Address) -> Result<u128, Failure> {
+        // balanceOf(address)
+        let data = format!("0x70a08231{:0>64}", hex::encode(account.raw()));
+        let call = json!({"to": format!("0x{}", hex::encode(token.raw())), "data": data});
+        number(&self.call("eth_call", json!([call, "latest"])).await?)
+    }
+}
+
+fn number(found: &Value) -> Result<u128, Failure> {
+    u128::from_str_radix(found.as_str().unwrap_or_default().trim_start_matches("0x"), 16).map_err(broken)
 }

@@ -4,11 +4,10 @@ use super::Story;
 use super::desk::Payment;
 use super::stage::{BITCOIN, BITCOIN_SUPPLIER, EVM, STRANGER, SUPPLIER, Stage, receipt_file, short};
 use crate::failure::{Done, Failure};
-use crate::platform::start::of_service;
+use crate::remote::of_client;
 use crate::verify::verify_receipt;
 use ringi_chain::parse_address;
-use ringi_orchestrator::ports::{Cosigners, Page};
-use ringi_orchestrator::service::TransferView;
+use ringi_gateway::model::Transfer as TransferView;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::id::IntentId;
 use ringi_primitives::scheme::PartyIndex;
@@ -33,8 +32,8 @@ pub async fn deposits(stage: &Stage, story: &mut Story) -> Done {
 async fn wait_for_deposits(stage: &Stage, wanted: usize) -> Done {
     let began = Instant::now();
     loop {
-        let page = Page { cursor: None, limit: 50 };
-        let found = stage.desk.service.deposits(Some(stage.wallet), &page).await.map_err(of_service)?;
+        let of_wallet = format!("wallet={}", stage.wallet);
+        let found = stage.desk.client.deposits(&of_wallet).await.map_err(of_client)?;
         if found.items.iter().filter(|d| d.status == "confirmed").count() >= wanted {
             return Ok(());
         }
@@ -68,15 +67,34 @@ async fn paid(stage: &Stage, before: u128, amount: u128) -> Done {
 }
 
 /// Point 3.
-pub async fn under_the_limit(stage: &Stage, story: &mut Story) -> Result<IntentId, Failure> {
+pub async fn under_the_limit(stage: &Stage, story: &mut Story) -> Result<Vec<IntentId>, Failure> {
     story.chapter(3, "A transfer under the limit: rules alone decide");
     let before = supplier_balance(stage).await?;
     let asked = stage.desk.submit(&ether(stage, SUPPLIER, ETHER / 2)).await?;
     story.tell(format!("Ines asks to pay 0.5 eth to {SUPPLIER}: {}", asked.status));
     let done = stage.desk.until(asked.id, &["completed"]).await?;
-    story.tell(format!("allowed by rules alone; two cosigners decoded and signed; mined as {}", transaction(&done)));
+    let rules = done.rules.join(", ");
+    story.tell(format!("allowed by {rules}; two cosigners decoded and signed; mined as {}", transaction(&done)));
     paid(stage, before, ETHER / 2).await?;
     story.tell("the node says: the supplier has 0.5 eth more");
+    Ok(vec![asked.id, token_payment(stage, story).await?])
+}
+
+/// The same with a token: what the contract's books say is the proof.
+async fn token_payment(stage: &Stage, story: &Story) -> Result<IntentId, Failure> {
+    let supplier = parse_address(EVM, SUPPLIER).map_err(|e| Failure::new("demo.address", e, "report this"))?;
+    let before = stage.anvil.token_balance(&stage.token, &supplier).await?;
+    let asked = stage.desk.submit(&Payment { asset: "tusd", amount: 250_000_000, ..ether(stage, SUPPLIER, 0) }).await?;
+    let done = stage.desk.until(asked.id, &["completed"]).await?;
+    let after = stage.anvil.token_balance(&stage.token, &supplier).await?;
+    if after.checked_sub(before) != Some(250_000_000) {
+        return Err(Failure::new(
+            "demo.balance",
+            format!("the supplier had {before} and has {after} units"),
+            "report this",
+        ));
+    }
+    story.tell(format!("250 tusd to the same supplier: mined as {}; the token's books agree", transaction(&done)));
     Ok(asked.id)
 }
 
@@ -90,9 +108,9 @@ pub async fn above_the_limit(stage: &Stage, story: &mut Story) -> Result<IntentI
         let missing: Vec<_> =
             waiting.missing.iter().map(|m| format!("{} of {} ({})", m.count, m.group, m.rule)).collect();
         story.tell(format!("it waits for {}", missing.join(", ")));
-        let read = stage.desk.approve(&waiting, name, key).await?;
+        let read = stage.desk.approve(asked.id, key).await?;
         story.tell(format!("{name} reads \"{read}\" in code the host did not serve, and signs"));
-        waiting = stage.desk.service.transfer(asked.id).await.map_err(of_service)?;
+        waiting = stage.desk.transfer(asked.id).await?;
     }
     let done = stage.desk.until(asked.id, &["completed"]).await?;
     paid(stage, before, 2 * ETHER).await?;
@@ -140,9 +158,8 @@ pub async fn one_cosigner_down(stage: &Stage, story: &mut Story) -> Result<Vec<I
 async fn wait_until_ready(stage: &Stage, party: PartyIndex) -> Done {
     let began = Instant::now();
     loop {
-        let health = stage.platform.fleet.health();
-        let up = |h: &&ringi_orchestrator::ports::CosignerHealth| h.status.as_ref().is_some_and(|s| s.ready);
-        if health.iter().filter(|h| h.party == party).any(|h| up(&h)) {
+        let cosigners = stage.desk.client.cosigners().await.map_err(of_client)?.items;
+        if cosigners.iter().any(|c| c.index == party.number() && c.ready) {
             return Ok(());
         }
         if began.elapsed() > Duration::from_secs(20) {
@@ -153,7 +170,7 @@ async fn wait_until_ready(stage: &Stage, party: PartyIndex) -> Done {
 }
 
 async fn receipt(stage: &Stage, id: IntentId) -> Result<Vec<u8>, Failure> {
-    Ok(stage.desk.service.receipt(id).await.map_err(of_service)?.bytes)
+    stage.desk.client.receipt(id).await.map_err(of_client)
 }
 
 async fn signers(stage: &Stage, id: IntentId) -> Result<Vec<u8>, Failure> {

@@ -1,25 +1,19 @@
-//! The people of the demo at their desks: they sign intents and approvals with keys of their own and wait for what comes.
+//! The people of the demo at their desks: they speak to the API with keys of their own, as everybody must.
 
+use crate::approver::Proposal;
 use crate::failure::Failure;
 use crate::fresh;
 use crate::keys::SecretKey;
-use crate::platform::start::of_service;
-use crate::words;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use ringi_orchestrator::Service;
-use ringi_orchestrator::service::{SubmitMode, TransferView};
+use crate::remote::of_client;
+use ringi_gateway::client::Client;
+use ringi_gateway::model::Transfer as TransferView;
 use ringi_primitives::amount::Amount;
-use ringi_primitives::approval::{Approval, Envelope, Evidence};
-use ringi_primitives::cbor;
-use ringi_primitives::digest::Digest;
+use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::intent::{Action, Intent, Transfer};
 use ringi_primitives::key::SignatureBytes;
-use ringi_primitives::limits;
 use ringi_primitives::network::NetworkId;
-use ringi_primitives::policy_set::PolicySet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,23 +36,31 @@ pub struct Payment<'a> {
     pub max_fee: u128,
 }
 
-/// The service and the workspace everybody here belongs to.
+/// The API and the workspace everybody here belongs to.
 pub struct Desk {
-    /// What the API calls.
-    pub service: Arc<dyn Service>,
-    /// The workspace.
-    pub genesis: Digest,
+    /// The workspace, as its admins signed it.
+    pub chain: GenesisChain,
     /// Who initiates.
-    pub initiator: SecretKey,
+    pub initiator: Arc<SecretKey>,
+    /// The API as the initiator calls it.
+    pub client: Client,
+    url: String,
 }
 
 impl Desk {
+    /// At the API with this address.
+    pub fn new(url: &str, chain: GenesisChain, initiator: SecretKey) -> Result<Desk, Failure> {
+        let initiator = Arc::new(initiator);
+        let client = Client::new(url, initiator.clone()).map_err(of_client)?;
+        Ok(Desk { chain, initiator, client, url: url.to_owned() })
+    }
+
     /// The intent of a payment, as its initiator writes it.
     pub fn intent(&self, payment: &Payment) -> Result<Intent, Failure> {
         Ok(Intent {
             version: 1,
             id: IntentId::from_bytes(fresh::id()?),
-            genesis: self.genesis,
+            genesis: self.chain.root(),
             vault: "treasury".into(),
             wallet: payment.wallet,
             network: payment.network,
@@ -95,52 +97,38 @@ impl Desk {
     pub async fn submit(&self, payment: &Payment<'_>) -> Result<TransferView, Failure> {
         let body =
             serde_json::to_vec(&self.intent(payment)?).map_err(|e| Failure::new("demo.intent", e, "report this"))?;
-        let signature = self.sign(&body)?;
-        let submission = self.service.submit(&body, &signature, SubmitMode::Keep).await.map_err(of_service)?;
-        Ok(submission.transfer)
+        Ok(self.client.submit(&body).await.map_err(of_client)?.transfer)
+    }
+
+    /// A transfer as it stands.
+    pub async fn transfer(&self, id: IntentId) -> Result<TransferView, Failure> {
+        self.client.transfer(id).await.map_err(of_client)
     }
 
     /// Waits until a transfer has one of these statuses; any other end is a failure.
     pub async fn until(&self, id: IntentId, wanted: &[&str]) -> Result<TransferView, Failure> {
         let began = Instant::now();
         loop {
-            let now = self.service.transfer(id).await.map_err(of_service)?;
-            if wanted.contains(&now.status) {
+            let now = self.transfer(id).await?;
+            if wanted.contains(&now.status.as_str()) {
                 return Ok(now);
             }
-            let ended = ["completed", "cancelled", "rejected", "blocked", "failed"].contains(&now.status);
+            let ended = ["completed", "cancelled", "rejected", "blocked", "failed"].contains(&now.status.as_str());
             if ended || began.elapsed() > PATIENCE {
                 let why = now.error.map(|e| format!("{}: {}", e.code, e.detail)).unwrap_or_default();
                 let what = format!("{id} is {} ({}) {why}, not {}", now.status, now.sub_status, wanted.join(" or "));
-                return Err(Failure::new("demo.transfer", what, "look at the log in the demo's folder"));
+                return Err(Failure::new("demo.transfer", what, "look at log.json in the demo's folder"));
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
     }
 
-    /// The policy set in force.
-    pub fn policy(&self) -> Result<PolicySet, Failure> {
-        let missing = || Failure::new("demo.policy", "no policy set is in force", "report this");
-        let view = self.service.policy().ok_or_else(missing)?;
-        view.signed.decode_unverified(limits::POLICY_BYTES).map_err(|_| missing())
-    }
-
-    /// An approver reads the envelope, in code the host did not serve, and signs it (rule I2). Gives what they read.
-    pub async fn approve(&self, transfer: &TransferView, name: &str, key: &SecretKey) -> Result<String, Failure> {
-        let wrong = |what: &str| Failure::new("demo.envelope", what, "do not sign it");
-        let text = transfer.envelope.as_deref().ok_or_else(|| wrong("there is nothing to approve"))?;
-        let bytes = STANDARD.decode(text).map_err(|_| wrong("the envelope is no base64"))?;
-        let envelope: Envelope =
-            cbor::decode(&bytes, limits::INTENT_BYTES).map_err(|_| wrong("the envelope is no document"))?;
-        if envelope.genesis != self.genesis {
-            return Err(wrong("the envelope is of another workspace"));
-        }
-        let policy = self.policy()?;
-        let read: Vec<_> = envelope.plan.effects.iter().map(|e| words::effect(&policy, e)).collect();
-        let person = policy.people.iter().find(|p| p.name == name).map(|p| p.id);
-        let person = person.ok_or_else(|| wrong("no such person"))?;
-        let evidence = Evidence::Signature { key: key.public(), signature: key.sign_digest(&envelope.digest()) };
-        self.service.approve(transfer.id, Approval { person, evidence }).await.map_err(of_service)?;
-        Ok(read.join("; "))
+    /// An approver reads what is asked and signs it (rule I2). Gives what they read.
+    pub async fn approve(&self, transfer: IntentId, key: &Arc<SecretKey>) -> Result<String, Failure> {
+        let client = Client::new(&self.url, key.clone()).map_err(of_client)?;
+        let proposal = Proposal::fetch(&client, &self.chain, transfer).await?;
+        let (_, given) = proposal.approve(key)?;
+        client.approve(transfer, &given).await.map_err(of_client)?;
+        Ok(proposal.words())
     }
 }

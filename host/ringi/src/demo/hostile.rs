@@ -20,6 +20,7 @@ use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Effect;
 use ringi_primitives::id::WalletId;
 use ringi_primitives::intent::Intent;
+use ringi_primitives::limits;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::PolicySet;
@@ -89,8 +90,9 @@ impl<'a> Bench<'a> {
         let keys = CertifiedKeys::new(&ecdsa, &stage.development.chain, root, place).map_err(broken)?;
         let public = keys.public_key(Scheme::EcdsaSecp256k1, KeyPosition::ACCOUNT).ok_or_else(|| broken("no key"))?;
         let account = evm::address_from_key(&public).map_err(broken)?;
-        let policy = stage.desk.policy()?;
-        let policy_digest = stage.desk.service.policy().map(|p| p.digest).ok_or_else(|| broken("no policy"))?;
+        let in_force = stage.platform.service.policy().ok_or_else(|| broken("no policy"))?;
+        let policy = in_force.signed.decode_unverified(limits::POLICY_BYTES).map_err(broken)?;
+        let policy_digest = in_force.digest;
         Ok(Bench { stage, wallet, account, policy, policy_digest })
     }
 
@@ -103,7 +105,7 @@ impl<'a> Bench<'a> {
         let body = serde_json::to_vec(&intent).map_err(broken)?;
         let request = SigningRequest {
             version: 1,
-            genesis: self.stage.desk.genesis,
+            genesis: self.stage.desk.chain.root(),
             initiator: self.stage.desk.sign(&body)?,
             intent: body,
             approvals: vec![],
@@ -206,7 +208,7 @@ impl<'a> Bench<'a> {
         let (name, key) = self.stage.approvers.first().ok_or_else(|| broken("no approver"))?;
         let envelope = Envelope {
             version: 1,
-            genesis: self.stage.desk.genesis,
+            genesis: self.stage.desk.chain.root(),
             intent: Intent::digest(&request.intent),
             wallet: WalletRef { vault: VaultIndex(1), wallet: self.wallet },
             plan,

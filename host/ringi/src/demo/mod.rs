@@ -2,6 +2,7 @@
 //! own consensus code. Every line that is printed was just done.
 
 mod anvil;
+mod api;
 mod chapters;
 mod desk;
 mod hostile;
@@ -56,7 +57,7 @@ pub async fn run(demo: &Demo) -> Done {
     println!("Everything below is done now, on this machine, in {}", demo.folder.display());
     let stage = Stage::build(demo, &mut story).await?;
     chapters::deposits(&stage, &mut story).await?;
-    let mut done = vec![chapters::under_the_limit(&stage, &mut story).await?];
+    let mut done = chapters::under_the_limit(&stage, &mut story).await?;
     done.push(chapters::above_the_limit(&stage, &mut story).await?);
     chapters::to_a_stranger(&stage, &mut story).await?;
     hostile::host(&stage, &mut story).await?;
@@ -64,6 +65,6 @@ pub async fn run(demo: &Demo) -> Done {
     done.push(chapters::bitcoin(&stage, &mut story).await?);
     chapters::receipts(&stage, &mut story, &done).await?;
     println!("\nAll nine points in {:.1} s.", story.began.elapsed().as_secs_f64());
-    stage.platform.stop().await;
+    stage.stop().await;
     Ok(())
 }
