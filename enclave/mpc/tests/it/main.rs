@@ -1,4 +1,5 @@
 //! Whole ceremonies in memory: they end well, and every way to disturb them gives its verdict.
+mod bip340;
 mod ceremonies;
 mod derivation;
 mod faults;
