@@ -86,7 +86,10 @@ impl Proposal {
 }
 
 /// The policy set as served, with whatever signatures it carries.
-async fn served_policy(client: &Client) -> Result<Signed, Failure> {
+///
+/// # Errors
+/// If the server refuses or what it gives is no document.
+pub async fn served_policy(client: &Client) -> Result<Signed, Failure> {
     let served = client.policy().await.map_err(of_client)?;
     let bytes = STANDARD.decode(&served.document).map_err(|_| refused("the policy set is no base64"))?;
     cbor::decode(&bytes, limits::POLICY_BYTES * 2).map_err(|_| refused("the policy set is no document"))

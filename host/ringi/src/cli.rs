@@ -36,7 +36,7 @@ pub enum Command {
     /// The workspace's founding document, offline.
     #[command(subcommand)]
     Genesis(GenesisCommand),
-    /// Policy sets, offline.
+    /// Policy sets: make, sign and check them offline; fetch the one in force.
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Orders of the admins, offline.
@@ -164,6 +164,17 @@ pub enum TransferCommand {
         /// Only plan and decide; nothing is kept.
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Follow a transfer until it ends, or waits for people; each change is a line.
+    Watch {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The transfer's id.
+        transfer: String,
+        /// Give up after so many seconds; the transfer goes on.
+        #[arg(long, default_value_t = 600)]
+        timeout_s: u64,
     },
     /// Show one transfer.
     Show {
@@ -338,6 +349,18 @@ pub enum PolicyCommand {
         /// The workspace, to see whether a quorum signed.
         #[arg(long)]
         genesis: Option<PathBuf>,
+    },
+    /// Ask a running platform for the set in force; kept only if a quorum of admins signed it.
+    Fetch {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The workspace; never take it from the host.
+        #[arg(long)]
+        genesis: PathBuf,
+        /// The new file, for --previous of the next set.
+        #[arg(long)]
+        out: PathBuf,
     },
     /// Fail unless it is in order and signed by a quorum.
     Validate {

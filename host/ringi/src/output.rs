@@ -25,7 +25,17 @@ impl Output {
             Output::Text => lines(value),
             Output::Json => json(value),
         };
-        println!("{}", text.trim_end());
+        let text = text.trim_end();
+        if !text.is_empty() {
+            println!("{text}");
+        }
+    }
+
+    /// Tells of progress: a line for people, nothing in JSON.
+    pub fn note(self, line: &str) {
+        if self == Output::Text {
+            println!("{line}");
+        }
     }
 
     /// Prints a failure to standard error.

@@ -1,6 +1,6 @@
 //! The commands that speak to a running platform, over its API only.
 
-use crate::approver::Proposal;
+use crate::approver::{Proposal, served_policy};
 use crate::cli::{ApiArgs, DraftArgs, TransferCommand, WalletCommand};
 use crate::documents;
 use crate::failure::{Done, Failure};
@@ -18,6 +18,12 @@ use ringi_primitives::signed::Signed;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a transfer that is watched is looked at.
+const WATCH_EVERY: Duration = Duration::from_millis(250);
+/// Statuses that end a watch: the transfer has ended, or people must act.
+const RESTING: [&str; 6] = ["awaiting_approval", "completed", "cancelled", "rejected", "blocked", "failed"];
 
 impl RequestSigner for SecretKey {
     fn public(&self) -> PublicKey {
@@ -107,7 +113,8 @@ pub async fn wallet(command: WalletCommand, output: Output) -> Done {
             let (client, _) = connect(&api)?;
             let balances = client.balances(id::<WalletId>(&wallet)?).await.map_err(of_client)?;
             output.show(&balances, |l| {
-                let line = |b: &model::Balance| format!("{:<18} {:<12} {} base units", b.network, b.asset, b.amount);
+                let line =
+                    |b: &model::Balance| format!("{:<18} {} {}", b.network, b.amount.to_decimal(b.decimals), b.asset);
                 l.items.iter().map(line).collect::<Vec<_>>().join("\n")
             });
         }
@@ -133,6 +140,9 @@ pub async fn transfer(command: TransferCommand, output: Output) -> Done {
     match command {
         TransferCommand::Submit { api, intent, dry_run } => submit(&api, &intent, dry_run, output).await,
         TransferCommand::Draft(args) => draft(&args, output),
+        TransferCommand::Watch { api, transfer, timeout_s } => {
+            watch(&api, id(&transfer)?, Duration::from_secs(timeout_s), output).await
+        }
         TransferCommand::Show { api, transfer } => {
             let (client, _) = connect(&api)?;
             let transfer = client.transfer(id::<IntentId>(&transfer)?).await.map_err(of_client)?;
@@ -159,6 +169,30 @@ pub async fn transfer(command: TransferCommand, output: Output) -> Done {
             output.show(&value, |_| format!("receipt in {}: check it with ringi verify receipt", out.display()));
             Ok(())
         }
+    }
+}
+
+/// Follows a transfer until nothing more happens without people.
+async fn watch(api: &ApiArgs, transfer: IntentId, timeout: Duration, output: Output) -> Done {
+    let (client, _) = connect(api)?;
+    let began = Instant::now();
+    let mut shown = String::new();
+    loop {
+        let now = client.transfer(transfer).await.map_err(of_client)?;
+        let said = line(&now);
+        if said != shown {
+            output.note(&format!("{:>7.1} s  {said}", began.elapsed().as_secs_f64()));
+            shown = said;
+        }
+        if RESTING.contains(&now.status.as_str()) {
+            output.show(&now, |_| String::new());
+            return Ok(());
+        }
+        if began.elapsed() > timeout {
+            let next = "look at `ringi status`; run the command again to follow it further";
+            return Err(Failure::new("cli.timeout", format!("it is still {} ({})", now.status, now.sub_status), next));
+        }
+        tokio::time::sleep(WATCH_EVERY).await;
     }
 }
 
@@ -216,7 +250,17 @@ pub async fn approve(api: &ApiArgs, transfer: &str, genesis: &Path, wish: Wish, 
     Ok(())
 }
 
-/// `ringi install policy|order|genesis`: hands a signed document to the platform.
+/// `ringi policy fetch`: the policy set in force, believed only with the admins' signatures.
+///
+/// # Errors
+/// If the server refuses, or what it serves is not signed by a quorum.
+pub async fn fetch_policy(api: &ApiArgs, genesis: &Path, out: &Path, output: Output) -> Done {
+    let (client, _) = connect(api)?;
+    let (_, chain) = documents::read_genesis(genesis)?;
+    crate::policy::keep(&served_policy(&client).await?, &chain, out, output)
+}
+
+/// `ringi install policy|order`: hands a signed document to the platform.
 ///
 /// # Errors
 /// If the document makes no sense, or the server does not answer or refuses.

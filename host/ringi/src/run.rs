@@ -88,6 +88,9 @@ fn run_policy(command: PolicyCommand, output: Output) -> Done {
         }
         PolicyCommand::Sign { file, key, genesis } => policy::sign(&file, &key, &genesis, output),
         PolicyCommand::Show { file, genesis } => policy::show(&file, genesis.as_deref(), output),
+        PolicyCommand::Fetch { api, genesis, out } => {
+            runtime()?.block_on(remote::fetch_policy(&api, &genesis, &out, output))
+        }
         PolicyCommand::Validate { file, genesis } => policy::validate(&file, &genesis, output),
     }
 }

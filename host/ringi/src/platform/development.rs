@@ -76,7 +76,7 @@ impl Development {
         }
         let introductions = platform.fleet.introductions().await;
         let cosigners = introductions.iter().zip(1u8..).map(|(i, n)| CosignerForm {
-            name: format!("cosigner {n}"),
+            name: format!("process-{n}"),
             channel_key: hex::encode(i.channel_key),
             identity_key: i.identity_key,
         });

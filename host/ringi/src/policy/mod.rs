@@ -89,6 +89,17 @@ pub fn show(path: &Path, genesis: Option<&Path>, output: Output) -> Done {
     Ok(())
 }
 
+/// Keeps a set that a host served, if it is of this workspace and a quorum of its admins signed it.
+///
+/// # Errors
+/// If it is not, or the file exists.
+pub fn keep(signed: &Signed, chain: &GenesisChain, out: &Path, output: Output) -> Done {
+    let set = verified(signed, chain)?;
+    documents::write_new(out, &cbor::encode(signed))?;
+    output.show(&shown(signed, &set, Some(chain)), Shown::text);
+    Ok(())
+}
+
 /// `ringi policy validate`: whether a signed set is in order and signed by a quorum.
 ///
 /// # Errors
