@@ -1,3 +1,5 @@
+//! Coverage-guided runs of `ringi_chain::evm::fuzz::transaction`.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| ringi_chain::evm::fuzz::transaction(data));
