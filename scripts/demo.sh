@@ -4,6 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/setup.sh
+anvil="$(scripts/anvil.sh)"
 scripts/build-cosigner.sh release
 cargo build -p ringi --locked --release
-exec target/release/ringi demo --cosigner target/enclave/release/ringi-cosigner --anvil "$(scripts/anvil.sh)" "$@"
+exec target/release/ringi demo --cosigner target/enclave/release/ringi-cosigner --anvil "$anvil" "$@"

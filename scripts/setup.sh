@@ -39,9 +39,10 @@ if [ "$node_major" -lt 18 ]; then
 fi
 
 # The EVM node and the independent encoders, pinned by their lock files. A stamp remembers what is installed.
+scripts/anvil.sh >/dev/null
 for lock in oracles/*/package-lock.json; do
-    [ -e "$lock" ] || continue
     folder="$(dirname "$lock")"
+    [ -e "$lock" ] && [ "$folder" != oracles/anvil ] || continue
     want="$(sha256sum <"$lock")"
     stamp="$folder/node_modules/.installed-lock"
     [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && continue
