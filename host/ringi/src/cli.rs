@@ -42,6 +42,9 @@ pub enum Command {
     /// Orders of the admins, offline.
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Attestation documents of enclaves, offline.
+    #[command(subcommand)]
+    Attestation(AttestationCommand),
     /// Check an address or a receipt, offline.
     #[command(subcommand)]
     Verify(VerifyCommand),
@@ -310,6 +313,33 @@ pub enum GenesisCommand {
     Verify {
         /// The genesis file.
         file: PathBuf,
+    },
+}
+
+/// `ringi attestation`.
+#[derive(Subcommand)]
+pub enum AttestationCommand {
+    /// Say what a document holds, without believing it.
+    Show {
+        /// The document, CBOR as an NSM gives it.
+        file: PathBuf,
+    },
+    /// Fail unless a root vouches for a document and it is what is asked for.
+    Verify {
+        /// The document, CBOR as an NSM gives it.
+        file: PathBuf,
+        /// `aws`, or a root certificate's file (DER or PEM) that is trusted instead.
+        #[arg(long, default_value = "aws")]
+        root: String,
+        /// When it must hold: `now` (made at most five minutes ago), or `document` (when it was made).
+        #[arg(long, default_value = "now")]
+        at: String,
+        /// A register's value, such as 0=HEX; given twice for one register, either is allowed.
+        #[arg(long, value_name = "N=HEX")]
+        pcr: Vec<String>,
+        /// The nonce it must answer, hex.
+        #[arg(long)]
+        nonce: Option<String>,
     },
 }
 

@@ -3,6 +3,7 @@
 //! Wiring and clap only. It starts `ringi-cosigner` and never links it.
 
 pub mod approver;
+pub mod attestation;
 pub mod cli;
 pub mod demo;
 pub mod documents;

@@ -1,5 +1,6 @@
 //! From a parsed command line to the function that does it.
 
+use crate::attestation;
 use crate::cli::{
     Cli, Command, DemoArgs, GenesisCommand, InstallCommand, OrderCommand, PolicyCommand, VerifyArgs, VerifyCommand,
 };
@@ -27,6 +28,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Genesis(command) => run_genesis(command, output),
         Command::Policy(command) => run_policy(command, output),
         Command::Order(command) => run_order(command, output),
+        Command::Attestation(command) => attestation::run(command, output),
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args)),

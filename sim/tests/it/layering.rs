@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What each folder may import, by folder names. Nothing else; dev-dependencies have their own rule below.
 const ARROWS: &[(&str, &[&str])] = &[
     ("enclave/primitives", &[]),
+    ("enclave/attestation", &["primitives"]),
     ("enclave/chain", &["primitives"]),
     ("enclave/policy", &["primitives"]),
     ("enclave/mpc", &["primitives"]),
     ("enclave/cosigner", &["primitives", "chain", "policy", "mpc"]),
+    ("host/nsm", &["attestation", "primitives"]),
     ("host/provider", &["primitives", "chain", "policy", "mpc"]),
     ("host/ledger", &["primitives", "chain", "policy", "mpc"]),
     ("host/relay", &["primitives", "chain", "policy", "mpc"]),
@@ -31,6 +33,8 @@ const ARROWS: &[(&str, &[&str])] = &[
             "ledger",
             "relay",
             "enclave-host",
+            "nsm",
+            "attestation",
             "primitives",
             "chain",
             "policy",

@@ -1,0 +1,7 @@
+//! Speaking to a Nitro Security Module: what can be asked and answered, and the program's side of it.
+
+mod client;
+mod message;
+
+pub use client::{Nsm, NsmError, Transport};
+pub use message::{Answer, Description, Fault, MESSAGE_BYTES, Question, RANDOM_BYTES};

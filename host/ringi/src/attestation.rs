@@ -1,0 +1,139 @@
+//! `ringi attestation`: what an enclave's document says, and whether it is true. Offline; the default root is AWS's.
+
+use crate::cli::AttestationCommand;
+use crate::failure::{Done, Failure};
+use crate::fresh;
+use crate::output::Output;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ringi_attestation::{Document, Expectation, Moment, Pcr, PcrIndex, Root, verify};
+use ringi_primitives::time::UnixMs;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The oldest document that holds now: KMS takes none older either.
+const MAX_AGE_MS: u64 = 300_000;
+/// A file that is longer is no document and no certificate.
+const FILE_BYTES: u64 = 64 * 1024;
+
+/// Runs one of its commands.
+///
+/// # Errors
+/// If the file cannot be read, is no document, or is not what is asked for.
+pub fn run(command: AttestationCommand, output: Output) -> Done {
+    match command {
+        AttestationCommand::Show { file } => {
+            let document = Document::read(&read(&file)?).map_err(of_attestation)?;
+            output.show(&Shown::of(&document, None), Shown::text);
+            Ok(())
+        }
+        AttestationCommand::Verify { file, root, at, pcr, nonce } => {
+            let mut expectation = Expectation::of(vec![root_of(&root)?], moment(&at)?);
+            for register in &pcr {
+                let (index, value) = parse_register(register)?;
+                expectation = expectation.with_pcr(index, value);
+            }
+            if let Some(nonce) = nonce {
+                let nonce =
+                    hex::decode(&nonce).map_err(|_| argument("--nonce is no hex", "give pairs of hex digits"))?;
+                expectation = expectation.with_nonce(&nonce);
+            }
+            let attested = verify(&read(&file)?, &expectation, fresh::now()).map_err(of_attestation)?;
+            output.show(&Shown::of(attested.document(), Some(attested.root())), Shown::text);
+            Ok(())
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let long = std::fs::metadata(path).map_err(|e| Failure::file(path, &e))?.len() > FILE_BYTES;
+    if long {
+        return Err(argument(&format!("{} is too long", path.display()), "check that it is the file you mean"));
+    }
+    std::fs::read(path).map_err(|e| Failure::file(path, &e))
+}
+
+fn of_attestation(error: ringi_attestation::AttestationError) -> Failure {
+    Failure::new(error.code(), error, "do not trust this enclave; ask its operator for a fresh document")
+}
+
+fn argument(what: &str, next: &str) -> Failure {
+    Failure::new("cli.argument", what, next)
+}
+
+fn moment(text: &str) -> Result<Moment, Failure> {
+    match text {
+        "now" => Ok(Moment::Now { max_age_ms: MAX_AGE_MS }),
+        "document" => Ok(Moment::Document),
+        _ => Err(argument("--at is neither now nor document", "give --at now or --at document")),
+    }
+}
+
+/// `aws`, or the certificate in a file: PEM or DER.
+fn root_of(text: &str) -> Result<Root, Failure> {
+    if text == "aws" {
+        return Ok(Root::AWS);
+    }
+    let bytes = read(Path::new(text))?;
+    let Ok(pem) = std::str::from_utf8(&bytes) else { return Ok(Root::of_certificate(&bytes)) };
+    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let der = STANDARD.decode(body).map_err(|_| argument("--root is no certificate", "give a PEM or DER file"))?;
+    Ok(Root::of_certificate(&der))
+}
+
+fn parse_register(text: &str) -> Result<(PcrIndex, Pcr), Failure> {
+    let wrong = || argument(&format!("--pcr {text} is no register"), "write 0=HEX with 96 hex digits");
+    let (index, value) = text.split_once('=').ok_or_else(wrong)?;
+    let index = index.parse().ok().and_then(PcrIndex::new).ok_or_else(wrong)?;
+    Ok((index, Pcr::from_hex(value).ok_or_else(wrong)?))
+}
+
+/// A document in readable form; bytes as hex.
+#[derive(Serialize)]
+struct Shown {
+    /// The root that vouches for it; absent where nobody checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    root: Option<String>,
+    module_id: String,
+    timestamp: UnixMs,
+    pcrs: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    public_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_data: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<String>,
+}
+
+impl Shown {
+    fn of(document: &Document, root: Option<Root>) -> Shown {
+        let name = |root: Root| if root == Root::AWS { "aws".to_owned() } else { hex::encode(root.0) };
+        let bound = |field: &Option<Vec<u8>>| field.as_ref().map(hex::encode);
+        let set = document.pcrs.iter().filter(|(index, value)| index.number() < 3 || **value != Pcr::ZERO);
+        Shown {
+            root: root.map(name),
+            module_id: document.module_id.clone(),
+            timestamp: document.timestamp,
+            pcrs: set.map(|(index, value)| (index.to_string(), value.hex())).collect(),
+            public_key: bound(&document.public_key),
+            user_data: bound(&document.user_data),
+            nonce: bound(&document.nonce),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut lines = vec![match &self.root {
+            Some(root) if root == "aws" => "verified: AWS vouches for it".to_owned(),
+            Some(root) => format!("verified: the root {root} vouches for it, NOT AWS"),
+            None => "NOT verified: nothing here is proved".to_owned(),
+        }];
+        lines.push(format!("enclave {} at {}", self.module_id, self.timestamp));
+        lines.extend(self.pcrs.iter().map(|(index, value)| format!("{index:<6} {value}")));
+        for (name, field) in [("public key", &self.public_key), ("user data", &self.user_data), ("nonce", &self.nonce)]
+        {
+            lines.extend(field.iter().map(|hex| format!("{name} {hex}")));
+        }
+        lines.join("\n")
+    }
+}
