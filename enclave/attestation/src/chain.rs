@@ -35,9 +35,7 @@ impl LeafKey {
         // The leaf names no extended usage, which passes for any; the root's own dates are the trust store's matter.
         leaf.verify_for_usage(&[ECDSA_P384_SHA384], &[anchor], &between, at, KeyUsage::server_auth(), None, None)
             .map_err(reason)?;
-        let info = leaf.subject_public_key_info();
-        let point = info.as_ref().strip_prefix(&P384).ok_or(AttestationError::Chain)?;
-        Ok(LeafKey(point.to_vec()))
+        Ok(LeafKey(point_of(&leaf).ok_or(AttestationError::Chain)?))
     }
 
     /// Whether this key signed the message; r ‖ s, 96 bytes.
@@ -45,6 +43,18 @@ impl LeafKey {
         let key = UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, &self.0);
         key.verify(message, signature).map_err(|_| AttestationError::Signature)
     }
+}
+
+/// The uncompressed point of a certificate's P-384 key; `None` for another key or no certificate. Believes nothing of the
+/// certificate.
+pub fn certificate_point(der: &[u8]) -> Option<Vec<u8>> {
+    let der = CertificateDer::from(der);
+    point_of(&EndEntityCert::try_from(&der).ok()?)
+}
+
+fn point_of(certificate: &EndEntityCert<'_>) -> Option<Vec<u8>> {
+    let info = certificate.subject_public_key_info();
+    info.as_ref().strip_prefix(&P384).map(<[u8]>::to_vec)
 }
 
 fn reason(error: webpki::Error) -> AttestationError {

@@ -14,6 +14,7 @@ mod pcr;
 mod read;
 mod verify;
 
+pub use chain::certificate_point;
 pub use cose::{SIGNATURE_BYTES, signed_message};
 pub use document::{DOCUMENT_BYTES, Document};
 pub use error::AttestationError;
