@@ -11,8 +11,10 @@ use crate::platform::settings::{self, Overrides, Settings};
 use crate::platform::start::Platform;
 use crate::policy::PolicyForm;
 use indicatif::{ProgressBar, ProgressStyle};
+use ringi_orchestrator::ports::{CrashPoints, NoCrash};
 use ringi_primitives::scheme::Scheme;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,6 +31,14 @@ const TICK: Duration = Duration::from_millis(120);
 /// # Errors
 /// If the folder is in use or damaged, a program is missing, or the address is taken.
 pub async fn up(args: UpArgs) -> Done {
+    up_fragile(args, Arc::new(NoCrash)).await
+}
+
+/// The same for whoever kills it at a crash point, to see it go on.
+///
+/// # Errors
+/// As [`up`].
+pub async fn up_fragile(args: UpArgs, crash: Arc<dyn CrashPoints>) -> Done {
     std::fs::create_dir_all(&args.data).map_err(|e| Failure::file(&args.data, &e))?;
     let overrides = Overrides { listen: args.listen, cosigner: args.cosigner, log: args.log };
     let settings = settings::read(&args.data, overrides)?;
@@ -37,7 +47,7 @@ pub async fn up(args: UpArgs) -> Done {
         let next = "choose another address with --listen, or stop what listens there";
         Failure::new("cli.listen", format!("{}: {e}", settings.listen), next)
     })?;
-    let platform = Platform::start(&args.data, &settings).await?;
+    let platform = Platform::start_fragile(&args.data, &settings, crash).await?;
     let served = serve(&args.data, &settings, &platform, listener).await;
     platform.stop().await;
     served

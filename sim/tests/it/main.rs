@@ -5,6 +5,7 @@ mod docs;
 mod fields;
 mod layering;
 mod licences;
+mod processes;
 mod repository;
 mod signing;
 mod tidy;

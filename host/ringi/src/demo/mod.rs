@@ -1,7 +1,7 @@
 //! `ringi demo`: the platform's main job told as a story, on real parts: cosigners as processes, a real EVM node, Bitcoin's
 //! own consensus code. Every line that is printed was just done.
 
-mod anvil;
+pub mod anvil;
 mod api;
 mod chapters;
 mod desk;

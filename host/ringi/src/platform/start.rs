@@ -5,7 +5,7 @@ use super::fleet::Fleet;
 use super::settings::Settings;
 use crate::failure::Failure;
 use ringi_enclave_host::{Backoff, Process, supervise};
-use ringi_orchestrator::ports::{NoCrash, Ports, SystemClock, SystemRandom};
+use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Orchestrator, Service};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::scheme::PartyIndex;
@@ -33,6 +33,18 @@ impl Platform {
     /// # Errors
     /// If the folder is in use, the store damaged, or a cosigner does not start.
     pub async fn start(folder: &Path, settings: &Settings) -> Result<Platform, Failure> {
+        Platform::start_fragile(folder, settings, Arc::new(NoCrash)).await
+    }
+
+    /// The same for whoever kills it at a crash point, to see it go on.
+    ///
+    /// # Errors
+    /// As [`Platform::start`].
+    pub async fn start_fragile(
+        folder: &Path,
+        settings: &Settings,
+        crash: Arc<dyn CrashPoints>,
+    ) -> Result<Platform, Failure> {
         let store = SqliteStore::open(folder).await.map_err(|e| {
             let next = "if another instance uses this folder, stop it; otherwise restore the folder from a copy";
             Failure::new("cli.store", format!("{}: {e}", folder.display()), next)
@@ -46,7 +58,7 @@ impl Platform {
             chain: Arc::new(chains.clone()),
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
-            crash: Arc::new(NoCrash),
+            crash,
         };
         let orchestrator = Orchestrator::start(Config::default(), ports, store).await.map_err(of_service)?;
         let service: Arc<dyn Service> = Arc::new(orchestrator.clone());
