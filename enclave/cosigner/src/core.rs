@@ -242,6 +242,7 @@ impl Cosigner {
             banned: self.state.banned.iter().copied().collect(),
             sequence: self.sequence(),
             sessions: self.sessions.count(),
+            boot_key: self.receipt_key.public(),
         };
         self.emit(FromCosigner::Status { status });
     }

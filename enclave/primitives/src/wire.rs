@@ -328,6 +328,9 @@ pub struct CosignerStatus {
     /// Signing sessions in progress.
     #[n(8)]
     pub sessions: u32,
+    /// The receipt key of this boot: what a resume names (rule B1).
+    #[n(9)]
+    pub boot_key: PublicKey,
 }
 
 /// Writes one frame.

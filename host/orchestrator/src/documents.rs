@@ -148,7 +148,12 @@ pub(crate) async fn order(core: &Arc<Core>, signed: Signed) -> Result<Installati
     let digest = signed.digest(Domain::Order);
     let to = parties(&genesis);
     let answers = core.ports.cosigners.install(Document::Order(signed), &to).await;
-    let mut installation = installation("order", digest, to.len(), &answers);
+    // A resume is for the boots it names; everything else is for all.
+    let needed = match &order.action {
+        OrderAction::Resume { boot_keys } => boot_keys.len(),
+        _ => to.len(),
+    };
+    let mut installation = installation("order", digest, needed, &answers);
     installation.order = Some(order.id);
     let certificate = certified(&genesis, &order, &answers)?;
     if installation.acknowledged == 0 {

@@ -2,6 +2,7 @@
 
 use crate::keys::KeyKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use ringi_primitives::key::PublicKey;
 use std::path::PathBuf;
 
 /// Ringi: no signature unless a quorum of cosigners has examined the very bytes.
@@ -435,6 +436,19 @@ pub enum OrderCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Order that boots may sign although too few peers remember: what was asked for before is void, and every window
+    /// counts as exhausted for its full length.
+    Resume {
+        /// The key of a boot, as `ringi status` shows it; once for each cosigner that resumes.
+        #[arg(long = "boot-key", required = true, value_parser = public_key)]
+        boot_keys: Vec<PublicKey>,
+        /// The workspace.
+        #[arg(long)]
+        genesis: PathBuf,
+        /// The new file.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Add one admin's signature.
     Sign {
         /// The order.
@@ -476,4 +490,8 @@ pub struct VerifyArgs {
     /// The pinned genesis; never take it from the host.
     #[arg(long)]
     pub genesis: PathBuf,
+}
+
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    PublicKey::from_text(text).ok_or_else(|| "a key is ed25519:HEX or p256:HEX".to_owned())
 }

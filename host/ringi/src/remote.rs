@@ -72,7 +72,15 @@ pub async fn status(args: &ApiArgs, output: Output) -> Done {
             } else {
                 "away"
             };
-            format!("cosigner {} {}: {state}, boot {}, keys {}", c.index, c.name, c.boot, c.keys.join(", "))
+            let waits = c.boot_key.as_ref().filter(|_| !c.ready).map(|key| format!(", boot key {}", key.text()));
+            let keys = if c.keys.is_empty() { "none".to_owned() } else { c.keys.join(", ") };
+            format!(
+                "cosigner {} {}: {state}, boot {}, keys {keys}{}",
+                c.index,
+                c.name,
+                c.boot,
+                waits.unwrap_or_default()
+            )
         };
         c.items.iter().map(line).collect::<Vec<_>>().join("\n")
     });

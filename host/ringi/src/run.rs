@@ -10,7 +10,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{genesis, order, policy, remote, up};
+use crate::{genesis, log, order, policy, remote, up};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -53,9 +53,7 @@ pub fn run(cli: Cli) -> Done {
 fn run_demo(args: DemoArgs) -> Done {
     let folder = args.folder.join(crate::fresh::now().0.to_string());
     std::fs::create_dir_all(&folder).map_err(|e| Failure::file(&folder, &e))?;
-    let log = folder.join("log.json");
-    let file = std::fs::File::create(&log).map_err(|e| Failure::file(&log, &e))?;
-    tracing_subscriber::fmt().json().with_writer(std::sync::Mutex::new(file)).init();
+    log::start(&folder.join("log.json"), "info")?;
     let demo = Demo { cosigner: args.cosigner, anvil: args.anvil, folder };
     runtime()?.block_on(crate::demo::run(&demo))
 }
@@ -107,6 +105,9 @@ fn run_order(command: OrderCommand, output: Output) -> Done {
             let key = order::key_id(&key.scheme, key.root)?;
             let clear_bans = clear_bans.into_iter().map(party).collect::<Result<_, _>>()?;
             order::new(OrderAction::Refresh { key, epoch, clear_bans }, &genesis, &out, output)
+        }
+        OrderCommand::Resume { boot_keys, genesis, out } => {
+            order::new(OrderAction::Resume { boot_keys }, &genesis, &out, output)
         }
         OrderCommand::Sign { file, key, genesis } => order::sign(&file, &key, &genesis, output),
     }

@@ -6,6 +6,7 @@
 use crate::cli::UpArgs;
 use crate::failure::{Done, Failure};
 use crate::keys::SecretKey;
+use crate::log;
 use crate::platform::development::Development;
 use crate::platform::settings::{self, Overrides, Settings};
 use crate::platform::start::Platform;
@@ -19,8 +20,10 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How often, every [`TICK`], cosigners are looked at: half a minute.
+/// How often, every [`TICK`], the cosigners of a new workspace are looked at: half a minute.
 const READY_TRIES: u32 = 250;
+/// And those of one that worked before: five seconds.
+const QUORUM_TRIES: u32 = 42;
 /// The policy of a new development workspace: one person, one vault, nothing permitted but transfers to the allow-list.
 const STARTER: &str = include_str!("up/starter.toml");
 /// How often the progress line moves.
@@ -42,7 +45,7 @@ pub async fn up_fragile(args: UpArgs, crash: Arc<dyn CrashPoints>) -> Done {
     std::fs::create_dir_all(&args.data).map_err(|e| Failure::file(&args.data, &e))?;
     let overrides = Overrides { listen: args.listen, cosigner: args.cosigner, log: args.log };
     let settings = settings::read(&args.data, overrides)?;
-    start_log(&args.data, &settings)?;
+    log::start(&args.data.join("log.json"), &settings.log)?;
     let listener = TcpListener::bind(&settings.listen).await.map_err(|e| {
         let next = "choose another address with --listen, or stop what listens there";
         Failure::new("cli.listen", format!("{}: {e}", settings.listen), next)
@@ -77,30 +80,35 @@ async fn prepare(folder: &Path, settings: &Settings, platform: &Platform) -> Don
         Some(_) => Development::load(folder)?,
         None => step("founding the workspace", Development::found(folder, platform, settings.threshold)).await?,
     };
+    let patience = if platform.service.policy().is_some() { QUORUM_TRIES } else { READY_TRIES };
     if platform.service.policy().is_none() {
         let form = starter(folder, settings)?;
         step("installing the starter policy", development.install_policy(platform, &form)).await?;
     }
-    wait_ready(platform).await?;
-    let known: Vec<String> = platform.service.cosigners().into_iter().flat_map(|c| c.keys).collect();
-    for scheme in [Scheme::EcdsaSecp256k1, Scheme::Bip340] {
-        if !known.iter().any(|key| key.starts_with(scheme.name())) {
-            let what = format!("generating the {} key in all cosigners", scheme.name());
-            step(&what, development.generate_key(platform, scheme)).await?;
-        }
+    for scheme in missing_keys(platform, patience).await {
+        let what = format!("generating the {} key in all cosigners", scheme.name());
+        step(&what, development.generate_key(platform, scheme)).await?;
     }
     Ok(())
 }
 
-/// Until every cosigner has said which keys it holds: a key that is there must not be ordered again.
-async fn wait_ready(platform: &Platform) -> Done {
-    for _ in 0..READY_TRIES {
-        if platform.service.cosigners().iter().all(|c| c.ready) {
-            return Ok(());
+/// The keys of a development workspace that nobody holds: known when all cosigners are ready, for a key that is there must
+/// not be ordered again. One that is away must not keep the others from serving; without its grant they may wait for a
+/// resume (rule B1).
+async fn missing_keys(platform: &Platform, patience: u32) -> Vec<Scheme> {
+    for _ in 0..patience {
+        let cosigners = platform.service.cosigners();
+        if cosigners.iter().all(|c| c.ready) {
+            let held = |scheme: &Scheme| cosigners.iter().flat_map(|c| &c.keys).any(|k| k.starts_with(scheme.name()));
+            return [Scheme::EcdsaSecp256k1, Scheme::Bip340].into_iter().filter(|scheme| !held(scheme)).collect();
         }
         tokio::time::sleep(TICK).await;
     }
-    Err(Failure::new("cli.cosigners", "not all cosigners are ready", "look at log.json in the data folder"))
+    for waits in platform.service.cosigners().iter().filter(|c| !c.ready) {
+        let state = if waits.connected { "waits for its peers" } else { "is away" };
+        eprintln!("warning: cosigner {} {state}; look at log.json and at `ringi status`", waits.index);
+    }
+    Vec::new()
 }
 
 async fn step<T>(what: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
@@ -130,16 +138,6 @@ fn starter(folder: &Path, settings: &Settings) -> Result<PolicyForm, Failure> {
         std::fs::write(&path, &text).map_err(|e| Failure::file(&path, &e))?;
     }
     crate::form::read(&path)
-}
-
-fn start_log(folder: &Path, settings: &Settings) -> Done {
-    let filter = tracing_subscriber::EnvFilter::try_new(&settings.log)
-        .map_err(|e| Failure::new("cli.log", e, "use a filter such as info or ringi_gateway=debug"))?;
-    let path = folder.join("log.json");
-    let file = std::fs::OpenOptions::new().create(true).append(true).open(&path);
-    let file = file.map_err(|e| Failure::file(&path, &e))?;
-    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::sync::Mutex::new(file)).init();
-    Ok(())
 }
 
 fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {

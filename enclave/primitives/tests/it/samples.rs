@@ -506,6 +506,7 @@ fn status(d: &mut Dice) -> CosignerStatus {
         banned: d.some(party),
         sequence: d.u64(),
         sessions: d.u32(),
+        boot_key: public_key(d),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::{OrderId, PersonId};
+use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::time::UnixMs;
 use serde::{Deserialize, Serialize};
@@ -88,6 +89,10 @@ pub struct Cosigner {
     pub ready: bool,
     /// Its boot number.
     pub boot: u64,
+    /// The receipt key of this boot: what a resume names (rule B1).
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot_key: Option<PublicKey>,
     /// Peers it has a channel with.
     #[schema(value_type = Vec<u32>)]
     pub peers: Vec<u8>,

@@ -3,6 +3,7 @@
 use ringi_primitives::amount::Amount;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId};
+use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
@@ -294,6 +295,9 @@ pub struct CosignerView {
     pub ready: bool,
     /// Its boot number.
     pub boot: u64,
+    /// The receipt key of this boot: what `ringi order resume` names (rule B1).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub boot_key: Option<PublicKey>,
     /// Peers it has a channel with.
     pub peers: Vec<u8>,
     /// Cosigners it excludes.

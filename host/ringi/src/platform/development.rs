@@ -74,7 +74,10 @@ impl Development {
             let key = Development::key(folder, name)?.public();
             admins.push(AdminForm { id: None, name: name.into(), key });
         }
-        let introductions = platform.fleet.introductions().await;
+        let introductions = platform.fleet.introductions().await.ok_or_else(|| {
+            let next = "look at log.json in the data folder, mend what it says and run the command again";
+            Failure::new("cli.cosigners", "a workspace is founded by all of its cosigners, and one did not start", next)
+        })?;
         let cosigners = introductions.iter().zip(1u8..).map(|(i, n)| CosignerForm {
             name: format!("process-{n}"),
             channel_key: hex::encode(i.channel_key),

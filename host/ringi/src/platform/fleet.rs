@@ -55,15 +55,15 @@ struct Facts {
 }
 
 impl Fleet {
-    /// Joins started cosigners. Call it within a runtime.
-    pub fn join(members: Vec<(Supervised, Events)>, relay: Relay) -> Fleet {
+    /// Joins started cosigners; those that did not start are away. Call it within a runtime.
+    pub fn join(members: Vec<(Supervised, Events)>, away: &[PartyIndex], relay: Relay) -> Fleet {
         let (supervised, events): (Vec<_>, Vec<_>) = members.into_iter().map(|(s, e)| ((s.me(), s), e)).unzip();
         let unknown = |party| Facts {
             health: CosignerHealth { party, connected: false, status: None, boot: None },
             introduction: None,
         };
-        let facts = supervised.iter().map(|(me, _)| (*me, unknown(*me))).collect();
         let order: Vec<PartyIndex> = supervised.iter().map(|(me, _)| *me).collect();
+        let facts = order.iter().chain(away).map(|me| (*me, unknown(*me))).collect();
         let fleet = Fleet(Arc::new(Shared {
             members: supervised.into_iter().collect(),
             relay,
@@ -80,17 +80,18 @@ impl Fleet {
         fleet
     }
 
-    /// What each cosigner says of itself, once all have.
-    pub async fn introductions(&self) -> Vec<Introduction> {
+    /// What each cosigner says of itself, once all that started have; `None` while one is away.
+    pub async fn introductions(&self) -> Option<Vec<Introduction>> {
         let mut changed = self.0.changed.subscribe();
+        if self.facts().len() > self.0.members.len() {
+            return None;
+        }
         loop {
             let known: Option<Vec<_>> = self.facts().values().map(|f| f.introduction.clone()).collect();
-            if let Some(known) = known {
+            if known.is_some() {
                 return known;
             }
-            if changed.changed().await.is_err() {
-                return Vec::new();
-            }
+            changed.changed().await.ok()?;
         }
     }
 

@@ -82,7 +82,7 @@ async fn start_fleet(folder: &Path, settings: &Settings) -> Result<Fleet, Failur
     let program = program(&settings.cosigner)?;
     let (relay, mut notices) = Relay::new(Arc::new(Faithful));
     tokio::spawn(async move { while notices.recv().await.is_some() {} });
-    let mut members = Vec::new();
+    let (mut members, mut failed) = (Vec::new(), Vec::new());
     for number in 1..=settings.cosigners {
         let party = PartyIndex::new(number).ok_or_else(|| {
             Failure::new("cli.cosigners", "there are at most nine cosigners", "set cosigners to 2 to 9")
@@ -90,12 +90,25 @@ async fn start_fleet(folder: &Path, settings: &Settings) -> Result<Fleet, Failur
         let home = folder.join("cosigners").join(number.to_string());
         std::fs::create_dir_all(&home).map_err(|e| Failure::file(&home, &e))?;
         let started = supervise(Arc::new(Process::new(&program)), party, &home, Backoff::default()).await;
-        members.push(started.map_err(|e| {
-            let next = format!("look at {} and at the log", home.display());
-            Failure::new(e.code(), format!("cosigner {number}: {e}"), next)
-        })?);
+        match started {
+            Ok(member) => members.push(member),
+            Err(e) => {
+                let next =
+                    format!("restore {} from its newest copy; an older one is refused by its peers", home.display());
+                failed.push((party, Failure::new(e.code(), format!("cosigner {number}: {e}"), next)));
+            }
+        }
     }
-    Ok(Fleet::join(members, relay))
+    let away: Vec<PartyIndex> = failed.iter().map(|(party, _)| *party).collect();
+    for (party, failure) in failed {
+        // A quorum goes on without the others; fewer can do nothing.
+        if members.len() < usize::from(settings.threshold) {
+            return Err(failure);
+        }
+        tracing::error!(code = failure.code, cosigner = party.number(), "{}", failure.what);
+        eprintln!("warning: {failure}");
+    }
+    Ok(Fleet::join(members, &away, relay))
 }
 
 fn program(path: &Path) -> Result<PathBuf, Failure> {

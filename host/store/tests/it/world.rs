@@ -440,6 +440,7 @@ impl Cosigners for FakeCosigners {
                 banned: Vec::new(),
                 sequence: 1,
                 sessions: 0,
+                boot_key: public(n),
             };
             let connected = !seen.down.contains(&n);
             CosignerHealth { party: party(n), connected, status: Some(status), boot: Some(signed_boot(n)) }

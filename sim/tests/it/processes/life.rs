@@ -4,16 +4,23 @@ use super::FOLDER;
 use crate::repository::root;
 use ringi::approver::Proposal;
 use ringi::demo::anvil::{Anvil, CHAIN_ID};
+use ringi::documents::add_signature;
 use ringi::keys::SecretKey;
+use ringi::order::order;
 use ringi::platform::development::Development;
 use ringi_chain::parse_address;
 use ringi_gateway::client::Client;
 use ringi_gateway::model;
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
+use ringi_primitives::cbor;
+use ringi_primitives::digest::Domain;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::intent::{Action, Intent, Transfer};
+use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::order::OrderAction;
+use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -69,7 +76,8 @@ fn amount(number: u64) -> u64 {
 
 /// A data folder with its platform.
 pub struct Life {
-    folder: TempDir,
+    folder: PathBuf,
+    _own: Option<TempDir>,
     url: String,
     process: Child,
     client: Client,
@@ -84,30 +92,38 @@ pub struct Life {
 impl Life {
     /// A new workspace on this node, with a rich wallet.
     pub async fn found(anvil: &Anvil) -> Life {
-        let folder = tempfile::tempdir().unwrap();
-        let url = settle(folder.path(), &anvil.url);
-        let key = |name| Arc::new(Development::key(folder.path(), name).unwrap());
+        let own = tempfile::tempdir().unwrap();
+        let mut life = Life::found_in(anvil, own.path()).await;
+        life._own = Some(own);
+        life
+    }
+
+    /// The same in a folder that somebody else keeps.
+    pub async fn found_in(anvil: &Anvil, folder: &Path) -> Life {
+        let url = settle(folder, &anvil.url);
+        let key = |name| Arc::new(Development::key(folder, name).unwrap());
         let (initiator, approver) = (key("initiator"), key("approver"));
         let text = POLICY.replace("@initiator@", &initiator.public().text()).replace("@supplier@", SUPPLIER);
         let text = text.replace("@approver@", &approver.public().text());
-        std::fs::write(folder.path().join("policy.toml"), text).unwrap();
-        let process = start(folder.path());
+        std::fs::write(folder.join("policy.toml"), text).unwrap();
+        let process = start(folder);
         let client = Client::new(&url, initiator).unwrap();
-        let genesis = Development::genesis_path(folder.path());
-        ready(&client).await;
+        let genesis = Development::genesis_path(folder);
+        ready(&client, folder).await;
         assert!(genesis.exists());
         let wanted = model::NewWallet { id: None, vault: "treasury".into(), name: "operations".into() };
         let wallet = client.create_wallet(&wanted).await.unwrap().id;
         let address = client.addresses(wallet).await.unwrap().items.remove(0).address;
         anvil.call("anvil_setBalance", json!([address, "0xde0b6b3a7640000"])).await.unwrap();
         let account = parse_address(NetworkId::Evm(CHAIN_ID), &address).unwrap();
-        let development = Development::load(folder.path()).unwrap();
-        Life { folder, url, process, client, approver, development, wallet, account, deaths: 0 }
+        let development = Development::load(folder).unwrap();
+        let folder = folder.to_owned();
+        Life { folder, _own: None, url, process, client, approver, development, wallet, account, deaths: 0 }
     }
 
     /// The data folder.
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Asks for a payment, approves it, and waits for its end, however often the platform dies on the way.
@@ -119,7 +135,7 @@ impl Life {
             if self.process.try_wait().unwrap().is_some() {
                 self.deaths += 1;
                 self.process = start(self.folder());
-                ready(&self.client).await;
+                ready(&self.client, &self.folder).await;
             }
             match self.advance(payment.id, &body).await.as_deref() {
                 Some("completed") => return,
@@ -159,6 +175,77 @@ impl Life {
         let supplier = parse_address(NetworkId::Evm(CHAIN_ID), SUPPLIER).unwrap();
         let paid: u64 = (1..=carried_out).map(amount).sum();
         assert_eq!(anvil.balance_wei(&supplier).await.unwrap(), u128::from(paid));
+    }
+
+    /// Kills the platform with its cosigners, lets `meanwhile` do something to the folder, and starts it again. Returns
+    /// when the API answers.
+    pub async fn restart(&mut self, meanwhile: impl FnOnce(&Path)) {
+        let cosigners = children(self.process.id());
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        // They end with their stream; their records must be closed before anybody touches them.
+        while cosigners.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        meanwhile(&self.folder);
+        self.process = start(self.folder());
+        let began = Instant::now();
+        while self.client.cosigners().await.is_err() {
+            assert!(began.elapsed() < PATIENCE, "the API is not up: {}", self.output());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What the platform printed.
+    pub fn output(&self) -> String {
+        std::fs::read_to_string(self.folder().join("output")).unwrap_or_default()
+    }
+
+    /// The API as the initiator calls it.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Submits a payment and gives the transfer as it stands after a while.
+    pub async fn submit(&self, payment: &Payment) -> model::Transfer {
+        let body = self.body(payment);
+        for _ in 0..100 {
+            let status = self.advance(payment.id, &body).await;
+            if status.as_deref().is_some_and(|s| ["completed", "rejected", "failed", "blocked"].contains(&s)) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.client.transfer(payment.id).await.unwrap()
+    }
+
+    /// Asks for a payment where it may not be possible to ask.
+    pub async fn try_submit(&self, payment: &Payment) -> Option<model::Transfer> {
+        let body = self.body(payment);
+        for _ in 0..50 {
+            self.advance(payment.id, &body).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        self.client.transfer(payment.id).await.ok()
+    }
+
+    /// Kills the platform's cosigner at this place, from 0, with SIGKILL.
+    pub fn kill_cosigner(&self, place: usize) {
+        let mut cosigners = children(self.process.id());
+        cosigners.sort_unstable();
+        kill(cosigners[place]);
+    }
+
+    /// A resume of these boots, signed by two admins, handed in by one (rule B1).
+    pub async fn resume(&self, boot_keys: Vec<PublicKey>) -> model::Installation {
+        let admins = ["admin-1", "admin-2"].map(|name| Development::key(self.folder(), name).unwrap());
+        let order = order(self.development.chain.root(), OrderAction::Resume { boot_keys }).unwrap();
+        let mut signed = Signed { body: cbor::encode(&order), signatures: vec![] };
+        for admin in &admins {
+            add_signature(&mut signed, Domain::Order, admin, self.development.chain.head()).unwrap();
+        }
+        let [admin, _] = admins;
+        Client::new(&self.url, Arc::new(admin)).unwrap().submit_order(&signed).await.unwrap()
     }
 
     /// Kills one of the platform's cosigners after a while, with SIGKILL.
@@ -201,7 +288,8 @@ impl Life {
         serde_json::to_vec(&intent).unwrap()
     }
 
-    fn log(&self) -> String {
+    /// The platform's log.
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder().join("log.json")).unwrap_or_default()
     }
 }
@@ -242,7 +330,7 @@ fn start(folder: &Path) -> Child {
 }
 
 /// Until the API answers and a quorum of cosigners may sign.
-async fn ready(client: &Client) {
+async fn ready(client: &Client, folder: &Path) {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
         if client.cosigners().await.is_ok_and(|c| c.items.iter().filter(|c| c.ready && !c.keys.is_empty()).count() >= 2)
@@ -251,7 +339,7 @@ async fn ready(client: &Client) {
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("the platform is not up");
+    panic!("the platform is not up: {}", std::fs::read_to_string(folder.join("output")).unwrap_or_default());
 }
 
 /// Processes whose parent is this one (proc(5): the fourth field of stat, behind the name in brackets).

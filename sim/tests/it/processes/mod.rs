@@ -1,6 +1,7 @@
 //! Real processes that die: the platform at each of its crash points, cosigners and platform at any moment. A real node
 //! says what happened: each intent is carried out exactly once.
 
+mod damage;
 mod life;
 
 use life::{Life, Payment};

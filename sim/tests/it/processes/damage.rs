@@ -1,0 +1,127 @@
+//! Folders that are damaged, old or full: a clear code, nothing lost, nothing signed twice.
+
+use super::life::{self, Life, Payment};
+use ringi::demo::anvil::Anvil;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+fn records(folder: &Path, cosigner: u8) -> std::path::PathBuf {
+    folder.join(format!("cosigners/{cosigner}/records"))
+}
+
+fn alter(folder: &Path, cosigner: u8, change: impl FnOnce(&mut Vec<u8>)) {
+    let path = records(folder, cosigner);
+    let mut bytes = std::fs::read(&path).unwrap();
+    change(&mut bytes);
+    std::fs::write(path, bytes).unwrap();
+}
+
+fn with_node(test: impl AsyncFnOnce(Anvil)) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async { test(Anvil::start(&life::anvil()).await.unwrap()).await });
+}
+
+#[test]
+fn b1_a_cosigner_with_damaged_records_stays_away_and_admins_let_the_others_resume() {
+    with_node(async |anvil| {
+        let mut life = Life::found(&anvil).await;
+        life.carry_out(&anvil, &Payment::of(1)).await;
+        life.restart(|folder| alter(folder, 3, |bytes| bytes[30_000] ^= 0x40)).await;
+        assert!(life.output().contains("records.corrupt"), "{}", life.output());
+        // Each of the others needs both its peers' grant: nobody can sign.
+        let cosigners = life.client().cosigners().await.unwrap().items;
+        assert_eq!(
+            cosigners.iter().map(|c| (c.connected, c.ready)).collect::<Vec<_>>(),
+            [(true, false), (true, false), (false, false)]
+        );
+        let waiting = life.submit(&Payment::of(2)).await;
+        assert!(waiting.transaction.is_none(), "{waiting:?}");
+        let boots = cosigners.iter().filter_map(|c| c.boot_key).collect();
+        let resumed = life.resume(boots).await;
+        assert!(resumed.in_force && resumed.acknowledged == 2, "{resumed:?}");
+        // Requests say their second, and the resume's own second is before it.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        // What was asked for before is void; what is asked for now meets an exhausted window.
+        let before = life.submit(&Payment::of(2)).await;
+        assert_eq!((before.status.as_str(), before.transaction.is_none()), ("rejected", true), "{before:?}");
+        let after = life.submit(&Payment::of(3)).await;
+        let error = after.error.clone().unwrap();
+        assert_eq!((after.status.as_str(), error.detail.as_str()), ("rejected", "per-day"), "{after:?}");
+        life.check(&anvil, 1).await;
+    });
+}
+
+#[test]
+fn b1_an_old_or_foreign_blob_signs_nothing_while_peers_remember() {
+    with_node(async |anvil| {
+        let mut life = Life::found(&anvil).await;
+        let old = std::fs::read(records(life.folder(), 3)).unwrap();
+        for number in 1..=4 {
+            life.carry_out(&anvil, &Payment::of(number)).await;
+        }
+        // Only cosigner 3 is started again, from its old records.
+        let path = records(life.folder(), 3);
+        life.kill_cosigner(2);
+        std::fs::write(path, old).unwrap();
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        let third = life.client().cosigners().await.unwrap().items.remove(2);
+        assert!(!third.ready, "{third:?}");
+        for number in 5..=7 {
+            life.carry_out(&anvil, &Payment::of(number)).await;
+            life.check(&anvil, number).await;
+        }
+        assert!(life.log().contains("boot.rolled_back"), "{}", life.log());
+    });
+}
+
+/// Needs to mount a file system: as root; elsewhere it says so and checks nothing.
+#[test]
+fn a_full_disk_stops_and_loses_nothing() {
+    with_node(async |anvil| {
+        let Some(disk) = Disk::mount() else {
+            eprintln!("SKIPPED: a small file system can be mounted by root only");
+            return;
+        };
+        let mut life = Life::found_in(&anvil, disk.folder()).await;
+        life.carry_out(&anvil, &Payment::of(1)).await;
+        let filler = disk.fill();
+        let stuck = life.try_submit(&Payment::of(2)).await;
+        assert!(stuck.is_none_or(|t| t.transaction.is_none()), "signed on a full disk");
+        std::fs::remove_file(filler).unwrap();
+        life.carry_out(&anvil, &Payment::of(2)).await;
+        life.check(&anvil, 2).await;
+    });
+}
+
+struct Disk(tempfile::TempDir);
+
+impl Disk {
+    fn mount() -> Option<Disk> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=16m", "tmpfs"]).arg(folder.path());
+        mount.output().is_ok_and(|done| done.status.success()).then_some(Disk(folder))
+    }
+
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Writes until nothing more fits.
+    fn fill(&self) -> std::path::PathBuf {
+        use std::io::Write as _;
+        let path = self.0.path().join("filler");
+        let mut file = std::fs::File::create(&path).unwrap();
+        for size in [1 << 16, 1 << 10, 1] {
+            while file.write_all(&vec![1; size]).is_ok() {}
+        }
+        path
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
