@@ -15,6 +15,8 @@ need curl curl
 [ -e /etc/ssl/certs/ca-certificates.crt ] || missing+=(ca-certificates)
 need node nodejs
 need npm npm
+need python3 python3
+python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
 
 if [ "${#missing[@]}" -gt 0 ]; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
