@@ -339,6 +339,18 @@ pub enum PolicyCommand {
         #[arg(long)]
         genesis: Option<PathBuf>,
     },
+    /// Keep a running platform's set in force in a file: what the next one names with --previous.
+    Fetch {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The pinned genesis; never take it from the host.
+        #[arg(long)]
+        genesis: PathBuf,
+        /// The new file.
+        #[arg(long)]
+        out: PathBuf,
+    },
     /// Fail unless it is in order and signed by a quorum.
     Validate {
         /// The policy set.

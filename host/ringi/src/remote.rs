@@ -208,7 +208,7 @@ pub async fn approve(api: &ApiArgs, transfer: &str, genesis: &Path, wish: Wish, 
     let transfer = id::<IntentId>(transfer)?;
     let served = client.envelope(transfer).await.map_err(of_client)?;
     let envelope = read_envelope(&served.envelope, &chain)?;
-    let policy = read_policy(&client, &chain).await?;
+    let (_, policy) = read_policy(&client, &chain).await?;
     let effects: Vec<String> = envelope.plan.effects.iter().map(|e| words::effect(&policy, e)).collect();
     let words = format!("{}; at most {} base units in fees", effects.join("; "), envelope.plan.max_fee);
     if wish == Wish::Look {
@@ -241,13 +241,14 @@ fn read_envelope(text: &str, chain: &GenesisChain) -> Result<Envelope, Failure> 
 }
 
 /// The policy set in force, believed only with the admins' signatures: names and decimals are read from it.
-async fn read_policy(client: &Client, chain: &GenesisChain) -> Result<PolicySet, Failure> {
+async fn read_policy(client: &Client, chain: &GenesisChain) -> Result<(Signed, PolicySet), Failure> {
     let wrong = |what: String| Failure::new("cli.policy", what, "do not approve anything; ask the operator");
     let served = client.policy().await.map_err(of_client)?;
     let bytes = STANDARD.decode(&served.document).map_err(|e| wrong(e.to_string()))?;
     let signed: Signed =
         cbor::decode(&bytes, limits::POLICY_BYTES * 2).map_err(|_| wrong("the policy set is no document".into()))?;
-    crate::policy::verified(&signed, chain).map_err(|e| wrong(e.what))
+    let set = crate::policy::verified(&signed, chain).map_err(|e| wrong(e.what))?;
+    Ok((signed, set))
 }
 
 /// `ringi install policy|order|genesis`: hands a signed document to the platform.
@@ -271,10 +272,32 @@ pub async fn submit_order(api: &ApiArgs, file: &Path, output: Output) -> Done {
 }
 
 fn installed(done: &model::Installation, output: Output) -> Done {
+    if !done.in_force {
+        let answer = |a: &model::PartyAnswer| {
+            let why = [&a.code, &a.detail].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+            format!("cosigner {} {} {why}", a.cosigner, a.answer).trim_end().to_string()
+        };
+        let answers: Vec<String> = done.answers.iter().map(answer).collect();
+        let what = format!("the {} is NOT in force: {}", done.document, answers.join("; "));
+        return Err(Failure::new("cli.not_in_force", what, "look at the answers; `ringi status` shows the cosigners"));
+    }
     output.show(done, |i| {
-        let state = if i.in_force { "in force" } else { "NOT in force" };
-        format!("{}: {} of {} cosigners acknowledged, {state}", i.document, i.acknowledged, i.cosigners)
+        format!("{}: {} of {} cosigners acknowledged, in force", i.document, i.acknowledged, i.cosigners)
     });
+    Ok(())
+}
+
+/// `ringi policy fetch`: the set in force, believed only with the admins' signatures, for the next one's `--previous`.
+///
+/// # Errors
+/// If the server does not answer, the set is not signed by a quorum of this genesis, or the file exists.
+pub async fn fetch_policy(api: &ApiArgs, genesis: &Path, out: &Path, output: Output) -> Done {
+    let (client, _) = connect(api)?;
+    let (_, chain) = documents::read_genesis(genesis)?;
+    let (signed, set) = read_policy(&client, &chain).await?;
+    documents::write_new(out, &cbor::encode(&signed))?;
+    let value = serde_json::json!({"file": out, "sequence": set.sequence});
+    output.show(&value, |_| format!("policy set {} in {}: name it with --previous", set.sequence, out.display()));
     Ok(())
 }
 
@@ -296,4 +319,35 @@ fn draft(draft: &DraftArgs, output: Output) -> Done {
     documents::write_new(&draft.out, &bytes)?;
     output.show(&body, |_| format!("intent in {}: read it, then ringi transfer submit", draft.out.display()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringi_primitives::digest::Digest;
+
+    #[test]
+    fn a_document_that_too_few_took_is_a_failure() {
+        let refused = model::PartyAnswer {
+            cosigner: 2,
+            answer: "refused".into(),
+            code: Some("policy.order".into()),
+            detail: Some("not the next".into()),
+        };
+        let mut done = model::Installation {
+            document: "policy".into(),
+            digest: Digest([1; 32]),
+            order: None,
+            acknowledged: 1,
+            cosigners: 3,
+            in_force: false,
+            answers: vec![refused],
+            certificate: None,
+        };
+        let failure = installed(&done, Output::Json).unwrap_err();
+        assert_eq!(failure.code, "cli.not_in_force");
+        assert!(failure.what.contains("cosigner 2 refused policy.order not the next"), "{failure}");
+        done.in_force = true;
+        assert!(installed(&done, Output::Json).is_ok());
+    }
 }
