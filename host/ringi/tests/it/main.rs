@@ -1,5 +1,8 @@
 //! The command line as its users meet it: files, ceremonies, and verification that nothing slips past.
 
 mod ceremonies;
+mod commands;
 mod evidence;
+mod node;
+mod platform;
 mod workspace;
