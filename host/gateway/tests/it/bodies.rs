@@ -105,7 +105,7 @@ async fn a_body_of_another_form_is_refused() {
     let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
     let field = |name: &str| fields[name].to_string();
     let names = ["version", "id", "genesis", "vault", "wallet", "network", "actions", "max_fee", "expires_at"];
-    let listed = names.map(|name| field(name)).join(",");
+    let listed = names.map(field).join(",");
     desk.refuses(&submission(format!("[{listed},null,null]")), 400, "intent.malformed").await;
     let mut action = fields.clone();
     action["actions"] = json!([["transfer", fields["actions"][0]]]);
