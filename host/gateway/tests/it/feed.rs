@@ -59,7 +59,12 @@ impl Feed {
         count > 0
     }
 
+    /// The next event; comments that keep an idle stream alive are no event.
     async fn next(&mut self) -> Sent {
+        tokio::time::timeout(PATIENCE, self.following()).await.expect("no event in time")
+    }
+
+    async fn following(&mut self) -> Sent {
         loop {
             while let Some((block, rest)) = self.heard.split_once("\n\n") {
                 let (block, rest) = (block.to_string(), rest.to_string());
