@@ -218,7 +218,11 @@ impl Intent {
         if body.len() > limits::INTENT_BYTES {
             return Err(IntentError::TooLong);
         }
-        let intent: Intent = serde_json::from_slice(body).map_err(|e| IntentError::Malformed(e.to_string()))?;
+        let malformed = |e: serde_json::Error| IntentError::Malformed(e.to_string());
+        if !is_made_of_objects(&serde_json::from_slice(body).map_err(malformed)?) {
+            return Err(IntentError::Malformed("an intent and its actions are JSON objects".into()));
+        }
+        let intent: Intent = serde_json::from_slice(body).map_err(malformed)?;
         if intent.version != 1 {
             return Err(IntentError::Version);
         }
@@ -237,6 +241,12 @@ impl Intent {
     pub fn digest(body: &[u8]) -> Digest {
         Digest::of(Domain::Intent, body)
     }
+}
+
+/// Serde takes a list of a type's fields for the type, so that one intent had two spellings: only objects are taken.
+fn is_made_of_objects(body: &serde_json::Value) -> bool {
+    let actions = body.get("actions").and_then(serde_json::Value::as_array);
+    body.is_object() && actions.is_none_or(|actions| actions.iter().all(serde_json::Value::is_object))
 }
 
 fn text(field: &'static str, value: &str, bound: usize) -> Result<(), IntentError> {
@@ -299,6 +309,16 @@ mod tests {
 
     #[test]
     fn i1_unknown_repeated_and_missing_keys_are_refused() {
+        let good: serde_json::Value = serde_json::from_str(GOOD).unwrap();
+        let names = ["version", "id", "genesis", "vault", "wallet", "network", "actions", "max_fee", "expires_at"];
+        let mut listed: Vec<serde_json::Value> = names.iter().map(|name| good[name].clone()).collect();
+        listed.extend([serde_json::Value::Null, serde_json::Value::Null]);
+        let listed = serde_json::Value::Array(listed);
+        let acting = |action: serde_json::Value| {
+            let mut changed = good.clone();
+            changed["actions"] = serde_json::Value::Array(vec![action]);
+            changed
+        };
         let cases = [
             GOOD.replacen("\"version\":1", "\"version\":1,\"version\":1", 1),
             GOOD.replacen("\"version\":1", "\"version\":1,\"memo\":\"x\"", 1),
@@ -314,6 +334,10 @@ mod tests {
             GOOD.replacen("\"type\":\"transfer\"", "\"type\":\"steal\"", 1),
             format!("{GOOD} x"),
             String::new(),
+            listed.to_string(),
+            acting(serde_json::json!(["transfer", good["actions"][0]])).to_string(),
+            acting(serde_json::json!(["transfer", "eth", "0x00000000000000000000000000000000000000AA", "1000"]))
+                .to_string(),
         ];
         for (i, case) in cases.iter().enumerate() {
             assert!(matches!(parse(case), Err(IntentError::Malformed(_))), "case {i}");

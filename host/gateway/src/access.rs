@@ -70,6 +70,12 @@ pub(crate) const GENESIS_CHAIN_BYTES: usize = 16 * limits::GENESIS_BYTES;
 /// A policy set and its signatures.
 pub(crate) const POLICY_DOCUMENT_BYTES: usize = limits::POLICY_BYTES + 64 * 1024;
 
+/// Whether a call takes a query. No write does: the query is not signed.
+pub(crate) fn takes_query(method: &Method, route: &str) -> bool {
+    let listing = ["/v1/transfers", "/v1/wallets", "/v1/wallets/{id}/addresses", "/v1/deposits", "/v1/audit"];
+    (method == Method::GET || method == Method::HEAD) && listing.contains(&route)
+}
+
 /// The row of a route. A write that is not listed is an admin's: forgetting a row locks, it does not open.
 pub(crate) fn access(method: &Method, route: &str) -> Access {
     use {Media as M, NonceKeeper as N, Stage as S, Who as W};

@@ -1,6 +1,6 @@
 //! What every request passes before a handler sees it: form, size, signature, key, purpose, rate, replay, idempotency.
 
-use crate::access::{Access, Media, NonceKeeper, Stage, Who, access};
+use crate::access::{Access, Media, NonceKeeper, Stage, Who, access, takes_query};
 use crate::api::{Api, LARGE_BYTES};
 use crate::codes::Code;
 use crate::idempotency::{self, Begin, Ticket};
@@ -49,6 +49,9 @@ async fn check(api: &Arc<Api>, request: Request, next: Next) -> Result<Response,
     let route = parts.extensions.get::<MatchedPath>().map(|m| m.as_str().to_string()).unwrap_or_default();
     let access = access(&parts.method, &route);
     check_headers(&parts.headers, &access)?;
+    if parts.uri.query().is_some() && !takes_query(&parts.method, &route) {
+        return Err(Problem::because(Code::RequestQuery, "this call takes no query"));
+    }
     check_stage(api, &access)?;
     let founding = access.who == Who::Founder && api.service.genesis().is_none();
     if !founding && !parts.headers.contains_key("signature") && !parts.headers.contains_key("signature-input") {

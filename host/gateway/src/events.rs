@@ -25,7 +25,7 @@ const BATCH: u32 = 200;
     params(("Last-Event-ID" = Option<String>, Header, description = "Sequence of the last event that arrived.")),
     responses((status = 200, description = "The stream.", content_type = "text/event-stream", body = model::Event)))]
 pub(crate) async fn events(State(api): State<Arc<Api>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let after = match headers.get("last-event-id").map(|v| v.to_str().ok().and_then(|t| t.parse::<u64>().ok())) {
+    let after = match headers.get("last-event-id").map(|v| v.to_str().ok().and_then(sequence)) {
         None => 0,
         Some(Some(sequence)) => sequence,
         Some(None) => return Err(Problem::of(Code::EventsLastId)),
@@ -34,6 +34,12 @@ pub(crate) async fn events(State(api): State<Arc<Api>>, headers: HeaderMap) -> R
     let permit = permit.map_err(|_| Problem::of(Code::RateBusy).retry_after(5))?;
     let heartbeat = KeepAlive::new().interval(api.config.heartbeat).text("alive");
     Ok(Sse::new(follow(api, after, permit)).keep_alive(heartbeat).into_response())
+}
+
+/// A sequence number in its one spelling, as far as there can be one: the store counts to `i64::MAX`.
+fn sequence(text: &str) -> Option<u64> {
+    let number: u64 = text.parse().ok()?;
+    (number.to_string() == text && i64::try_from(number).is_ok()).then_some(number)
 }
 
 struct Follower {

@@ -73,6 +73,13 @@ fn problems(is_write: IsWrite) -> Vec<(&'static str, Value)> {
     all
 }
 
+/// CBOR goes over the wire as bytes, not as the list of numbers that a byte vector is in JSON.
+fn describe_cbor(message: &mut Value) {
+    if let Some(cbor) = message.pointer_mut("/content/application~1cbor") {
+        cbor["schema"] = json!({ "type": "string", "format": "binary" });
+    }
+}
+
 fn complete(method: &str, operation: &mut Value) {
     let is_write = if method == "get" { IsWrite::No } else { IsWrite::Yes };
     let Some(fields) = operation.as_object_mut() else { return };
@@ -80,7 +87,11 @@ fn complete(method: &str, operation: &mut Value) {
     if let Some(list) = parameters.as_array_mut() {
         list.extend(headers(is_write));
     }
+    if let Some(body) = fields.get_mut("requestBody") {
+        describe_cbor(body);
+    }
     if let Some(responses) = fields.get_mut("responses").and_then(Value::as_object_mut) {
+        responses.values_mut().for_each(describe_cbor);
         responses.extend(problems(is_write).into_iter().map(|(status, body)| (status.to_string(), body)));
     }
 }

@@ -28,7 +28,7 @@ pub(crate) async fn approve(core: &Arc<Core>, id: IntentId, approval: Approval) 
         return Err(ServiceError::conflict("approval.not_awaited", message, "Nothing is left to approve."));
     }
     if live.record.header.plan.expires_at <= core.now() {
-        return Err(ServiceError::conflict("intent.expired", "the intent's time is over", "Submit a new intent."));
+        return Err(ServiceError::unprocessable("intent.expired", "the intent's time is over", "Submit a new intent."));
     }
     if live.approvals.len() >= limits::APPROVALS {
         return Err(ServiceError::conflict("approval.too_many", "no more approvals are taken", "Submit a new intent."));

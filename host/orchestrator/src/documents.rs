@@ -183,7 +183,10 @@ fn check_order(core: &Core, genesis: &GenesisChain, signed: &Signed) -> Result<O
     match () {
         () if order.version != 1 => Err(refuse("order.version", "the order's version is not 1")),
         () if order.genesis != genesis.root() => Err(refuse("order.genesis", "the order is for another workspace")),
-        () if !timely => Err(refuse("order.expired", "the order is outside its time")),
+        () if !timely => {
+            let message = "the order is outside its time";
+            Err(ServiceError::unprocessable("order.expired", message, SIGN_AGAIN))
+        }
         () if !genesis.head().quorum_signed(signed, Domain::Order) => {
             Err(refuse("order.signatures", "the order lacks the admin quorum"))
         }

@@ -146,7 +146,7 @@ pub(crate) async fn addresses(
 
 fn no_key() -> ServiceError {
     let message = "the wallet's root key for this network does not exist yet";
-    ServiceError::unprocessable("key.none", message, "Order a key generation first.")
+    ServiceError::conflict("key.none", message, "Order a key generation first.")
 }
 
 pub(crate) async fn new_address(

@@ -1,6 +1,6 @@
 //! The signed documents in force, verified: genesis, policy set, key certificates. Replaced as a whole, never changed in place.
 
-use crate::error::ServiceError;
+use crate::error::{ErrorClass, ServiceError};
 use crate::keys::WalletKeys;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::{Digest, Domain};
@@ -56,7 +56,7 @@ const KEPT_WALLETS: usize = 20_000;
 
 fn not_ready(what: &str) -> ServiceError {
     let message = format!("this workspace has no {what} yet");
-    ServiceError::unavailable("workspace.not_ready", message, "Install genesis, policy set and keys first.")
+    ServiceError::conflict("workspace.not_ready", message, "Install genesis, policy set and keys first.")
 }
 
 impl Workspace {
@@ -101,7 +101,12 @@ impl Workspace {
         let person = self.policy()?.set.person_by_key(key, KeyPurpose::Initiate);
         person.map(|p| p.id).ok_or_else(|| {
             let message = "the key belongs to nobody who may initiate";
-            ServiceError::forbidden("auth.unknown_key", message, "Sign with a key of the policy set.")
+            ServiceError::new(
+                ErrorClass::Unauthenticated,
+                "auth.unknown_key",
+                message,
+                "Sign with a key of the policy set.",
+            )
         })
     }
 }

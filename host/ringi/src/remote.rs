@@ -289,9 +289,17 @@ pub async fn submit_order(api: &ApiArgs, file: &Path, output: Output) -> Done {
 }
 
 fn installed(done: &model::Installation, output: Output) -> Done {
+    if !done.in_force {
+        let answer = |a: &model::PartyAnswer| {
+            let why = [&a.code, &a.detail].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
+            format!("cosigner {} {} {why}", a.cosigner, a.answer).trim_end().to_string()
+        };
+        let answers: Vec<String> = done.answers.iter().map(answer).collect();
+        let what = format!("the {} is NOT in force: {}", done.document, answers.join("; "));
+        return Err(Failure::new("cli.not_in_force", what, "look at the answers; `ringi status` shows the cosigners"));
+    }
     output.show(done, |i| {
-        let state = if i.in_force { "in force" } else { "NOT in force" };
-        format!("{}: {} of {} cosigners acknowledged, {state}", i.document, i.acknowledged, i.cosigners)
+        format!("{}: {} of {} cosigners acknowledged, in force", i.document, i.acknowledged, i.cosigners)
     });
     Ok(())
 }
@@ -314,4 +322,35 @@ fn draft(draft: &DraftArgs, output: Output) -> Done {
     documents::write_new(&draft.out, &bytes)?;
     output.show(&body, |_| format!("intent in {}: read it, then ringi transfer submit", draft.out.display()));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringi_primitives::digest::Digest;
+
+    #[test]
+    fn a_document_that_too_few_took_is_a_failure() {
+        let refused = model::PartyAnswer {
+            cosigner: 2,
+            answer: "refused".into(),
+            code: Some("policy.order".into()),
+            detail: Some("not the next".into()),
+        };
+        let mut done = model::Installation {
+            document: "policy".into(),
+            digest: Digest([1; 32]),
+            order: None,
+            acknowledged: 1,
+            cosigners: 3,
+            in_force: false,
+            answers: vec![refused],
+            certificate: None,
+        };
+        let failure = installed(&done, Output::Json).unwrap_err();
+        assert_eq!(failure.code, "cli.not_in_force");
+        assert!(failure.what.contains("cosigner 2 refused policy.order not the next"), "{failure}");
+        done.in_force = true;
+        assert!(installed(&done, Output::Json).is_ok());
+    }
 }

@@ -31,7 +31,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Attestation(command) => attestation::run(command, output),
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
-        Command::Up(args) => runtime()?.block_on(up::up(args)),
+        Command::Up(args) => runtime()?.block_on(up::up(args, output)),
         Command::Status { api } => runtime()?.block_on(remote::status(&api, output)),
         Command::Wallet(command) => runtime()?.block_on(remote::wallet(command, output)),
         Command::Transfer(command) => runtime()?.block_on(remote::transfer(command, output)),
@@ -87,10 +87,10 @@ fn run_policy(command: PolicyCommand, output: Output) -> Done {
             policy::new(&from, &genesis, previous.as_deref(), &out, output)
         }
         PolicyCommand::Sign { file, key, genesis } => policy::sign(&file, &key, &genesis, output),
-        PolicyCommand::Show { file, genesis } => policy::show(&file, genesis.as_deref(), output),
         PolicyCommand::Fetch { api, genesis, out } => {
             runtime()?.block_on(remote::fetch_policy(&api, &genesis, &out, output))
         }
+        PolicyCommand::Show { file, genesis } => policy::show(&file, genesis.as_deref(), output),
         PolicyCommand::Validate { file, genesis } => policy::validate(&file, &genesis, output),
     }
 }

@@ -7,6 +7,7 @@ use crate::cli::UpArgs;
 use crate::failure::{Done, Failure};
 use crate::keys::SecretKey;
 use crate::log;
+use crate::output::Output;
 use crate::platform::development::Development;
 use crate::platform::settings::{self, Overrides, Settings};
 use crate::platform::start::Platform;
@@ -33,15 +34,15 @@ const TICK: Duration = Duration::from_millis(120);
 ///
 /// # Errors
 /// If the folder is in use or damaged, a program is missing, or the address is taken.
-pub async fn up(args: UpArgs) -> Done {
-    up_fragile(args, Arc::new(NoCrash)).await
+pub async fn up(args: UpArgs, output: Output) -> Done {
+    up_fragile(args, output, Arc::new(NoCrash)).await
 }
 
 /// The same for whoever kills it at a crash point, to see it go on.
 ///
 /// # Errors
 /// As [`up`].
-pub async fn up_fragile(args: UpArgs, crash: Arc<dyn CrashPoints>) -> Done {
+pub async fn up_fragile(args: UpArgs, output: Output, crash: Arc<dyn CrashPoints>) -> Done {
     std::fs::create_dir_all(&args.data).map_err(|e| Failure::file(&args.data, &e))?;
     let overrides = Overrides { listen: args.listen, cosigner: args.cosigner, log: args.log };
     let settings = settings::read(&args.data, overrides)?;
@@ -51,22 +52,30 @@ pub async fn up_fragile(args: UpArgs, crash: Arc<dyn CrashPoints>) -> Done {
         Failure::new("cli.listen", format!("{}: {e}", settings.listen), next)
     })?;
     let platform = Platform::start_fragile(&args.data, &settings, crash).await?;
-    let served = serve(&args.data, &settings, &platform, listener).await;
+    let served = serve(&args.data, &settings, &platform, listener, output).await;
     platform.stop().await;
     served
 }
 
-async fn serve(folder: &Path, settings: &Settings, platform: &Platform, listener: TcpListener) -> Done {
+async fn serve(folder: &Path, settings: &Settings, platform: &Platform, listener: TcpListener, output: Output) -> Done {
     let stop = stop_signal()?;
     tokio::pin!(stop);
     tokio::select! {
-        prepared = prepare(folder, settings, platform) => prepared?,
+        prepared = prepare(folder, settings, platform, output) => prepared?,
         () = &mut stop => return Ok(()),
     }
-    println!("ringi is up on http://{} with its data in {}", settings.listen, folder.display());
-    println!("  export RINGI_URL=http://{}", settings.listen);
-    println!("  ringi status --key {}/development/initiator.key", folder.display());
-    println!("stop it with Ctrl-C; run the same command to go on");
+    let address = listener.local_addr().map_or(settings.listen.clone(), |address| address.to_string());
+    let is_up = serde_json::json!({"url": format!("http://{address}"), "data": folder});
+    output.show(&is_up, |_| {
+        let data = folder.display();
+        let lines = [
+            format!("ringi is up on http://{address} with its data in {data}"),
+            format!("  export RINGI_URL=http://{address}"),
+            format!("  ringi status --key {data}/development/initiator.key"),
+            "stop it with Ctrl-C; run the same command to go on".to_string(),
+        ];
+        lines.join("\n")
+    });
     let service = platform.service.clone();
     ringi_gateway::serve(listener, service, ringi_gateway::Config::default(), stop)
         .await
@@ -74,20 +83,22 @@ async fn serve(folder: &Path, settings: &Settings, platform: &Platform, listener
 }
 
 /// Brings a new folder to a working workspace; does nothing in one that is.
-async fn prepare(folder: &Path, settings: &Settings, platform: &Platform) -> Done {
+async fn prepare(folder: &Path, settings: &Settings, platform: &Platform, output: Output) -> Done {
     let development = match platform.service.genesis() {
         Some(_) if !Development::genesis_path(folder).exists() => return Ok(()),
         Some(_) => Development::load(folder)?,
-        None => step("founding the workspace", Development::found(folder, platform, settings.threshold)).await?,
+        None => {
+            step(output, "founding the workspace", Development::found(folder, platform, settings.threshold)).await?
+        }
     };
     let patience = if platform.service.policy().is_some() { QUORUM_TRIES } else { READY_TRIES };
     if platform.service.policy().is_none() {
         let form = starter(folder, settings)?;
-        step("installing the starter policy", development.install_policy(platform, &form)).await?;
+        step(output, "installing the starter policy", development.install_policy(platform, &form)).await?;
     }
     for scheme in missing_keys(platform, patience).await {
         let what = format!("generating the {} key in all cosigners", scheme.name());
-        step(&what, development.generate_key(platform, scheme)).await?;
+        step(output, &what, development.generate_key(platform, scheme)).await?;
     }
     Ok(())
 }
@@ -111,7 +122,11 @@ async fn missing_keys(platform: &Platform, patience: u32) -> Vec<Scheme> {
     Vec::new()
 }
 
-async fn step<T>(what: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// Long work, with its progress for people; whoever reads JSON waits for the one value.
+async fn step<T>(output: Output, what: &str, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    if output == Output::Json {
+        return work.await;
+    }
     let style = ProgressStyle::with_template("{spinner} {msg} ({elapsed})").unwrap_or(ProgressStyle::default_spinner());
     let line = ProgressBar::new_spinner().with_style(style).with_message(what.to_string());
     line.enable_steady_tick(TICK);

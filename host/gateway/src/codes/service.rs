@@ -77,7 +77,7 @@ pub const SERVICE: &[Entry] = &[
     row("network.not_found", 404, "the network is not in the policy set or has no node", "Check its name."),
     row("order.certificate", 422, "the cosigners' key certificate does not verify", "Look at the cosigners."),
     row("order.expired", 422, "the order's time is over", "Have the admins sign a new one."),
-    row("order.genesis", 422, "the order is for another workspace", "Take this workspace's genesis digest."),
+    row("order.genesis", 400, "the order is for another workspace", "Take this workspace's genesis digest."),
     row("order.malformed", 400, "the order is no canonical document", "Have the admins sign it again."),
     row("order.signatures", 400, "no quorum of admins signed the order", "Collect the missing signatures."),
     row("order.version", 400, "the order has another version than 1", "Use version 1."),

@@ -5,7 +5,7 @@ use crate::admit::Caller;
 use crate::api::Api;
 use crate::codes::Code;
 use crate::envelope as words;
-use crate::extract::{Asked, Id, Nothing, json, page};
+use crate::extract::{Asked, Id, json, page};
 use crate::model::{self, NewApproval};
 use crate::problem::Problem;
 use axum::body::Bytes;
@@ -16,6 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_orchestrator::ports::TransferFilter;
 use ringi_orchestrator::service::SubmitMode;
+use ringi_orchestrator::transfer::Status;
 use ringi_primitives::approval::{Approval, Evidence};
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::key::SignatureBytes;
@@ -34,12 +35,7 @@ use utoipa::IntoParams;
     responses(
         (status = 201, description = "Taken.", body = model::Submission),
         (status = 200, description = "Taken before.", body = model::Submission)))]
-pub(crate) async fn submit(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(Nothing {}): Asked<Nothing>,
-    body: Bytes,
-) -> Result<Response, Problem> {
+pub(crate) async fn submit(State(api): State<Arc<Api>>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
     let submission = api.service.submit(&body, &caller.signature, SubmitMode::Keep).await?;
     let status = if submission.outcome == "created" { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer(status, &submission))
@@ -52,12 +48,7 @@ pub(crate) async fn submit(
 #[utoipa::path(post, path = "/v1/transfers/dry-run", tag = "transfers", operation_id = "dryRunTransfer",
     request_body(content = Object, content_type = "application/json", description = "An intent."),
     responses((status = 200, description = "What would happen.", body = model::Submission)))]
-pub(crate) async fn dry_run(
-    State(api): State<Arc<Api>>,
-    caller: Caller,
-    Asked(Nothing {}): Asked<Nothing>,
-    body: Bytes,
-) -> Result<Response, Problem> {
+pub(crate) async fn dry_run(State(api): State<Arc<Api>>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
     let submission = api.service.submit(&body, &caller.signature, SubmitMode::DryRun).await?;
     Ok(answer(StatusCode::OK, &submission))
 }
@@ -90,6 +81,9 @@ pub(crate) async fn list(State(api): State<Arc<Api>>, Asked(query): Asked<Transf
         Some(Ok(id)) => Some(id),
         Some(Err(_)) => return Err(Problem::because(Code::RequestQuery, "wallet is no wallet id")),
     };
+    if query.status.as_deref().is_some_and(|name| Status::from_name(name).is_none()) {
+        return Err(Problem::because(Code::RequestQuery, "status is no status of a transfer"));
+    }
     let page = page(query.cursor, query.limit)?;
     let filter = TransferFilter { wallet, status: query.status, reference: query.reference };
     Ok(answer(StatusCode::OK, &api.service.transfers(&filter, &page).await?))

@@ -47,7 +47,7 @@ impl Platform {
     ) -> Result<Platform, Failure> {
         let store = SqliteStore::open(folder).await.map_err(|e| {
             let next = "if another instance uses this folder, stop it; otherwise restore the folder from a copy";
-            Failure::new("cli.store", format!("{}: {e}", folder.display()), next)
+            Failure::new(e.code(), format!("{}: {e}", folder.display()), next)
         })?;
         let store = Arc::new(store);
         let fleet = start_fleet(folder, settings).await?;

@@ -2,5 +2,8 @@
 
 mod approver;
 mod ceremonies;
+mod commands;
 mod evidence;
+mod node;
+mod platform;
 mod workspace;

@@ -270,7 +270,7 @@ impl Life {
     }
 
     fn body(&self, payment: &Payment) -> Vec<u8> {
-        let now = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let transfer = Transfer { asset: "eth".into(), to: SUPPLIER.into(), amount: Amount::from_u64(payment.amount) };
         let intent = Intent {
             version: 1,

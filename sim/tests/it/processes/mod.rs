@@ -33,7 +33,7 @@ fn the_platform() {
     let crash = std::sync::Arc::new(AsTheFileSays(folder.join("crash-at")));
     let args = ringi::cli::UpArgs { data: folder, listen: None, cosigner: None, log: None };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(ringi::up::up_fragile(args, crash)).unwrap();
+    runtime.block_on(ringi::up::up_fragile(args, ringi::output::Output::Text, crash)).unwrap();
 }
 
 #[test]

@@ -1,0 +1,99 @@
+//! Documents of the admins: only whole ones, signed by the quorum, in their order.
+
+use crate::desk::{ADMIN, Desk, INITIATOR, STRANGER, order};
+use crate::http::Ask;
+use crate::world;
+use ringi_gateway::Config;
+use ringi_primitives::cbor;
+use ringi_primitives::digest::Domain;
+use ringi_primitives::signed::Signed;
+
+fn genesis(versions: &Vec<Signed>) -> Ask {
+    Ask::cbor("/v1/genesis", cbor::encode(versions))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g1_before_genesis_only_a_genesis_is_taken() {
+    let desk = Desk::new(Config::default()).await;
+    for ask in
+        [Ask::get("/v1/wallets"), Ask::get("/v1/genesis"), Ask::get("/v1/events"), Ask::json("/v1/wallets", "{}")]
+    {
+        desk.refuses(&ask.by(INITIATOR), 409, "genesis.none").await;
+    }
+    let keyed = |ask: Ask| ask.with("idempotency-key", "k");
+    desk.refuses(&genesis(&vec![world::genesis()]), 400, "idempotency.missing").await;
+    desk.refuses(&keyed(genesis(&vec![])), 400, "genesis.malformed").await;
+    let mut unsigned = world::genesis();
+    unsigned.signatures.clear();
+    desk.refuses(&keyed(genesis(&vec![unsigned])), 400, "genesis.signatures").await;
+    let mut changed = world::genesis();
+    let at = changed.body.len() / 2;
+    changed.body[at] ^= 1;
+    assert!(desk.send(&keyed(genesis(&vec![changed]))).await.code().starts_with("genesis."));
+    desk.refuses(&keyed(Ask::cbor("/v1/genesis", b"\xff".to_vec())), 400, "request.body").await;
+    desk.refuses(&keyed(Ask::cbor("/v1/genesis", vec![])), 400, "request.body").await;
+    desk.good(&keyed(genesis(&vec![world::genesis()]))).await;
+    // From now on it takes an admin.
+    desk.refuses(&keyed(genesis(&vec![world::genesis()])), 401, "auth.unsigned").await;
+    desk.refuses(&Ask::get("/v1/wallets").by(ADMIN), 409, "policy.none").await;
+    desk.good(&genesis(&vec![world::genesis()]).by(ADMIN)).await;
+    let mut other = world::genesis();
+    other = world::by_admin(
+        cbor::encode(&ringi_primitives::genesis::Genesis {
+            created_at: ringi_primitives::time::UnixMs(2),
+            ..other.decode_unverified(1 << 20).unwrap()
+        }),
+        Domain::Genesis,
+    );
+    desk.refuses(&genesis(&vec![other]).by(ADMIN), 409, "genesis.other").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g2_p1_a_policy_set_follows_the_one_in_force_and_is_signed() {
+    let desk = Desk::ready().await;
+    let policy = |signed: &Signed| Ask::cbor("/v1/policy", cbor::encode(signed)).by(ADMIN);
+    let first = world::policy(1, None);
+    let digest = first.digest(Domain::PolicySet);
+    let kept = desk.kept().await;
+    desk.good(&policy(&first)).await;
+    assert_eq!(desk.kept().await, kept, "the set in force again changes nothing");
+    for out_of_line in [world::policy(2, None), world::policy(3, Some(digest)), world::policy(1, Some(digest))] {
+        desk.refuses(&policy(&out_of_line), 409, "policy.succession").await;
+    }
+    let second = world::policy(2, Some(digest));
+    let unsigned = Signed { signatures: vec![], ..second.clone() };
+    desk.refuses(&policy(&unsigned), 400, "policy.signatures").await;
+    let mut forged = second.clone();
+    forged.signatures[0].signature.0[5] ^= 1;
+    desk.refuses(&policy(&forged), 400, "policy.signatures").await;
+    let wrong_purpose = world::by_admin(second.body.clone(), Domain::Order);
+    desk.refuses(&policy(&wrong_purpose), 400, "policy.signatures").await;
+    let torn = Signed { body: second.body[..9].to_vec(), ..second.clone() };
+    desk.refuses(&policy(&torn), 400, "policy.malformed").await;
+    desk.refuses(&Ask::cbor("/v1/policy", vec![0x80]).by(ADMIN), 400, "request.body").await;
+    let mut long = cbor::encode(&second);
+    long.push(0);
+    desk.refuses(&Ask::cbor("/v1/policy", long).by(ADMIN), 400, "request.body").await;
+    desk.refuses(&Ask::cbor("/v1/policy", cbor::encode(&second)).by(STRANGER), 401, "auth.unknown_key").await;
+    assert_eq!(desk.good(&policy(&second)).await["in_force"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn g2_an_order_is_signed_timely_and_for_this_workspace() {
+    use ringi_primitives::order::Order;
+    let desk = Desk::ready().await;
+    let send = |signed: &Signed| Ask::cbor("/v1/orders", cbor::encode(signed)).by(ADMIN);
+    let good: Order = order(2).decode_unverified(1 << 16).unwrap();
+    let signed = |order: &Order| world::by_admin(cbor::encode(order), Domain::Order);
+    let unsigned = Signed { signatures: vec![], ..signed(&good) };
+    desk.refuses(&send(&unsigned), 400, "order.signatures").await;
+    desk.refuses(&send(&world::by_admin(cbor::encode(&good), Domain::PolicySet)), 400, "order.signatures").await;
+    desk.refuses(&send(&signed(&Order { version: 2, ..good.clone() })), 400, "order.version").await;
+    let other = ringi_primitives::digest::Digest([7; 32]);
+    desk.refuses(&send(&signed(&Order { genesis: other, ..good.clone() })), 400, "order.genesis").await;
+    let past = Order { expires_at: good.issued_at, ..good.clone() };
+    desk.refuses(&send(&signed(&past)), 422, "order.expired").await;
+    let long = Order { expires_at: good.issued_at.plus_ms(25 * 3_600_000), ..good.clone() };
+    desk.refuses(&send(&signed(&long)), 422, "order.expired").await;
+    desk.good(&send(&signed(&good))).await;
+}
