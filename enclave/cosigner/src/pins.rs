@@ -138,6 +138,15 @@ impl PinBook {
         }
     }
 
+    /// Those of these pins that would change anything if `holders` have them.
+    pub fn news(&self, pins: Vec<Pin>, holders: Holders) -> Vec<Pin> {
+        let known = |pin: &Pin| {
+            let held = self.pins.get(&(pin.intent, pin.kind));
+            held.is_some_and(|h| h.pin == *pin && h.holders.union(holders) == h.holders)
+        };
+        pins.into_iter().filter(|p| !known(p)).collect()
+    }
+
     /// Takes back a pin that was made for a session that never sent its last message (rule L2).
     pub fn put_back(&mut self, pin: &Pin) {
         self.pins.remove(&(pin.intent, pin.kind));

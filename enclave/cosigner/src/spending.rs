@@ -79,6 +79,15 @@ impl SpendingBook {
         entries.retain(|_, e| e.at >= horizon);
     }
 
+    /// Those of these entries that would change anything if `holders` have them.
+    pub fn news(&self, entries: Vec<Spending>, holders: Holders) -> Vec<Spending> {
+        let known = |s: &Spending| {
+            let held = self.limits.get(&s.limit).and_then(|e| e.get(&s.intent));
+            held.is_some_and(|e| e.amount >= s.amount && e.at >= s.at && e.holders.union(holders) == e.holders)
+        };
+        entries.into_iter().filter(|s| !known(s)).collect()
+    }
+
     /// What the entries that these charges touch are now.
     pub fn before(&self, intent: &IntentId, charges: &[Charge]) -> Vec<Before> {
         let entry = |limit: &LimitKey| self.limits.get(limit)?.get(intent).map(|e| (e.amount, e.at));
