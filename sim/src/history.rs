@@ -2,7 +2,9 @@
 //!
 //! A wallet costs a cosigner nothing until it signs: then there is the pin of its first nonce and one entry of its limit.
 
+use minicbor::bytes::ByteVec;
 use rand_core::OsRng;
+use ringi_cosigner::core::Fatal;
 use ringi_cosigner::journal::{Context, Journal, SealingKey};
 use ringi_cosigner::pins::Pin;
 use ringi_cosigner::spending::Holders;
@@ -41,12 +43,10 @@ impl History {
     /// # Panics
     /// If the records are not this cosigner's under this key.
     pub fn after(&self, records: Vec<Vec<u8>>, key: &SealingKey, party: PartyIndex) -> (u64, Vec<u8>) {
-        let records: Vec<_> = records.into_iter().map(Into::into).collect();
         let mut journal = Journal::new(key, party);
         let mut state = State::default();
-        for record in journal.restore(&records).expect("sound records") {
-            state.apply(&record).expect("a sound state");
-        }
+        let records = records.into_iter().map(ByteVec::from);
+        journal.restore(records, |record| state.apply(&record).map_err(Fatal::from)).expect("sound records");
         for n in 0..self.wallets {
             self.paid_once(n).iter().for_each(|record| state.apply(record).expect("a sound record"));
         }

@@ -118,8 +118,8 @@ impl Cosigner {
 
     /// Hands over everything, in as many messages as it takes.
     fn grant_boot(&mut self, to: PartyIndex, boot: u64) {
-        let spending = pieces(self.state.spending.all().into_iter().map(|(s, _)| s));
-        let pins = pieces(self.state.pins.all().into_iter().map(|(p, _)| p));
+        let spending = pieces(self.state.spending.all().map(|(s, _)| s));
+        let pins = pieces(self.state.pins.all().map(|(p, _)| p));
         let parts = u32::try_from(spending.len().max(pins.len()).max(1)).unwrap_or(u32::MAX);
         let (mut spending, mut pins) = (spending.into_iter(), pins.into_iter());
         for part in 0..parts {
