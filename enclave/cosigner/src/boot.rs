@@ -116,18 +116,21 @@ impl Cosigner {
         self.grant_boot(from, ask.boot);
     }
 
-    /// Hands over everything, in as many messages as it takes.
+    /// Hands over everything, in as many messages as it takes; one at a time is in memory.
     fn grant_boot(&mut self, to: PartyIndex, boot: u64) {
-        let spending = pieces(self.state.spending.all().map(|(s, _)| s));
-        let pins = pieces(self.state.pins.all().map(|(p, _)| p));
-        let parts = u32::try_from(spending.len().max(pins.len()).max(1)).unwrap_or(u32::MAX);
-        let (mut spending, mut pins) = (spending.into_iter(), pins.into_iter());
+        let spending = cuts(self.state.spending.all().map(|(s, _)| s));
+        let pins = cuts(self.state.pins.all().map(|(p, _)| p));
+        let parts = spending.len().max(pins.len()).max(1);
         for part in 0..parts {
             let first = part == 0;
+            let (skip, take) = spending.get(part).copied().unwrap_or_default();
+            let entries = self.state.spending.all().skip(skip).take(take).map(|(s, _)| s).collect();
+            let (skip, take) = pins.get(part).copied().unwrap_or_default();
+            let pins = self.state.pins.all().skip(skip).take(take).map(|(p, _)| p).collect();
             let grant = BootGrant {
                 boot,
-                spending: spending.next().unwrap_or_default(),
-                pins: pins.next().unwrap_or_default(),
+                spending: entries,
+                pins,
                 banned: if first { self.state.banned.iter().copied().collect() } else { vec![] },
                 orders: if first { self.state.orders.iter().copied().collect() } else { vec![] },
                 policy: self.state.policy.as_ref().filter(|_| first).map(|p| p.signed.clone()),
@@ -141,8 +144,8 @@ impl Cosigner {
                     .collect(),
                 now: self.now,
                 granter: self.state.boot,
-                part,
-                parts,
+                part: u32::try_from(part).unwrap_or(u32::MAX),
+                parts: u32::try_from(parts).unwrap_or(u32::MAX),
             };
             self.tell(to, &PeerMessage::BootGrant(Box::new(grant)));
         }
@@ -246,19 +249,19 @@ impl Cosigner {
     }
 }
 
-/// Cuts a list into pieces of about [`PART_BYTES`].
-fn pieces<T: minicbor::Encode<()>>(all: impl Iterator<Item = T>) -> Vec<Vec<T>> {
-    let (mut pieces, mut piece, mut bytes) = (Vec::new(), Vec::new(), 0usize);
+/// Where to cut a list into pieces of about [`PART_BYTES`]: how many to skip and how many to take.
+fn cuts<T: minicbor::Encode<()>>(all: impl Iterator<Item = T>) -> Vec<(usize, usize)> {
+    let (mut cuts, mut from, mut count, mut bytes) = (Vec::new(), 0usize, 0usize, 0usize);
     for one in all {
+        count = count.saturating_add(1);
         bytes = bytes.saturating_add(cbor::encode(&one).len());
-        piece.push(one);
         if bytes >= PART_BYTES {
-            pieces.push(std::mem::take(&mut piece));
-            bytes = 0;
+            cuts.push((from, count));
+            (from, count, bytes) = (from.saturating_add(count), 0, 0);
         }
     }
-    if !piece.is_empty() {
-        pieces.push(piece);
+    if count > 0 {
+        cuts.push((from, count));
     }
-    pieces
+    cuts
 }

@@ -71,7 +71,12 @@ pub struct PinBook {
     owners: BTreeMap<Place, IntentId>,
     /// Replacements by the first intent of their chain.
     replacements: BTreeSet<(IntentId, Key)>,
+    /// Pins entered since the maps were laid out anew.
+    loose: usize,
 }
+
+/// So many new pins at least before the maps are laid out anew.
+const LOOSE: usize = 4096;
 
 impl PinBook {
     /// The pin this signature would take, if rule I3 allows it. Changes nothing.
@@ -156,6 +161,7 @@ impl PinBook {
                     self.replacements.insert((pin.root, key));
                 }
                 self.pins.insert(key, Held { root: pin.root, slot: pin.slot.clone(), holders });
+                self.compact();
                 true
             }
         }
@@ -203,6 +209,17 @@ impl PinBook {
     /// Whether the intent already has a pin for this kind of payload.
     pub fn holds(&self, intent: IntentId, kind: PayloadKind) -> bool {
         self.pins.contains_key(&(intent, kind))
+    }
+
+    /// Lays the maps out anew from time to time: entered one by one in order, they leave almost half of their room empty.
+    fn compact(&mut self) {
+        self.loose = self.loose.saturating_add(1);
+        if self.loose < LOOSE.max(self.pins.len() / 4) {
+            return;
+        }
+        self.loose = 0;
+        self.pins = std::mem::take(&mut self.pins).into_iter().collect();
+        self.owners = std::mem::take(&mut self.owners).into_iter().collect();
     }
 
     /// Everything, for a peer that boots and for snapshots.
