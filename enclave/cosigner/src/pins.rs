@@ -214,7 +214,7 @@ impl PinBook {
     /// Lays the maps out anew from time to time: entered one by one in order, they leave almost half of their room empty.
     fn compact(&mut self) {
         self.loose = self.loose.saturating_add(1);
-        if self.loose < LOOSE.max(self.pins.len() / 4) {
+        if self.loose < LOOSE.max(self.pins.len() / 10) {
             return;
         }
         self.loose = 0;

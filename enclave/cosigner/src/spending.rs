@@ -177,7 +177,7 @@ impl SpendingBook {
     fn compact(&mut self) {
         self.loose = self.loose.saturating_add(1);
         let all: usize = self.families.values().map(BTreeMap::len).sum();
-        if self.loose < LOOSE.max(all / 4) {
+        if self.loose < LOOSE.max(all / 10) {
             return;
         }
         self.loose = 0;
