@@ -9,6 +9,7 @@ use crate::message::{BootAsk, BootGrant, PeerMessage};
 use crate::refusal::Code;
 use crate::spending::Holders;
 use crate::state::Record;
+use ringi_primitives::cbor;
 use ringi_primitives::genesis::Assurance;
 use ringi_primitives::receipt::{BootCertificate, SignedBoot};
 use ringi_primitives::scheme::PartyIndex;
@@ -16,6 +17,8 @@ use ringi_primitives::time::UnixMs;
 use ringi_primitives::wire::{FromCosigner, Refusal};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Entries and pins of one message of a grant, encoded bytes: well below what a channel carries at once.
+const PART_BYTES: usize = 1024 * 1024;
 /// Asking again is cheap; a lost answer must not stall a restart.
 const ASK_AGAIN_MS: u64 = 500;
 
@@ -24,6 +27,8 @@ const ASK_AGAIN_MS: u64 = 500;
 pub struct Boot {
     ready: bool,
     granted: BTreeSet<PartyIndex>,
+    /// The next part of each peer's unfinished grant.
+    parts: BTreeMap<PartyIndex, u32>,
     refused: Option<Code>,
     asked_at: UnixMs,
     /// The newest record held when this boot began: what it can prove to remember.
@@ -108,18 +113,42 @@ impl Cosigner {
             self.record(&[Record::PeerHead { peer: from, boot: ask.boot, sequence: ask.sequence }]);
             self.end_sessions_with(from);
         }
-        let grant = BootGrant {
-            boot: ask.boot,
-            spending: self.state.spending.all().into_iter().map(|(s, _)| s).collect(),
-            pins: self.state.pins.all().into_iter().map(|(p, _)| p).collect(),
-            banned: self.state.banned.iter().copied().collect(),
-            orders: self.state.orders.iter().copied().collect(),
-            policy: self.state.policy.as_ref().map(|p| p.signed.clone()),
-            certificates: self.state.keys.active.values().map(|k| k.certificate.clone()).collect(),
-            now: self.now,
-            granter: self.state.boot,
-        };
-        self.tell(from, &PeerMessage::BootGrant(Box::new(grant)));
+        self.grant_boot(from, ask.boot);
+    }
+
+    /// Hands over everything, in as many messages as it takes; one at a time is in memory.
+    fn grant_boot(&mut self, to: PartyIndex, boot: u64) {
+        let spending = cuts(self.state.spending.all().map(|(s, _)| s));
+        let pins = cuts(self.state.pins.all().map(|(p, _)| p));
+        let parts = spending.len().max(pins.len()).max(1);
+        for part in 0..parts {
+            let first = part == 0;
+            let (skip, take) = spending.get(part).copied().unwrap_or_default();
+            let entries = self.state.spending.all().skip(skip).take(take).map(|(s, _)| s).collect();
+            let (skip, take) = pins.get(part).copied().unwrap_or_default();
+            let pins = self.state.pins.all().skip(skip).take(take).map(|(p, _)| p).collect();
+            let grant = BootGrant {
+                boot,
+                spending: entries,
+                pins,
+                banned: if first { self.state.banned.iter().copied().collect() } else { vec![] },
+                orders: if first { self.state.orders.iter().copied().collect() } else { vec![] },
+                policy: self.state.policy.as_ref().filter(|_| first).map(|p| p.signed.clone()),
+                certificates: self
+                    .state
+                    .keys
+                    .active
+                    .values()
+                    .filter(|_| first)
+                    .map(|k| k.certificate.clone())
+                    .collect(),
+                now: self.now,
+                granter: self.state.boot,
+                part: u32::try_from(part).unwrap_or(u32::MAX),
+                parts: u32::try_from(parts).unwrap_or(u32::MAX),
+            };
+            self.tell(to, &PeerMessage::BootGrant(Box::new(grant)));
+        }
     }
 
     fn refuse_boot(&mut self, peer: PartyIndex, boot: u64, code: Code) {
@@ -135,7 +164,7 @@ impl Cosigner {
 
     /// B1: adopts the union of what a peer remembers; ready once n-t+1 have granted.
     pub(crate) fn take_grant(&mut self, from: PartyIndex, grant: BootGrant) {
-        if grant.boot != self.state.boot || self.boot.granted.contains(&from) {
+        if grant.boot != self.state.boot || self.boot.granted.contains(&from) || !self.is_next_part(from, &grant) {
             return;
         }
         if let Some(set) = &grant.policy
@@ -144,22 +173,38 @@ impl Cosigner {
             self.record(&[Record::Policy { set: set.clone() }]);
             self.emit(FromCosigner::PolicyInstalled { digest, sequence });
         }
+        // It comes: no need to ask again yet.
+        self.boot.asked_at = self.now;
         self.fence_granter(from, grant.granter);
         grant.certificates.iter().for_each(|c| self.take_epoch_proof(c));
         self.now = self.now.max(grant.now.min(self.now.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
         let holders = Holders::of([self.me, from]);
+        // What is remembered here already, and known to be there, is not recorded again: a grant is as long as a life.
         self.record(&[
-            Record::Spent { entries: grant.spending, holders },
-            Record::Pinned { pins: grant.pins, holders },
+            Record::Spent { entries: self.state.spending.news(grant.spending, holders), holders },
+            Record::Pinned { pins: self.state.pins.news(grant.pins, holders), holders },
             Record::Banned { parties: grant.banned },
             Record::OrdersUsed { orders: grant.orders },
             Record::Time { now: self.now },
         ]);
+        if grant.part.saturating_add(1) < grant.parts {
+            return;
+        }
         self.boot.granted.insert(from);
         let needed = self.state.genesis.as_ref().map_or(usize::MAX, |g| g.head().grant_size());
         if !self.boot.ready && self.boot.refused.is_none() && self.boot.granted.len() >= needed {
             self.become_ready();
         }
+    }
+
+    /// Whether a message of a grant continues those before it; a first one begins anew. Only whole grants count.
+    fn is_next_part(&mut self, from: PartyIndex, grant: &BootGrant) -> bool {
+        let expected = self.boot.parts.remove(&from).unwrap_or(0);
+        let continues = grant.part == 0 || grant.part == expected;
+        if continues {
+            self.boot.parts.insert(from, grant.part.saturating_add(1));
+        }
+        continues
     }
 
     /// B1: a granter's boot is learnt from its grant, for it will not ask again; never an older one than is remembered.
@@ -202,4 +247,21 @@ impl Cosigner {
         let signature = self.state.identity.as_ref()?.key.sign(&certificate.digest());
         Some(SignedBoot { certificate, signature })
     }
+}
+
+/// Where to cut a list into pieces of about [`PART_BYTES`]: how many to skip and how many to take.
+fn cuts<T: minicbor::Encode<()>>(all: impl Iterator<Item = T>) -> Vec<(usize, usize)> {
+    let (mut cuts, mut from, mut count, mut bytes) = (Vec::new(), 0usize, 0usize, 0usize);
+    for one in all {
+        count = count.saturating_add(1);
+        bytes = bytes.saturating_add(cbor::encode(&one).len());
+        if bytes >= PART_BYTES {
+            cuts.push((from, count));
+            (from, count, bytes) = (from.saturating_add(count), 0, 0);
+        }
+    }
+    if count > 0 {
+        cuts.push((from, count));
+    }
+    cuts
 }

@@ -75,9 +75,7 @@ impl Cosigner {
         let ToCosigner::Start { version: VERSION, me, records } = first else { return Err(Fatal::Start) };
         let mut journal = Journal::new(key, me);
         let mut state = State::default();
-        for record in journal.restore(&records)? {
-            state.apply(&record)?;
-        }
+        journal.restore(records, |record| state.apply(&record).map_err(Fatal::from))?;
         let receipt_key = OwnKey::generate(rng.as_mut());
         let mut cosigner = Cosigner {
             me,

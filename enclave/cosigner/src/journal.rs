@@ -130,28 +130,32 @@ impl Journal {
         Some((sequence, bytes))
     }
 
-    /// Opens stored records, oldest first, and goes on after them. The first must be number 1 or a snapshot.
+    /// Opens stored records, oldest first, hands each change to `take`, and goes on after them. The first must be number 1 or a
+    /// snapshot. What a record held is let go before the next is opened: a snapshot is large.
     ///
     /// # Errors
-    /// [`JournalError`]: nothing is taken of a journal with a bad record.
-    pub fn restore(&mut self, stored: &[ByteVec]) -> Result<Vec<Record>, JournalError> {
-        let mut records = Vec::new();
+    /// [`JournalError`], or the first error of `take`: the state is not to be used then.
+    pub fn restore<E: From<JournalError>>(
+        &mut self,
+        stored: impl IntoIterator<Item = ByteVec>,
+        mut take: impl FnMut(Record) -> Result<(), E>,
+    ) -> Result<(), E> {
         let mut genesis = None;
-        for (at, bytes) in stored.iter().enumerate() {
-            let sealed: Sealed = cbor::decode(bytes, limits::FRAME_BYTES).map_err(|_| JournalError::Malformed(at))?;
+        for (at, bytes) in stored.into_iter().enumerate() {
+            let sealed: Sealed = cbor::decode(&bytes, limits::FRAME_BYTES).map_err(|_| JournalError::Malformed(at))?;
             self.check_place(&sealed.header, at == 0, genesis).ok_or(JournalError::Misplaced(at))?;
+            genesis = sealed.header.genesis.or(genesis);
+            self.sequence = sealed.header.sequence;
+            self.previous = Digest::of(Domain::Record, &bytes);
+            drop(bytes);
             let aad = cbor::encode(&sealed.header);
             let payload = Payload { msg: &sealed.ciphertext, aad: &aad };
             let plain = self.cipher.decrypt(XNonce::from_slice(&sealed.nonce), payload);
             let plain = Zeroizing::new(plain.map_err(|_| JournalError::Sealed(at))?);
-            let opened: Vec<Record> =
-                cbor::decode(&plain, limits::FRAME_BYTES).map_err(|_| JournalError::Malformed(at))?;
-            records.extend(opened);
-            genesis = sealed.header.genesis.or(genesis);
-            self.sequence = sealed.header.sequence;
-            self.previous = Digest::of(Domain::Record, bytes);
+            drop(sealed);
+            each_record(&plain, at, &mut take)?;
         }
-        Ok(records)
+        Ok(())
     }
 
     fn check_place(&self, header: &Header, first: bool, genesis: Option<Digest>) -> Option<()> {
@@ -164,4 +168,18 @@ impl Journal {
             header.version == 1 && header.cosigner == self.me && (genesis.is_none() || header.genesis == genesis);
         (next && ours).then_some(())
     }
+}
+
+/// Our own sealed bytes, one change after the other, and nothing behind them.
+fn each_record<E: From<JournalError>>(
+    plain: &[u8],
+    at: usize,
+    take: &mut impl FnMut(Record) -> Result<(), E>,
+) -> Result<(), E> {
+    let malformed = |_| JournalError::Malformed(at);
+    let mut decoder = minicbor::Decoder::new(plain);
+    for record in decoder.array_iter::<Record>().map_err(malformed)? {
+        take(record.map_err(malformed)?)?;
+    }
+    if decoder.position() == plain.len() { Ok(()) } else { Err(JournalError::Malformed(at).into()) }
 }

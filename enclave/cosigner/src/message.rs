@@ -181,16 +181,17 @@ pub struct BootAsk {
     pub sequence: u64,
 }
 
-/// What a peer remembers, handed to a started cosigner, which adopts the union (rule B1).
+/// What a peer remembers, handed to a started cosigner, which adopts the union (rule B1). It may take several messages: the
+/// boot is granted with the last one.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 pub struct BootGrant {
     /// The boot that is granted.
     #[n(0)]
     pub boot: u64,
-    /// Every limit entry.
+    /// Every limit entry; of a part, some.
     #[n(1)]
     pub spending: Vec<Spending>,
-    /// Every pin.
+    /// Every pin; of a part, some.
     #[n(2)]
     pub pins: Vec<Pin>,
     /// Whom it excludes.
@@ -211,4 +212,10 @@ pub struct BootGrant {
     /// The granter's own boot: the one that the asker takes messages of from now on.
     #[n(8)]
     pub granter: u64,
+    /// Which message of the grant this is, from 0.
+    #[n(9)]
+    pub part: u32,
+    /// How many there are.
+    #[n(10)]
+    pub parts: u32,
 }

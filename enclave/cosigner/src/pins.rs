@@ -53,18 +53,30 @@ fn places(kind: PayloadKind, slot: &Slot) -> Vec<Place> {
 }
 
 struct Held {
-    pin: Pin,
+    root: IntentId,
+    slot: Slot,
     holders: Holders,
 }
 
-/// All pins.
+type Key = (IntentId, PayloadKind);
+
+fn pin_of((intent, kind): &Key, held: &Held) -> Pin {
+    Pin { intent: *intent, kind: *kind, root: held.root, slot: held.slot.clone() }
+}
+
+/// All pins. One of a hundred thousand wallets takes a few hundred bytes: nothing is kept that can be found.
 #[derive(Default)]
 pub struct PinBook {
-    pins: BTreeMap<(IntentId, PayloadKind), Held>,
+    pins: BTreeMap<Key, Held>,
     owners: BTreeMap<Place, IntentId>,
-    heads: BTreeMap<(NetworkId, Address), u64>,
-    by_root: BTreeMap<IntentId, BTreeSet<(IntentId, PayloadKind)>>,
+    /// Replacements by the first intent of their chain.
+    replacements: BTreeSet<(IntentId, Key)>,
+    /// Pins entered since the maps were laid out anew.
+    loose: usize,
 }
+
+/// So many new pins at least before the maps are laid out anew.
+const LOOSE: usize = 4096;
 
 impl PinBook {
     /// The pin this signature would take, if rule I3 allows it. Changes nothing.
@@ -83,7 +95,7 @@ impl PinBook {
         // I3: no other slot is ever signed for an intent, nor for what replaces it.
         let earlier = self.pins.get(&(intent, kind)).or_else(|| self.pins.get(&(root, kind)));
         if let Some(held) = earlier
-            && !same_slot(&held.pin.slot, slot)
+            && !same_slot(&held.slot, slot)
         {
             return Err(Code::PinOtherSlot);
         }
@@ -98,11 +110,28 @@ impl PinBook {
     /// I3: EVM nonces have no gaps.
     fn check_gap(&self, slot: &Slot) -> Result<(), Code> {
         let Slot::Nonce { network, account, nonce } = slot else { return Ok(()) };
-        let next = match self.heads.get(&(*network, *account)) {
+        let next = match self.head(*network, *account) {
             Some(head) => head.checked_add(1).ok_or(Code::PinNonceGap)?,
             None => 0,
         };
         if *nonce <= next { Ok(()) } else { Err(Code::PinNonceGap) }
+    }
+
+    /// The highest nonce of an account that is pinned.
+    fn head(&self, network: NetworkId, account: Address) -> Option<u64> {
+        let (low, high) = (Place::Nonce(network, account, 0), Place::Nonce(network, account, u64::MAX));
+        match self.owners.range(low..=high).next_back()?.0 {
+            Place::Nonce(_, _, nonce) => Some(*nonce),
+            Place::Outpoint(..) | Place::Message(..) => None,
+        }
+    }
+
+    /// The pins of a replacement chain, its first intent's among them.
+    fn chain(&self, root: IntentId) -> impl Iterator<Item = (&Key, &Held)> {
+        let first = self.pins.range((root, PayloadKind::Transaction)..).take_while(move |((i, _), _)| *i == root);
+        let later = self.replacements.range((root, (IntentId::NIL, PayloadKind::Transaction))..);
+        let later = later.take_while(move |(of, _)| *of == root).filter_map(|(_, key)| self.pins.get_key_value(key));
+        first.filter(move |(_, held)| held.root == root).chain(later)
     }
 
     /// The first intent of the replacement chain.
@@ -111,7 +140,7 @@ impl PinBook {
             None => Ok(intent),
             Some(other) => {
                 let held = self.pins.range((other, PayloadKind::Transaction)..).next();
-                held.filter(|((i, _), _)| *i == other).map(|(_, h)| h.pin.root).ok_or(Code::PinUnknownReplaced)
+                held.filter(|((i, _), _)| *i == other).map(|(_, h)| h.root).ok_or(Code::PinUnknownReplaced)
             }
         }
     }
@@ -119,10 +148,6 @@ impl PinBook {
     /// Records a pin; the first slot stays the pinned one. Returns whether it is new here.
     pub fn enter(&mut self, pin: &Pin, holders: Holders) -> bool {
         for place in places(pin.kind, &pin.slot) {
-            if let Place::Nonce(network, account, nonce) = &place {
-                let head = self.heads.entry((*network, *account)).or_insert(*nonce);
-                *head = (*head).max(*nonce);
-            }
             self.owners.entry(place).or_insert(pin.root);
         }
         match self.pins.get_mut(&(pin.intent, pin.kind)) {
@@ -131,38 +156,33 @@ impl PinBook {
                 false
             }
             None => {
-                self.by_root.entry(pin.root).or_default().insert((pin.intent, pin.kind));
-                self.pins.insert((pin.intent, pin.kind), Held { pin: pin.clone(), holders });
+                let key = (pin.intent, pin.kind);
+                if pin.root != pin.intent {
+                    self.replacements.insert((pin.root, key));
+                }
+                self.pins.insert(key, Held { root: pin.root, slot: pin.slot.clone(), holders });
+                self.compact();
                 true
             }
         }
     }
 
+    /// Those of these pins that would change anything if `holders` have them.
+    pub fn news(&self, pins: Vec<Pin>, holders: Holders) -> Vec<Pin> {
+        let known = |pin: &Pin| {
+            let held = self.pins.get(&(pin.intent, pin.kind));
+            held.is_some_and(|h| h.root == pin.root && h.slot == pin.slot && h.holders.union(holders) == h.holders)
+        };
+        pins.into_iter().filter(|p| !known(p)).collect()
+    }
+
     /// Takes back a pin that was made for a session that never sent its last message (rule L2).
     pub fn put_back(&mut self, pin: &Pin) {
         self.pins.remove(&(pin.intent, pin.kind));
-        let chain = self.by_root.entry(pin.root).or_default();
-        chain.remove(&(pin.intent, pin.kind));
-        let kept: BTreeSet<Place> =
-            chain.iter().filter_map(|k| self.pins.get(k)).flat_map(|h| places(h.pin.kind, &h.pin.slot)).collect();
+        self.replacements.remove(&(pin.root, (pin.intent, pin.kind)));
+        let kept: BTreeSet<Place> = self.chain(pin.root).flat_map(|((_, kind), h)| places(*kind, &h.slot)).collect();
         for place in places(pin.kind, &pin.slot).into_iter().filter(|p| !kept.contains(p)) {
             self.owners.remove(&place);
-            if let Place::Nonce(network, account, _) = place {
-                self.recompute_head(network, account);
-            }
-        }
-    }
-
-    fn recompute_head(&mut self, network: NetworkId, account: Address) {
-        let low = Place::Nonce(network, account, 0);
-        let high = Place::Nonce(network, account, u64::MAX);
-        match self.owners.range(low..=high).next_back() {
-            Some((Place::Nonce(_, _, nonce), _)) => {
-                self.heads.insert((network, account), *nonce);
-            }
-            _ => {
-                self.heads.remove(&(network, account));
-            }
         }
     }
 
@@ -178,13 +198,12 @@ impl PinBook {
         roots.extend([intent].iter().chain(&replaces).filter_map(|i| self.root_of(*i, Some(*i)).ok()));
         roots.extend(places(PayloadKind::Authorization, slot).iter().filter_map(|p| self.owners.get(p)));
         if let Slot::Nonce { network, account, .. } = slot
-            && let Some(head) = self.heads.get(&(*network, *account))
+            && let Some(head) = self.head(*network, *account)
         {
-            roots.extend(self.owners.get(&Place::Nonce(*network, *account, *head)));
+            roots.extend(self.owners.get(&Place::Nonce(*network, *account, head)));
         }
-        let keys = roots.iter().filter_map(|r| self.by_root.get(r)).flatten();
-        let held = keys.filter_map(|k| self.pins.get(k)).filter(|h| !h.holders.contain_all(signers));
-        held.map(|h| h.pin.clone()).collect()
+        let chains = roots.iter().flat_map(|root| self.chain(*root));
+        chains.filter(|(_, h)| !h.holders.contain_all(signers)).map(|(key, h)| pin_of(key, h)).collect()
     }
 
     /// Whether the intent already has a pin for this kind of payload.
@@ -192,9 +211,20 @@ impl PinBook {
         self.pins.contains_key(&(intent, kind))
     }
 
+    /// Lays the maps out anew from time to time: entered one by one in order, they leave almost half of their room empty.
+    fn compact(&mut self) {
+        self.loose = self.loose.saturating_add(1);
+        if self.loose < LOOSE.max(self.pins.len() / 10) {
+            return;
+        }
+        self.loose = 0;
+        self.pins = std::mem::take(&mut self.pins).into_iter().collect();
+        self.owners = std::mem::take(&mut self.owners).into_iter().collect();
+    }
+
     /// Everything, for a peer that boots and for snapshots.
-    pub fn all(&self) -> Vec<(Pin, Holders)> {
-        self.pins.values().map(|h| (h.pin.clone(), h.holders)).collect()
+    pub fn all(&self) -> impl Iterator<Item = (Pin, Holders)> {
+        self.pins.iter().map(|(key, h)| (pin_of(key, h), h.holders))
     }
 }
 

@@ -5,11 +5,13 @@
 use minicbor::{Decode, Encode};
 use ringi_policy::Spent;
 use ringi_primitives::amount::Amount;
-use ringi_primitives::decision::{Charge, LimitKey, Spending};
+use ringi_primitives::asset::AssetKey;
+use ringi_primitives::decision::{Charge, LimitKey, Spending, Subject};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::limits;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
+use ringi_primitives::wallet::VaultIndex;
 use std::collections::BTreeMap;
 
 /// A set of cosigners, as bits.
@@ -46,11 +48,42 @@ struct Entry {
     holders: Holders,
 }
 
+/// What the limits of many wallets or initiators have in common, so that a hundred thousand of them stay small.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Family {
+    vault: VaultIndex,
+    rule: String,
+    asset: AssetKey,
+}
+
+impl Family {
+    fn of(limit: &LimitKey) -> Family {
+        Family { vault: limit.vault, rule: limit.rule.clone(), asset: limit.asset }
+    }
+
+    fn limit(&self, subject: Subject) -> LimitKey {
+        LimitKey { vault: self.vault, rule: self.rule.clone(), asset: self.asset, subject }
+    }
+}
+
+type Entries = BTreeMap<(Subject, IntentId), Entry>;
+
+/// So many new entries at least before the maps are laid out anew.
+const LOOSE: usize = 4096;
+
 /// All entries of all limits.
 #[derive(Default)]
 pub struct SpendingBook {
-    limits: BTreeMap<LimitKey, BTreeMap<IntentId, Entry>>,
+    families: BTreeMap<Family, Entries>,
+    /// Entries made since the maps were laid out anew.
+    loose: usize,
     exhausted_until_from: Option<UnixMs>,
+}
+
+/// The entries of one subject.
+fn of_subject(entries: &Entries, subject: Subject) -> impl Iterator<Item = (&IntentId, &Entry)> {
+    let last = IntentId::from_bytes([u8::MAX; 16]);
+    entries.range((subject, IntentId::NIL)..=(subject, last)).map(|((_, intent), entry)| (intent, entry))
 }
 
 /// What an entry was before a reservation, so that it can be put back (rule L2).
@@ -67,34 +100,59 @@ pub struct Before {
 impl SpendingBook {
     /// Enters a spending: an intent's charge only rises, its time only moves on (rule I3: the maximum, not the sum).
     pub fn enter(&mut self, spending: &Spending, holders: Holders) {
-        let entries = self.limits.entry(spending.limit.clone()).or_default();
+        let subject = spending.limit.subject;
+        let entries = self.families.entry(Family::of(&spending.limit)).or_default();
         let fresh = Entry { amount: Amount::ZERO, at: spending.at, holders: Holders::default() };
-        let entry = entries.entry(spending.intent).or_insert(fresh);
+        let entry = entries.entry((subject, spending.intent)).or_insert(fresh);
         let changed = spending.amount > entry.amount || spending.at > entry.at;
         entry.amount = entry.amount.max(spending.amount);
         entry.at = entry.at.max(spending.at);
         // A changed entry is known only to those who hold the change.
         entry.holders = if changed { holders } else { entry.holders.union(holders) };
         let horizon = spending.at.minus_ms(limits::WINDOW_S.saturating_mul(1000));
-        entries.retain(|_, e| e.at >= horizon);
+        let old: Vec<IntentId> =
+            of_subject(entries, subject).filter(|(_, e)| e.at < horizon).map(|(intent, _)| *intent).collect();
+        for intent in old {
+            entries.remove(&(subject, intent));
+        }
+        self.compact();
+    }
+
+    fn of(&self, limit: &LimitKey) -> impl Iterator<Item = (&IntentId, &Entry)> {
+        let subject = limit.subject;
+        self.families.get(&Family::of(limit)).into_iter().flat_map(move |entries| of_subject(entries, subject))
+    }
+
+    fn entry(&self, limit: &LimitKey, intent: &IntentId) -> Option<&Entry> {
+        self.families.get(&Family::of(limit))?.get(&(limit.subject, *intent))
+    }
+
+    /// Those of these entries that would change anything if `holders` have them.
+    pub fn news(&self, entries: Vec<Spending>, holders: Holders) -> Vec<Spending> {
+        let known = |s: &Spending| {
+            let held = self.entry(&s.limit, &s.intent);
+            held.is_some_and(|e| e.amount >= s.amount && e.at >= s.at && e.holders.union(holders) == e.holders)
+        };
+        entries.into_iter().filter(|s| !known(s)).collect()
     }
 
     /// What the entries that these charges touch are now.
     pub fn before(&self, intent: &IntentId, charges: &[Charge]) -> Vec<Before> {
-        let entry = |limit: &LimitKey| self.limits.get(limit)?.get(intent).map(|e| (e.amount, e.at));
+        let entry = |limit: &LimitKey| self.entry(limit, intent).map(|e| (e.amount, e.at));
         charges.iter().map(|c| Before { limit: c.limit.clone(), entry: entry(&c.limit) }).collect()
     }
 
     /// Puts entries back to what they were (rule L2: only before the last-round message left).
     pub fn put_back(&mut self, intent: &IntentId, before: &[Before]) {
         for b in before {
-            let Some(entries) = self.limits.get_mut(&b.limit) else { continue };
+            let Some(entries) = self.families.get_mut(&Family::of(&b.limit)) else { continue };
+            let key = (b.limit.subject, *intent);
             match b.entry {
                 None => {
-                    entries.remove(intent);
+                    entries.remove(&key);
                 }
                 Some((amount, at)) => {
-                    entries.insert(*intent, Entry { amount, at, holders: Holders::default() });
+                    entries.insert(key, Entry { amount, at, holders: Holders::default() });
                 }
             }
         }
@@ -102,28 +160,37 @@ impl SpendingBook {
 
     /// Removes everything an intent was charged: only an admin order does this (rule L2).
     pub fn give_back(&mut self, intent: &IntentId) {
-        self.limits.values_mut().for_each(|entries| {
-            entries.remove(intent);
-        });
+        self.families.values_mut().for_each(|entries| entries.retain(|(_, of), _| of != intent));
     }
 
     /// Entries of these limits that not all of `signers` hold.
     pub fn unknown_to(&self, limits: &[LimitKey], signers: &[PartyIndex]) -> Vec<Spending> {
-        let entries = limits.iter().filter_map(|l| self.limits.get(l).map(|e| (l, e)));
-        entries
-            .flat_map(|(limit, e)| e.iter().map(move |(intent, entry)| (limit, intent, entry)))
+        limits
+            .iter()
+            .flat_map(|limit| self.of(limit).map(move |(intent, entry)| (limit, intent, entry)))
             .filter(|(_, _, entry)| !entry.holders.contain_all(signers))
             .map(|(limit, intent, e)| Spending { limit: limit.clone(), intent: *intent, amount: e.amount, at: e.at })
             .collect()
     }
 
+    /// Lays the maps out anew from time to time: entered one by one in order, they leave almost half of their room empty.
+    fn compact(&mut self) {
+        self.loose = self.loose.saturating_add(1);
+        let all: usize = self.families.values().map(BTreeMap::len).sum();
+        if self.loose < LOOSE.max(all / 10) {
+            return;
+        }
+        self.loose = 0;
+        self.families.values_mut().for_each(|entries| *entries = std::mem::take(entries).into_iter().collect());
+    }
+
     /// Everything, for a peer that boots and for snapshots.
-    pub fn all(&self) -> Vec<(Spending, Holders)> {
-        let each = self.limits.iter().flat_map(|(limit, e)| e.iter().map(move |(i, entry)| (limit, i, entry)));
-        each.map(|(limit, intent, e)| {
-            (Spending { limit: limit.clone(), intent: *intent, amount: e.amount, at: e.at }, e.holders)
+    pub fn all(&self) -> impl Iterator<Item = (Spending, Holders)> {
+        let each = self.families.iter().flat_map(|(family, e)| e.iter().map(move |(key, entry)| (family, key, entry)));
+        each.map(|(family, (subject, intent), e)| {
+            let limit = family.limit(*subject);
+            (Spending { limit, intent: *intent, amount: e.amount, at: e.at }, e.holders)
         })
-        .collect()
     }
 
     /// After a resume every window counts as exhausted for its full length (rule B1).
@@ -137,12 +204,11 @@ impl Spent for SpendingBook {
         if self.exhausted_until_from.is_some_and(|resumed| resumed >= from) {
             return Some(Amount::MAX);
         }
-        let entries = self.limits.get(limit).into_iter().flatten();
-        let counted = entries.filter(|(intent, e)| *intent != excluding && e.at >= from);
+        let counted = self.of(limit).filter(|(intent, e)| *intent != excluding && e.at >= from);
         counted.map(|(_, e)| e.amount).try_fold(Amount::ZERO, Amount::checked_add)
     }
 
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
-        self.limits.get(limit).and_then(|e| e.get(intent)).map(|e| e.amount).unwrap_or_default()
+        self.entry(limit, intent).map(|e| e.amount).unwrap_or_default()
     }
 }

@@ -364,8 +364,8 @@ impl State {
             records.push(Record::Pending { order: key.order, share, certificate: key.certificate.clone() });
         }
         records.extend(self.resumed_at.iter().map(|at| Record::Resumed { at: *at }));
-        records.extend(self.spending.all().into_iter().map(|(e, holders)| Record::Spent { entries: vec![e], holders }));
-        records.extend(self.pins.all().into_iter().map(|(p, holders)| Record::Pinned { pins: vec![p], holders }));
+        records.extend(grouped(self.spending.all()).map(|(entries, holders)| Record::Spent { entries, holders }));
+        records.extend(grouped(self.pins.all()).map(|(pins, holders)| Record::Pinned { pins, holders }));
         if let Some(digest) = self.verdict_head {
             records.push(Record::Verdict { sequence: self.verdict_sequence, digest });
         }
@@ -376,4 +376,22 @@ impl State {
         records.push(Record::Time { now: self.now });
         Some(records)
     }
+}
+
+/// Entries of one record of a snapshot.
+const GROUP: usize = 256;
+
+/// Neighbours with the same holders together, so that a long life is not one record each.
+fn grouped<T>(all: impl Iterator<Item = (T, Holders)>) -> impl Iterator<Item = (Vec<T>, Holders)> {
+    let mut all = all.peekable();
+    std::iter::from_fn(move || {
+        let (first, holders) = all.next()?;
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Some((one, _)) = all.next_if(|(_, of)| *of == holders)
+        {
+            group.push(one);
+        }
+        Some((group, holders))
+    })
 }

@@ -35,9 +35,7 @@ pub(crate) async fn broadcast(core: &Arc<Core>, cell: &Cell) -> Result<(), Servi
 
 /// Looks at this transfer now and with every block of its network.
 pub(crate) fn follow(core: &Arc<Core>, network: NetworkId, id: IntentId) {
-    let follower = core.follower(network);
-    lock(&follower.transfers).insert(id);
-    follower.wake.notify_one();
+    core.follower(network).add(id);
 }
 
 /// Runs as long as the orchestrator: one per configured network.
@@ -45,7 +43,7 @@ pub(crate) async fn run(core: Arc<Core>, network: NetworkId) {
     let follower = core.follower(network);
     loop {
         follower.wake.notified().await;
-        let ids: Vec<IntentId> = lock(&follower.transfers).iter().copied().collect();
+        let ids = std::mem::take(&mut *lock(&follower.fresh));
         for id in ids {
             match look(&core, id).await {
                 Ok(Tracked::OnChain) => {}

@@ -60,11 +60,27 @@ pub(crate) struct Live {
 
 pub(crate) type Cell = Arc<tokio::sync::Mutex<Live>>;
 
-/// Networks' followers: what to look at with every block.
+/// A network's follower: what to look at with every block, and what is new and to be looked at now.
 #[derive(Default)]
 pub(crate) struct Follower {
     pub(crate) wake: Notify,
     pub(crate) transfers: Mutex<BTreeSet<IntentId>>,
+    pub(crate) fresh: Mutex<BTreeSet<IntentId>>,
+}
+
+impl Follower {
+    /// A new block: everything may have changed.
+    pub(crate) fn block(&self) {
+        lock(&self.fresh).extend(lock(&self.transfers).iter().copied());
+        self.wake.notify_one();
+    }
+
+    /// One more transfer; the others stand where they stood.
+    pub(crate) fn add(&self, id: IntentId) {
+        lock(&self.transfers).insert(id);
+        lock(&self.fresh).insert(id);
+        self.wake.notify_one();
+    }
 }
 
 /// Everything the parts share. Locks are short and never held across a wait, except a transfer's own cell.

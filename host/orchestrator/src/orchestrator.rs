@@ -266,6 +266,6 @@ impl Service for Orchestrator {
     }
 
     fn block_seen(&self, network: NetworkId) {
-        self.core.follower(network).wake.notify_one();
+        self.core.follower(network).block();
     }
 }

@@ -1,13 +1,16 @@
 //! The straight line: requests that are right are signed, by any pair, within limits.
 
 use ringi_chain::KeySource;
+use ringi_cosigner::journal::SealingKey;
 use ringi_primitives::cbor;
 use ringi_primitives::request::FinishedSignature;
 use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::wallet::KeyPosition;
-use ringi_primitives::wire::FromCosigner;
-use ringi_sim::requests::{Draft, EVM, Standard, approvers, outcomes};
+use ringi_primitives::wire::{FromCosigner, RecordKind};
+use ringi_sim::history::History;
+use ringi_sim::requests::{Draft, EVM, Standard, VAULT, approvers, outcomes};
 use ringi_sim::world::World;
+use zeroize::Zeroizing;
 
 fn world() -> (World, Standard) {
     Standard::world(1)
@@ -97,5 +100,34 @@ fn b1_cosigners_that_restarted_one_after_the_other_sign_with_every_peer() {
         let id = u8::try_from(id).unwrap();
         let bytes = Draft::payment(&world, id + 1, 1000, u64::from(id)).bytes(&standard);
         assert_eq!(outcomes(&world.sign(&bytes, &pair)), ["signed", "signed"], "{pair:?}");
+    }
+}
+
+/// More than a channel carries in one message, with a rule of the longest name.
+const LONG_LIFE: u32 = 24_000;
+
+#[test]
+fn b1_a_cosigner_that_signed_for_very_many_wallets_restarts() {
+    let (mut world, standard) = world();
+    let history = History { wallets: LONG_LIFE, vault: VAULT, rule: "x".repeat(256), network: EVM, at: world.now };
+    let old = [1, 3].map(ringi_sim::world::party);
+    for p in old {
+        world.kill(p);
+        let kept = world.blob(p).into_iter().map(|(_, _, record)| record).collect();
+        let key = SealingKey::new(Zeroizing::new([p.number(); 32]));
+        let (sequence, snapshot) = history.after(kept, &key, p);
+        world.set_blob(p, vec![(sequence, RecordKind::Snapshot, snapshot)]);
+    }
+    for p in old {
+        world.start(p).expect("starts from its own records");
+    }
+    world.run();
+    world.pass(1000);
+    let bytes = Draft::payment(&world, 1, 1000, 0).bytes(&standard);
+    assert_eq!(outcomes(&world.sign(&bytes, &[1, 3])), ["signed", "signed"]);
+    // What both held already is not recorded again: the next start reads no more than this one.
+    for p in old {
+        let added: usize = world.blob(p).iter().skip(1).map(|(_, _, record)| record.len()).sum();
+        assert!(added < 100_000, "cosigner {p} recorded {added} bytes more");
     }
 }

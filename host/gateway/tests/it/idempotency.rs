@@ -20,16 +20,17 @@ async fn the_same_key_and_request_give_the_same_answer_even_after_a_restart() {
     let kept = desk.kept().await;
     let again = desk.send(&wallet(&name).under(INITIATOR, &key)).await;
     assert_eq!((again.status, &again.body, again.header("idempotency-replayed")), (201, &first.body, Some("true")));
-    let paid = desk.send(&Ask::json("/v1/transfers", intent(1, 5_000_000)).under(INITIATOR, "pay")).await;
+    // The same bytes each time: an intent made in another second is another.
+    let pay = Ask::json("/v1/transfers", intent(1, 5_000_000));
+    let paid = desk.send(&pay.clone().under(INITIATOR, "pay")).await;
     assert_eq!(paid.status, 201);
     let desk = desk.restarted().await;
     let late = desk.send(&wallet(&name).under(INITIATOR, &key)).await;
     assert_eq!((late.status, &late.body), (201, &first.body));
-    let repaid = Ask::json("/v1/transfers", intent(1, 5_000_000));
-    let late = desk.send(&repaid.clone().under(INITIATOR, "pay")).await;
+    let late = desk.send(&pay.clone().under(INITIATOR, "pay")).await;
     assert_eq!((late.status, &late.body), (201, &paid.body), "the answer of then");
     // Under another key the intent's own id says that it is the same: the transfer of now.
-    let now = desk.send(&repaid.under(INITIATOR, "pay-2")).await;
+    let now = desk.send(&pay.under(INITIATOR, "pay-2")).await;
     assert_eq!((now.status, now.value()["outcome"].as_str().unwrap()), (200, "repeated"));
     assert_ne!(desk.kept().await, kept);
 }

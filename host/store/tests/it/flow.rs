@@ -320,3 +320,30 @@ async fn i2_a_new_policy_voids_the_approvals_given_under_the_old() {
     }
     until(&world, &orchestrator, 1, "completed").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_transfer_does_not_make_the_node_look_for_the_others() {
+    let (world, _folder, orchestrator) = ready().await;
+    for n in 1..=8 {
+        submit(&orchestrator, n, 1).await;
+        until(&world, &orchestrator, n, "broadcasting").await;
+    }
+    until_looked(&world, 8).await;
+    // A block makes it look for each, once.
+    orchestrator.block_seen(EVM);
+    until_looked(&world, 16).await;
+    nothing_broken(&world);
+}
+
+/// Until the node was asked so often, and no more often a moment later.
+async fn until_looked(world: &World, times: u64) {
+    let looks = || world.seen.lock().unwrap().looks;
+    for _ in 0..200 {
+        if looks() >= times {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(looks(), times);
+}

@@ -264,6 +264,8 @@ pub struct Seen {
     pub mined: BTreeMap<u64, (String, u64)>,
     pub height: u64,
     pub broadcasts: u64,
+    /// How often the node was asked where a transaction is.
+    pub looks: u64,
     /// A node that does not answer.
     pub node_down: bool,
 }
@@ -587,7 +589,8 @@ impl ChainPort for FakeChain {
     async fn status(&self, _: NetworkId, id: &str, slot: &Slot) -> Result<TxStatus, ChainPortError> {
         self.0.alive().await;
         self.up()?;
-        let seen = self.0.seen.lock().unwrap();
+        let mut seen = self.0.seen.lock().unwrap();
+        seen.looks += 1;
         let Slot::Nonce { nonce, .. } = slot else { panic!("nonce") };
         Ok(match seen.mined.get(nonce) {
             Some((mined, height)) if mined == id => TxStatus::Included {

@@ -1,5 +1,6 @@
-//! Prints what one decision over 1,000 rules costs, in microseconds, for four shapes of policy.
+//! One policy decision over 1,000 rules, for shapes from a large desk's to the worst.
 
+use crate::report::{Goal, Row, median};
 use ringi_policy::{Decision, Question, decide};
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
@@ -124,18 +125,16 @@ fn median_us(policy: &PolicySet, effects: &[Effect]) -> (f64, Decision) {
         spent: &spent,
         now: UnixMs(1_800_000_000_000),
     };
-    let mut times: Vec<f64> = (0..ROUNDS)
-        .map(|_| {
-            let start = Instant::now();
-            std::hint::black_box(decide(std::hint::black_box(&question)));
-            start.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
-    times.sort_by(f64::total_cmp);
-    (times[times.len() / 2], decide(&question))
+    let times = (0..ROUNDS).map(|_| {
+        let start = Instant::now();
+        std::hint::black_box(decide(std::hint::black_box(&question)));
+        start.elapsed().as_secs_f64() * 1e6
+    });
+    (median(times.collect()), decide(&question))
 }
 
-fn main() {
+/// A row per shape.
+pub fn rows() -> Vec<Row> {
     let effect = Effect::Transfer { asset: token(1), to: address(7), amount: Amount::from_u64(100) };
     let one = std::slice::from_ref(&effect);
     let batch = vec![effect.clone(); 100];
@@ -154,14 +153,14 @@ fn main() {
             one,
         ),
     ];
-    for (name, rules, effects) in shapes {
-        let policy = policy(rules);
-        policy.validate().expect("a sound policy set");
-        let (us, decision) = median_us(&policy, effects);
-        let matched = match &decision {
-            Decision::Allow { rules, .. } => rules.len(),
-            _ => panic!("{name}: expected an allow"),
-        };
-        println!("{RULES} rules, {matched:>4} match: {us:>8.1} us per decision ({name})");
-    }
+    shapes.into_iter().map(|(name, rules, effects)| row(name, &policy(rules), effects)).collect()
+}
+
+fn row(name: &str, policy: &PolicySet, effects: &[Effect]) -> Row {
+    policy.validate().expect("a sound policy set");
+    let (us, decision) = median_us(policy, effects);
+    let Decision::Allow { rules, .. } = decision else { panic!("{name}: expected an allow") };
+    // The goal is for one decision of one transfer; a batch of 100 asks every rule 100 times.
+    let goal = (effects.len() == 1).then_some(Goal::AtMost(100.0));
+    Row::absolute(format!("policy, {RULES} rules, {} match: {name}", rules.len()), us, "us", goal)
 }
