@@ -82,9 +82,9 @@ impl Cosigner {
         }
     }
 
-    /// The relay reaches this peer (again).
+    /// The relay reaches this peer (again). A channel that is still opening may have lost its first frame.
     pub(crate) fn peer_up(&mut self, peer: PartyIndex) {
-        if self.channels.as_ref().is_some_and(|c| c.is_closed(peer)) {
+        if self.channels.as_ref().is_some_and(|c| !c.is_open(peer)) {
             self.reconnect(peer);
         }
         self.retry_boot();
@@ -148,6 +148,7 @@ impl Cosigner {
         grant.certificates.iter().for_each(|c| self.take_epoch_proof(c));
         self.now = self.now.max(grant.now.min(self.now.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
         let holders = Holders::of([self.me, from]);
+        self.note_bans(from, &grant.banned);
         self.record(&[
             Record::Spent { entries: grant.spending, holders },
             Record::Pinned { pins: grant.pins, holders },

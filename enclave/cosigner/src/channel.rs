@@ -164,9 +164,9 @@ impl Channels {
         }
     }
 
-    /// Whether an outgoing channel to the peer is neither open nor opening.
-    pub fn is_closed(&self, peer: PartyIndex) -> bool {
-        self.links.get(&peer).is_some_and(|l| matches!(l.outgoing, Outgoing::Closed))
+    /// Whether the outgoing channel to the peer is open.
+    pub fn is_open(&self, peer: PartyIndex) -> bool {
+        self.links.get(&peer).is_some_and(|l| matches!(l.outgoing, Outgoing::Open { .. }))
     }
 
     /// Takes in a frame that the relay says came from `peer`.

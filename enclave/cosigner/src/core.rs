@@ -1,5 +1,6 @@
 //! The cosigner as a step machine: one frame in, frames out. Dispatch and bookkeeping only; the work is in the other files.
 
+use crate::bans::Bans;
 use crate::boot::Boot;
 use crate::ceremony::Ceremonies;
 use crate::channel::{Channels, generate_static};
@@ -50,6 +51,7 @@ pub struct Cosigner {
     pub(crate) receipt_key: OwnKey,
     pub(crate) channels: Option<Channels>,
     pub(crate) boot: Boot,
+    pub(crate) bans: Bans,
     pub(crate) sessions: Sessions,
     pub(crate) ceremonies: Ceremonies,
     pub(crate) now: UnixMs,
@@ -84,6 +86,7 @@ impl Cosigner {
             rng,
             stored: journal.sequence(),
             boot: Boot::default(),
+            bans: Bans::default(),
             sessions: Sessions::default(),
             ceremonies: Ceremonies::default(),
             channels: None,
@@ -137,6 +140,7 @@ impl Cosigner {
         self.expire_sessions();
         self.expire_ceremony();
         self.retry_boot();
+        self.retry_bans();
         self.drain()
     }
 
@@ -353,6 +357,7 @@ impl Cosigner {
             PeerMessage::BootRefuse { boot, code } => self.boot_refused(from, boot, &code),
             PeerMessage::EpochProof(certificate) => self.take_epoch_proof(&certificate),
             PeerMessage::Ban { parties } => self.take_ban(from, &parties),
+            PeerMessage::BanHeard { parties } => self.note_bans(from, &parties),
             PeerMessage::Head { boot, sequence } => self.note_head(from, boot, sequence),
             PeerMessage::CeremonyHello { .. } | PeerMessage::Durable { .. } => self.receive_ceremony(from, message),
             PeerMessage::Round(ref round) if self.ceremonies.is_current(&round.session) => {

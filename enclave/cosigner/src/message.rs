@@ -88,6 +88,9 @@ pub enum PeerMessage {
         /// By its identity key.
         #[n(2)]
         signature: SignatureBytes,
+        /// The attempt whose share it is: attempts at one order make different shares of the same certificate.
+        #[n(3)]
+        session: Digest,
     },
     /// All n have signed this epoch: take it into use (rule K2, unequal epochs).
     #[n(9)]
@@ -108,6 +111,13 @@ pub enum PeerMessage {
         /// Its record of this reservation.
         #[n(1)]
         sequence: u64,
+    },
+    /// Answer to a ban: whom the sender excludes now (rule K2).
+    #[n(12)]
+    BanHeard {
+        /// Who.
+        #[n(0)]
+        parties: Vec<PartyIndex>,
     },
 }
 

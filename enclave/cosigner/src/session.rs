@@ -128,6 +128,9 @@ impl Cosigner {
         if let Some(refusal) = self.boot.refusal() {
             return Err(refusal);
         }
+        if let Some(refusal) = self.ban_refusal() {
+            return Err(refusal);
+        }
         if self.sessions.running.contains_key(&tag) {
             return Err(Code::RequestMalformed.because("tag is in use"));
         }
@@ -451,11 +454,12 @@ impl Cosigner {
 
     /// Emits the last round once every machine holds and the record is durable, and reports finished signatures.
     fn advance(&mut self, tag: Tag) {
-        let stored = self.stored;
+        // K2: a ban reaches its peers before anything more is signed.
+        let (stored, heard) = (self.stored, self.ban_refusal().is_none());
         let Some(session) = self.sessions.running.get_mut(&tag) else { return };
         let Stage::Signing { machines, reservation, released, .. } = &mut session.stage else { return };
         let signers = session.signers.clone();
-        if !*released && machines.all_hold() && stored >= reservation.record {
+        if !*released && heard && machines.all_hold() && stored >= reservation.record {
             *released = true;
             let record = reservation.record;
             match machines.release() {
@@ -494,12 +498,13 @@ impl Cosigner {
 
     /// A machine ended with a verdict. K2: a counterparty caught by a failed check is excluded before anything more is signed.
     fn fail(&mut self, tag: Tag, fault: &Fault) {
+        self.end_session(tag, from_fault(fault));
         if let Fault::Peer { ban, .. } = fault
             && !ban.is_empty()
         {
-            self.ban(ban.iter().copied().collect());
+            let parties: Vec<PartyIndex> = ban.iter().copied().collect();
+            self.ban(&parties);
         }
-        self.end_session(tag, from_fault(fault));
     }
 
     pub(crate) fn abort_session(&mut self, tag: Tag) {

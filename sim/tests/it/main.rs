@@ -6,5 +6,6 @@ mod fields;
 mod layering;
 mod licences;
 mod repository;
+mod rules;
 mod signing;
 mod tidy;
