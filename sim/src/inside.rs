@@ -96,7 +96,7 @@ impl Inside {
         };
         let mut out: Vec<Frame> =
             received.replies.into_iter().map(|bytes| Frame { from: to, to: from, bytes }).collect();
-        if received.broke {
+        if received.reopen {
             out.extend(self.greet(to, from));
         }
         for bytes in received.messages {

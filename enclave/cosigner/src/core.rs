@@ -207,6 +207,7 @@ impl Cosigner {
     fn note_stored(&mut self, sequence: u64) {
         // The host may say what it likes here: durability serves restart only (rule B1), the bound is our own writing.
         self.stored = self.stored.max(sequence.min(self.sequence()));
+        self.advance_stored_boot();
         self.advance_stored_sessions();
         self.advance_stored_ceremony();
     }
@@ -340,6 +341,8 @@ impl Cosigner {
         if received.broke {
             self.event("link.broke", Some(from), None);
             self.end_sessions_with(from);
+        }
+        if received.reopen {
             self.reconnect(from);
         }
         for message in received.messages {

@@ -7,7 +7,7 @@ use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::OrderId;
-use ringi_primitives::key::SignatureBytes;
+use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::order::KeyId;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
@@ -189,6 +189,9 @@ pub struct BootAsk {
     /// The newest record of its own that it holds.
     #[n(1)]
     pub sequence: u64,
+    /// Its fresh boot key: the number is granted to this key alone.
+    #[n(2)]
+    pub key: PublicKey,
 }
 
 /// What a peer remembers, handed to a started cosigner, which adopts the union (rule B1).
@@ -221,4 +224,7 @@ pub struct BootGrant {
     /// The granter's own boot: the one that the asker takes messages of from now on.
     #[n(8)]
     pub granter: u64,
+    /// The granter's boot key.
+    #[n(9)]
+    pub granter_key: PublicKey,
 }

@@ -286,7 +286,7 @@ impl Cosigner {
         for (peer, hello) in hellos.iter().filter(|(p, _)| **p != me) {
             // S1: the same request, signer set and policy; the boot that was granted here.
             let same = hello.request == mine.request && hello.signers == mine.signers && hello.policy == mine.policy;
-            if !same || self.boot.fenced.get(peer) != Some(&hello.boot) {
+            if !same || self.boot.fenced(*peer) != Some(hello.boot) {
                 return Err(Code::PeerDisagrees.of_peers("S1, B1", [*peer]));
             }
             if hello.banned.iter().any(|b| signers.contains(b)) {

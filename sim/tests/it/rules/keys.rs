@@ -132,6 +132,8 @@ fn k2_the_old_epoch_signs_until_all_have_the_new_one() {
     assert_eq!(sign(&mut world, 1, 0), SIGNED);
     // A restart in between loses neither share.
     restart(&mut world, 1);
+    super::acknowledge(&mut world, &[1]);
+    world.run();
     assert_eq!(sign(&mut world, 2, 1), SIGNED);
     // The third has it durable too: the new epoch goes into use, and the one that restarted learns of it.
     world.acknowledges = true;
