@@ -219,8 +219,11 @@ fn disturb(how: Disturb, round: Round) -> Vec<Round> {
     }
 }
 
+/// Makes a request of a protocol.
+type Asking<'a> = &'a dyn Fn(&World, &Standard) -> Vec<u8>;
+
 /// The verdict of cosigner 1 on a disturbed round: signed, or a code.
-fn disturbed(request: &dyn Fn(&World, &Standard) -> Vec<u8>, how: Disturb, number: u8) -> String {
+fn disturbed(request: Asking, how: Disturb, number: u8) -> String {
     let (mut world, standard) = Standard::world(107);
     let inside = Inside::of(&mut world, party(1), party(2));
     inside.meddle(move |from, _, message| match message {
@@ -251,7 +254,7 @@ fn s1_disturbed_rounds_give_their_verdicts() {
         draft.choice.inputs.remove(0);
         draft.bytes(standard)
     };
-    let protocols: [(&dyn Fn(&World, &Standard) -> Vec<u8>, u8); 2] = [(&ecdsa, 3), (&taproot, 2)];
+    let protocols: [(Asking, u8); 2] = [(&ecdsa, 3), (&taproot, 2)];
     for (request, last) in protocols {
         for round in 1..=last {
             for how in [
