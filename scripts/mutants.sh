@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Switches off one check after another of docs/attack-tests.md in a copy of the tree and says whether its test turns red.
-# Usage: mutants.sh [RULE]. The copy lies in target/mutants; third-party builds are shared.
+# Usage: mutants.sh [RULE]. The copy and its builds lie in target/mutants.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 tree=target/mutants
 mkdir -p "$tree"
 git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$tree"
-export CARGO_TARGET_DIR="$PWD/target"
+export CARGO_TARGET_DIR="$PWD/$tree/target"
 survived=0
 while IFS= read -r row; do
     mapfile -t cell < <(sed 's/^| //; s/ |$//; s/ | /\n/g' <<<"$row")
