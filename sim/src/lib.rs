@@ -3,6 +3,7 @@
 
 pub mod coins;
 pub mod history;
+pub mod inside;
 pub mod people;
 pub mod requests;
 pub mod world;

@@ -87,6 +87,11 @@ pub fn party(n: u8) -> PartyIndex {
     PartyIndex::new(n).expect("1 to 9")
 }
 
+/// The key that a cosigner's records are sealed with in this world.
+pub(crate) fn sealing_key(p: PartyIndex) -> SealingKey {
+    SealingKey::new(Zeroizing::new([p.number(); 32]))
+}
+
 fn numbered(n: u64) -> [u8; 16] {
     u128::from(n).to_be_bytes()
 }
@@ -208,7 +213,7 @@ impl World {
     pub fn start(&mut self, p: PartyIndex) -> Result<(), Fatal> {
         self.starts += 1;
         let rng = ChaCha20Rng::seed_from_u64(self.seed.wrapping_mul(1000).wrapping_add(self.starts));
-        let key = SealingKey::new(Zeroizing::new([p.number(); 32]));
+        let key = sealing_key(p);
         let node = self.nodes.entry(p).or_default();
         let records = node.records.iter().map(|(_, _, r)| ByteVec::from(r.clone())).collect();
         let first = ToCosigner::Start { version: VERSION, me: p, records };

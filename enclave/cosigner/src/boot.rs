@@ -11,6 +11,7 @@ use crate::spending::Holders;
 use crate::state::Record;
 use ringi_primitives::cbor;
 use ringi_primitives::genesis::Assurance;
+use ringi_primitives::key::PublicKey;
 use ringi_primitives::receipt::{BootCertificate, SignedBoot};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
@@ -33,14 +34,21 @@ pub struct Boot {
     asked_at: UnixMs,
     /// The newest record held when this boot began: what it can prove to remember.
     restored: u64,
-    /// Boots of peers granted here; older ones are fenced.
-    pub(crate) fenced: BTreeMap<PartyIndex, u64>,
+    /// The record of this boot's number: peers hear of the number once it cannot be forgotten.
+    numbered: u64,
+    /// Boots of peers granted here, with their keys; older ones are fenced.
+    fenced: BTreeMap<PartyIndex, (u64, PublicKey)>,
 }
 
 impl Boot {
     /// Whether this boot may sign.
     pub fn is_ready(&self) -> bool {
         self.ready
+    }
+
+    /// The boot of a peer whose messages are taken.
+    pub(crate) fn fenced(&self, peer: PartyIndex) -> Option<u64> {
+        self.fenced.get(&peer).map(|(boot, _)| *boot)
     }
 
     /// B1: the refusal while it may not.
@@ -62,16 +70,28 @@ impl Cosigner {
         self.channels = Some(Channels::new(genesis, self.me, &identity.channel_secret));
         let boot = self.state.boot.saturating_add(1);
         self.boot.restored = self.sequence();
-        self.record(&[Record::Boot { boot }]);
+        self.boot.numbered = self.record(&[Record::Boot { boot }]);
         for peer in self.peers() {
             self.reconnect(peer);
         }
-        self.ask_peers();
+    }
+
+    /// The boot's number is durable: a restart will take a higher one, so peers may hear of it.
+    pub(crate) fn advance_stored_boot(&mut self) {
+        if self.is_ungranted() && self.boot.asked_at == UnixMs::default() {
+            self.ask_peers();
+        }
+    }
+
+    fn is_ungranted(&self) -> bool {
+        let numbered = self.channels.is_some() && self.stored >= self.boot.numbered;
+        numbered && !self.boot.ready && self.boot.refused.is_none()
     }
 
     fn ask_peers(&mut self) {
         self.boot.asked_at = self.now;
-        let ask = PeerMessage::BootAsk(BootAsk { boot: self.state.boot, sequence: self.boot.restored });
+        let key = self.receipt_key.public();
+        let ask = PeerMessage::BootAsk(BootAsk { boot: self.state.boot, sequence: self.boot.restored, key });
         for peer in self.peers() {
             if !self.boot.granted.contains(&peer) {
                 self.tell(peer, &ask);
@@ -81,15 +101,14 @@ impl Cosigner {
 
     /// While ungranted, asks again from time to time.
     pub(crate) fn retry_boot(&mut self) {
-        let waiting = self.channels.is_some() && !self.boot.ready && self.boot.refused.is_none();
-        if waiting && self.now.distance_ms(self.boot.asked_at) >= ASK_AGAIN_MS {
+        if self.is_ungranted() && self.now.distance_ms(self.boot.asked_at) >= ASK_AGAIN_MS {
             self.ask_peers();
         }
     }
 
-    /// The relay reaches this peer (again).
+    /// The relay reaches this peer (again). A channel that is still opening may have lost its first frame.
     pub(crate) fn peer_up(&mut self, peer: PartyIndex) {
-        if self.channels.as_ref().is_some_and(|c| c.is_closed(peer)) {
+        if self.channels.as_ref().is_some_and(|c| !c.is_open(peer)) {
             self.reconnect(peer);
         }
         self.retry_boot();
@@ -98,9 +117,10 @@ impl Cosigner {
     /// A peer has started: grant its boot, fence the older one, hand over everything; or refuse.
     pub(crate) fn answer_boot(&mut self, from: PartyIndex, ask: &BootAsk) {
         let head = self.state.peer_heads.get(&from).copied().unwrap_or_default();
+        let asked = Some((ask.boot, ask.key));
         let fenced = self.boot.fenced.get(&from).copied();
-        // B1: a boot number is granted once; asking again for the same one is a lost answer.
-        if ask.boot < head.boot || (ask.boot == head.boot && fenced != Some(ask.boot)) {
+        // B1: a boot number is granted once, to one key; that key asking again is a lost answer, another is a second copy.
+        if ask.boot < head.boot || (ask.boot == head.boot && fenced != asked) {
             return self.refuse_boot(from, ask.boot, Code::BootRolledBack);
         }
         // B1: it must hold at least what we know it recorded.
@@ -108,8 +128,8 @@ impl Cosigner {
             self.event("boot.rolled_back", Some(from), None);
             return self.refuse_boot(from, ask.boot, Code::BootRolledBack);
         }
-        if fenced != Some(ask.boot) {
-            self.boot.fenced.insert(from, ask.boot);
+        if fenced != asked {
+            self.boot.fenced.insert(from, (ask.boot, ask.key));
             self.record(&[Record::PeerHead { peer: from, boot: ask.boot, sequence: ask.sequence }]);
             self.end_sessions_with(from);
         }
@@ -144,6 +164,7 @@ impl Cosigner {
                     .collect(),
                 now: self.now,
                 granter: self.state.boot,
+                granter_key: self.receipt_key.public(),
                 part: u32::try_from(part).unwrap_or(u32::MAX),
                 parts: u32::try_from(parts).unwrap_or(u32::MAX),
             };
@@ -175,10 +196,11 @@ impl Cosigner {
         }
         // It comes: no need to ask again yet.
         self.boot.asked_at = self.now;
-        self.fence_granter(from, grant.granter);
+        self.fence_granter(from, grant.granter, grant.granter_key);
         grant.certificates.iter().for_each(|c| self.take_epoch_proof(c));
         self.now = self.now.max(grant.now.min(self.now.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
         let holders = Holders::of([self.me, from]);
+        self.note_bans(from, &grant.banned);
         // What is remembered here already, and known to be there, is not recorded again: a grant is as long as a life.
         self.record(&[
             Record::Spent { entries: self.state.spending.news(grant.spending, holders), holders },
@@ -208,18 +230,18 @@ impl Cosigner {
     }
 
     /// B1: a granter's boot is learnt from its grant, for it will not ask again; never an older one than is remembered.
-    fn fence_granter(&mut self, from: PartyIndex, boot: u64) {
+    fn fence_granter(&mut self, from: PartyIndex, boot: u64, key: PublicKey) {
         let head = self.state.peer_heads.get(&from).copied().unwrap_or_default();
-        let fenced = self.boot.fenced.get(&from).copied().unwrap_or_default();
+        let fenced = self.boot.fenced(from).unwrap_or_default();
         if boot >= head.boot && boot > fenced {
-            self.boot.fenced.insert(from, boot);
+            self.boot.fenced.insert(from, (boot, key));
             self.record(&[Record::PeerHead { peer: from, boot, sequence: head.sequence }]);
         }
     }
 
     /// A peer says how far its journal reaches; kept in memory, and in the next record.
     pub(crate) fn note_head(&mut self, from: PartyIndex, boot: u64, sequence: u64) {
-        if self.boot.fenced.get(&from) == Some(&boot) {
+        if self.boot.fenced(from) == Some(boot) {
             let head = self.state.peer_heads.entry(from).or_default();
             head.sequence = head.sequence.max(sequence);
         }

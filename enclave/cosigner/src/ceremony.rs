@@ -38,7 +38,15 @@ pub struct Ceremonies {
     hellos: BTreeMap<(Digest, PartyIndex), Greeting>,
     early: Vec<(PartyIndex, Round)>,
     /// Signatures of peers that finished before us.
-    durable: BTreeMap<(OrderId, PartyIndex), (Digest, SignatureBytes)>,
+    durable: BTreeMap<(OrderId, PartyIndex), Durable>,
+}
+
+/// A cosigner's word that its share of one attempt is durable.
+struct Durable {
+    /// The attempt: another one makes other shares of the very same certificate.
+    session: Digest,
+    certificate: Digest,
+    signature: SignatureBytes,
 }
 
 #[derive(Clone, Copy)]
@@ -202,8 +210,8 @@ impl Cosigner {
                 self.try_start_machine();
             }
             PeerMessage::Round(round) => self.take_ceremony_round(from, round),
-            PeerMessage::Durable { order, certificate, signature } => {
-                self.ceremonies.durable.insert((order, from), (certificate, signature));
+            PeerMessage::Durable { order, session, certificate, signature } => {
+                self.ceremonies.durable.insert((order, from), Durable { session, certificate, signature });
                 self.try_activate();
             }
             _ => {}
@@ -350,23 +358,23 @@ impl Cosigner {
         if *announced || stored < *record {
             return;
         }
+        let (Some(session), Some(identity)) = (running.session, &self.state.identity) else { return };
         *announced = true;
-        let (order, digest) = (running.order.id, certificate.digest());
-        let Some(identity) = &self.state.identity else { return };
-        let signature = identity.key.sign(&digest);
-        self.ceremonies.durable.insert((order, self.me), (digest, signature));
-        self.tell_all(&PeerMessage::Durable { order, certificate: digest, signature });
+        let (order, certificate) = (running.order.id, certificate.digest());
+        let signature = identity.key.sign(&certificate);
+        self.ceremonies.durable.insert((order, self.me), Durable { session, certificate, signature });
+        self.tell_all(&PeerMessage::Durable { order, session, certificate, signature });
         self.try_activate();
     }
 
-    /// K2: with the signatures of all n the new epoch goes into use.
+    /// K2: with the signatures of all n on shares of this very attempt the new epoch goes into use.
     fn try_activate(&mut self) {
         let (Some(running), Some(genesis)) = (&self.ceremonies.current, &self.state.genesis) else { return };
         let Stage::Storing { certificate, announced: true, .. } = &running.stage else { return };
-        let digest = certificate.digest();
-        let order = running.order.id;
-        let of_order = self.ceremonies.durable.iter().filter(|((o, _), (d, _))| *o == order && *d == digest);
-        let signatures = of_order.map(|((_, party), (_, signature))| (*party, *signature)).collect();
+        let (digest, order, session) = (certificate.digest(), running.order.id, running.session);
+        let same = |d: &Durable| Some(d.session) == session && d.certificate == digest;
+        let of_attempt = self.ceremonies.durable.iter().filter(|((o, _), d)| *o == order && same(d));
+        let signatures = of_attempt.map(|((_, party), d)| (*party, d.signature)).collect();
         let signed = SignedCertificate { certificate: certificate.clone(), signatures };
         if !signed.signed_by_all(genesis.head()) {
             return;
@@ -417,24 +425,7 @@ impl Cosigner {
         }
     }
 
-    /// K2: excludes cosigners durably and tells the others.
-    pub(crate) fn ban(&mut self, parties: Vec<PartyIndex>) {
-        self.record(&[Record::Banned { parties: parties.clone() }]);
-        parties.iter().for_each(|p| self.event("cosigner.banned", Some(*p), None));
-        self.tell_all(&PeerMessage::Ban { parties });
-    }
-
-    /// K2: a peer excluded somebody after a failed check. Nobody can talk us into excluding ourselves.
-    pub(crate) fn take_ban(&mut self, from: PartyIndex, parties: &[PartyIndex]) {
-        let fresh: Vec<PartyIndex> =
-            parties.iter().copied().filter(|p| *p != self.me && *p != from && !self.state.banned.contains(p)).collect();
-        if !fresh.is_empty() {
-            self.record(&[Record::Banned { parties: fresh.clone() }]);
-            fresh.iter().for_each(|p| self.event("cosigner.banned", Some(*p), None));
-        }
-    }
-
-    fn tell_all(&mut self, message: &PeerMessage) {
+    pub(crate) fn tell_all(&mut self, message: &PeerMessage) {
         self.peers().into_iter().for_each(|peer| self.tell(peer, message));
     }
 

@@ -2,6 +2,9 @@
 //!
 //! The relay can drop, delay and reorder; what it alters, replays or injects does not open. A gap breaks the channel,
 //! which is then made anew; sessions that used it end as a broken link. Long messages are cut into pieces.
+//!
+//! A first message says whether its sender hears the other side. Only one who hears nothing is answered with a channel made
+//! anew: an answer hears, so two cosigners never make each other's channels anew in turn for ever.
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -69,6 +72,15 @@ struct Incoming {
     channel: [u8; 16],
     state: Box<TransportState>,
     partial: Vec<u8>,
+    /// What the peer said of the other direction when it opened this one.
+    hearing: Hearing,
+}
+
+/// Whether a peer had a live channel from us.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Hearing {
+    Nothing,
+    Us,
 }
 
 struct Link {
@@ -95,6 +107,8 @@ pub struct Received {
     pub messages: Vec<Vec<u8>>,
     /// Whether a channel that was in use broke: sessions with this peer end (verdict Link).
     pub broke: bool,
+    /// Whether the channel to this peer is to be made anew.
+    pub reopen: bool,
 }
 
 /// All channels of a cosigner.
@@ -142,7 +156,8 @@ impl Channels {
     pub fn connect(&mut self, peer: PartyIndex, channel: [u8; 16]) -> Vec<Vec<u8>> {
         let mut noise = vec![0; NOISE_BYTES];
         let state = self.handshake(peer, Role::Initiator);
-        let written = state.and_then(|mut s| s.write_message(&[], &mut noise).ok().map(|n| (s, n)));
+        let hears = [u8::from(self.links.get(&peer).is_some_and(|l| l.incoming.is_some()))];
+        let written = state.and_then(|mut s| s.write_message(&hears, &mut noise).ok().map(|n| (s, n)));
         let (Some((state, n)), Some(link)) = (written, self.links.get_mut(&peer)) else { return Vec::new() };
         noise.truncate(n);
         link.outgoing = Outgoing::Opening { channel, state: Box::new(state) };
@@ -164,9 +179,9 @@ impl Channels {
         }
     }
 
-    /// Whether an outgoing channel to the peer is neither open nor opening.
-    pub fn is_closed(&self, peer: PartyIndex) -> bool {
-        self.links.get(&peer).is_some_and(|l| matches!(l.outgoing, Outgoing::Closed))
+    /// Whether the outgoing channel to the peer is open.
+    pub fn is_open(&self, peer: PartyIndex) -> bool {
+        self.links.get(&peer).is_some_and(|l| matches!(l.outgoing, Outgoing::Open { .. }))
     }
 
     /// Takes in a frame that the relay says came from `peer`.
@@ -203,14 +218,19 @@ impl Channels {
         let state = self.handshake(peer, Role::Responder);
         let mut buffer = vec![0; NOISE_BYTES];
         let answered = state.and_then(|mut s| {
-            s.read_message(noise, &mut buffer).ok()?;
+            let n = s.read_message(noise, &mut buffer).ok()?;
+            let hearing = match buffer.get(..n)? {
+                [0] => Hearing::Nothing,
+                [1] => Hearing::Us,
+                _ => return None,
+            };
             let n = s.write_message(&[], &mut buffer).ok()?;
-            Some((s.into_transport_mode().ok()?, n))
+            Some((s.into_transport_mode().ok()?, hearing, n))
         });
-        let (Some((state, n)), Some(link)) = (answered, self.links.get_mut(&peer)) else {
+        let (Some((state, hearing, n)), Some(link)) = (answered, self.links.get_mut(&peer)) else {
             return Received::default();
         };
-        link.candidate = Some(Incoming { channel, state: Box::new(state), partial: Vec::new() });
+        link.candidate = Some(Incoming { channel, state: Box::new(state), partial: Vec::new(), hearing });
         buffer.truncate(n);
         let reply = Frame::Accept { channel, noise: buffer.into() };
         Received { replies: vec![cbor::encode(&reply)], ..Received::default() }
@@ -242,11 +262,13 @@ impl Channels {
         let Some(link) = self.links.get_mut(&peer) else { return Received::default() };
         let mut received = Received::default();
         if link.candidate.as_ref().is_some_and(|c| c.channel == channel) {
-            let mut candidate = link.candidate.take();
             // A first message that does not open ends the candidate: only the live peer can make it current.
-            if let Some(message) = candidate.as_mut().and_then(|c| open_piece(c, noise)) {
+            if let Some(mut candidate) = link.candidate.take()
+                && let Some(message) = open_piece(&mut candidate, noise)
+            {
                 received.broke = link.incoming.is_some();
-                link.incoming = candidate;
+                received.reopen = received.broke && candidate.hearing == Hearing::Nothing;
+                link.incoming = Some(candidate);
                 received.messages.extend(message);
             }
             return received;
@@ -258,6 +280,7 @@ impl Channels {
                     // A gap or an altered frame: this channel is over, the peer is told to make a new one.
                     link.incoming = None;
                     received.broke = true;
+                    received.reopen = true;
                     received.replies.push(cbor::encode(&Frame::Unknown { channel }));
                 }
             },
@@ -272,7 +295,7 @@ impl Channels {
         if ours {
             link.outgoing = Outgoing::Closed;
         }
-        Received { broke: ours, ..Received::default() }
+        Received { broke: ours, reopen: ours, ..Received::default() }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The cosigner as a step machine: one frame in, frames out. Dispatch and bookkeeping only; the work is in the other files.
 
+use crate::bans::Bans;
 use crate::boot::Boot;
 use crate::ceremony::Ceremonies;
 use crate::channel::{Channels, generate_static};
@@ -50,6 +51,7 @@ pub struct Cosigner {
     pub(crate) receipt_key: OwnKey,
     pub(crate) channels: Option<Channels>,
     pub(crate) boot: Boot,
+    pub(crate) bans: Bans,
     pub(crate) sessions: Sessions,
     pub(crate) ceremonies: Ceremonies,
     pub(crate) now: UnixMs,
@@ -82,6 +84,7 @@ impl Cosigner {
             rng,
             stored: journal.sequence(),
             boot: Boot::default(),
+            bans: Bans::default(),
             sessions: Sessions::default(),
             ceremonies: Ceremonies::default(),
             channels: None,
@@ -135,6 +138,7 @@ impl Cosigner {
         self.expire_sessions();
         self.expire_ceremony();
         self.retry_boot();
+        self.retry_bans();
         self.drain()
     }
 
@@ -201,6 +205,7 @@ impl Cosigner {
     fn note_stored(&mut self, sequence: u64) {
         // The host may say what it likes here: durability serves restart only (rule B1), the bound is our own writing.
         self.stored = self.stored.max(sequence.min(self.sequence()));
+        self.advance_stored_boot();
         self.advance_stored_sessions();
         self.advance_stored_ceremony();
     }
@@ -335,6 +340,8 @@ impl Cosigner {
         if received.broke {
             self.event("link.broke", Some(from), None);
             self.end_sessions_with(from);
+        }
+        if received.reopen {
             self.reconnect(from);
         }
         for message in received.messages {
@@ -352,6 +359,7 @@ impl Cosigner {
             PeerMessage::BootRefuse { boot, code } => self.boot_refused(from, boot, &code),
             PeerMessage::EpochProof(certificate) => self.take_epoch_proof(&certificate),
             PeerMessage::Ban { parties } => self.take_ban(from, &parties),
+            PeerMessage::BanHeard { parties } => self.note_bans(from, &parties),
             PeerMessage::Head { boot, sequence } => self.note_head(from, boot, sequence),
             PeerMessage::CeremonyHello { .. } | PeerMessage::Durable { .. } => self.receive_ceremony(from, message),
             PeerMessage::Round(ref round) if self.ceremonies.is_current(&round.session) => {

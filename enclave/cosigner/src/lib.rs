@@ -4,6 +4,7 @@
 //! in. One straight line leads to a signature: [`judge`] (bytes to judged request) -> [`permit`] (policy over merged memory)
 //! -> committed permit (recorded by all signers) -> [`sign`] (the one file that hands digests to the threshold machines).
 
+pub mod bans;
 pub mod boot;
 pub mod ceremony;
 pub mod channel;

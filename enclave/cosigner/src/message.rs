@@ -7,7 +7,7 @@ use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::OrderId;
-use ringi_primitives::key::SignatureBytes;
+use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::order::KeyId;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
@@ -88,6 +88,9 @@ pub enum PeerMessage {
         /// By its identity key.
         #[n(2)]
         signature: SignatureBytes,
+        /// The attempt whose share it is: attempts at one order make different shares of the same certificate.
+        #[n(3)]
+        session: Digest,
     },
     /// All n have signed this epoch: take it into use (rule K2, unequal epochs).
     #[n(9)]
@@ -108,6 +111,13 @@ pub enum PeerMessage {
         /// Its record of this reservation.
         #[n(1)]
         sequence: u64,
+    },
+    /// Answer to a ban: whom the sender excludes now (rule K2).
+    #[n(12)]
+    BanHeard {
+        /// Who.
+        #[n(0)]
+        parties: Vec<PartyIndex>,
     },
 }
 
@@ -179,6 +189,9 @@ pub struct BootAsk {
     /// The newest record of its own that it holds.
     #[n(1)]
     pub sequence: u64,
+    /// Its fresh boot key: the number is granted to this key alone.
+    #[n(2)]
+    pub key: PublicKey,
 }
 
 /// What a peer remembers, handed to a started cosigner, which adopts the union (rule B1). It may take several messages: the
@@ -212,10 +225,13 @@ pub struct BootGrant {
     /// The granter's own boot: the one that the asker takes messages of from now on.
     #[n(8)]
     pub granter: u64,
-    /// Which message of the grant this is, from 0.
+    /// The granter's boot key.
     #[n(9)]
+    pub granter_key: PublicKey,
+    /// Which message of the grant this is, from 0.
+    #[n(10)]
     pub part: u32,
     /// How many there are.
-    #[n(10)]
+    #[n(11)]
     pub parts: u32,
 }

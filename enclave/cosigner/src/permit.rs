@@ -42,13 +42,14 @@ pub struct Times {
 }
 
 impl Permit {
-    /// Asks the policy over merged memory and checks the pin. The one constructor.
+    /// Asks the policy over merged memory and checks the pin. The one constructor. `now` is this cosigner's own clock, which
+    /// has moved on if the last hello came late.
     ///
     /// # Errors
     /// The refusal that names the rule (policy) or the check (T1, I3); the judged request comes back with it.
-    pub fn grant(state: &State, judged: Judged, times: Times) -> Result<Permit, Refusal> {
+    pub fn grant(state: &State, judged: Judged, times: Times, now: UnixMs) -> Result<Permit, Refusal> {
         // T1: expiries use the maximum of the signers' times.
-        if times.expiry >= judged.plan.expires_at {
+        if times.expiry.max(now) >= judged.plan.expires_at {
             return Err(Code::IntentExpired.because("by the latest of the signers' clocks"));
         }
         let pin = check_pin(state, &judged)?;

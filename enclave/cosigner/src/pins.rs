@@ -91,20 +91,25 @@ impl PinBook {
         slot: &Slot,
     ) -> Result<Pin, Code> {
         let root = self.root_of(intent, replaces)?;
-        let pin = Pin { intent, kind, root, slot: slot.clone() };
-        // I3: no other slot is ever signed for an intent, nor for what replaces it.
-        let earlier = self.pins.get(&(intent, kind)).or_else(|| self.pins.get(&(root, kind)));
-        if let Some(held) = earlier
-            && !same_slot(&held.slot, slot)
-        {
+        // I3: no other slot is ever signed for an intent, nor for what replaces it, of whatever kind: two would both take
+        // effect, and one charge is made for all.
+        let mut earlier = self.chain(root).chain(self.of_intent(intent)).map(|(_, held)| &held.slot);
+        if earlier.clone().any(|held| !same_slot(held, slot)) {
             return Err(Code::PinOtherSlot);
         }
+        let pinned = earlier.next().map_or_else(|| slot.clone(), |first| anchored(first, slot));
+        let pin = Pin { intent, kind, root, slot: pinned };
         // I3: a slot is reused only by its intent's replacement.
         if places(kind, slot).iter().any(|p| self.owners.get(p).is_some_and(|owner| *owner != root)) {
             return Err(Code::PinSlotTaken);
         }
         self.check_gap(slot)?;
         Ok(pin)
+    }
+
+    /// What is held of one intent, of every kind.
+    fn of_intent(&self, intent: IntentId) -> impl Iterator<Item = (&Key, &Held)> + Clone {
+        self.pins.range((intent, PayloadKind::Transaction)..=(intent, PayloadKind::Authorization))
     }
 
     /// I3: EVM nonces have no gaps.
@@ -127,8 +132,8 @@ impl PinBook {
     }
 
     /// The pins of a replacement chain, its first intent's among them.
-    fn chain(&self, root: IntentId) -> impl Iterator<Item = (&Key, &Held)> {
-        let first = self.pins.range((root, PayloadKind::Transaction)..).take_while(move |((i, _), _)| *i == root);
+    fn chain(&self, root: IntentId) -> impl Iterator<Item = (&Key, &Held)> + Clone {
+        let first = self.of_intent(root);
         let later = self.replacements.range((root, (IntentId::NIL, PayloadKind::Transaction))..);
         let later = later.take_while(move |(of, _)| *of == root).filter_map(|(_, key)| self.pins.get_key_value(key));
         first.filter(move |(_, held)| held.root == root).chain(later)
@@ -238,6 +243,18 @@ fn same_slot(pinned: &Slot, now: &Slot) -> bool {
     }
 }
 
+/// A later version's slot as it is pinned: the chain's anchor comes first, wherever its transaction spends it.
+fn anchored(pinned: &Slot, now: &Slot) -> Slot {
+    match (pinned, now) {
+        (Slot::Outpoints { outpoints: first, .. }, Slot::Outpoints { network, outpoints }) => {
+            let anchor = first.first();
+            let others = outpoints.iter().filter(|o| Some(*o) != anchor);
+            Slot::Outpoints { network: *network, outpoints: anchor.into_iter().chain(others).copied().collect() }
+        }
+        _ => now.clone(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -248,6 +265,11 @@ mod tests {
 
     fn nonce(n: u64) -> Slot {
         Slot::Nonce { network: NetworkId::Evm(1), account: Address::new(&[7; 20]).unwrap(), nonce: n }
+    }
+
+    fn coins(n: &[u8]) -> Slot {
+        let outpoints = n.iter().map(|n| Outpoint { txid: [*n; 32], vout: 0 }).collect();
+        Slot::Outpoints { network: NetworkId::Evm(1), outpoints }
     }
 
     const TX: PayloadKind = PayloadKind::Transaction;
@@ -294,15 +316,38 @@ mod tests {
         assert_eq!(pinned(&mut book, 3, None, nonce(1)), Ok(()));
     }
 
+    /// The anchor is the first version's; that a replacement lists another coin first changes nothing.
+    #[test]
+    fn i3_the_anchor_stays_through_replacements() {
+        let mut book = PinBook::default();
+        assert_eq!(pinned(&mut book, 1, None, coins(&[1, 2])), Ok(()));
+        assert_eq!(pinned(&mut book, 2, Some(1), coins(&[3, 1])), Ok(()));
+        assert_eq!(pinned(&mut book, 2, Some(1), coins(&[3, 4])), Err(Code::PinOtherSlot));
+        assert_eq!(pinned(&mut book, 2, Some(1), coins(&[4, 1])), Ok(()));
+        assert_eq!(pinned(&mut book, 1, None, coins(&[2, 1])), Ok(()));
+        assert_eq!(pinned(&mut book, 3, Some(2), coins(&[3])), Err(Code::PinOtherSlot));
+    }
+
+    /// A permit and a transaction in its place would both take effect, for one charge.
+    #[test]
+    fn i3_a_replacement_of_another_kind_is_in_the_same_slot() {
+        let mut book = PinBook::default();
+        let permit = Slot::Message { network: NetworkId::Evm(1), payload: Digest([1; 32]) };
+        let pin = book.check(intent(1), None, PayloadKind::TypedData, &permit).unwrap();
+        book.enter(&pin, Holders::default());
+        assert_eq!(pinned(&mut book, 2, Some(1), nonce(0)), Err(Code::PinOtherSlot));
+        assert_eq!(pinned(&mut book, 1, None, nonce(0)), Err(Code::PinOtherSlot));
+        assert_eq!(pinned(&mut book, 2, None, nonce(0)), Ok(()));
+        let other = Slot::Message { network: NetworkId::Evm(1), payload: Digest([2; 32]) };
+        assert_eq!(book.check(intent(3), Some(intent(2)), PayloadKind::TypedData, &other), Err(Code::PinOtherSlot));
+    }
+
     #[test]
     fn i3_every_bitcoin_version_spends_the_anchor() {
-        let out = |n: u8| Outpoint { txid: [n; 32], vout: 0 };
-        let slot =
-            |o: &[u8]| Slot::Outpoints { network: NetworkId::Evm(1), outpoints: o.iter().map(|n| out(*n)).collect() };
         let mut book = PinBook::default();
-        assert_eq!(pinned(&mut book, 1, None, slot(&[1, 2])), Ok(()));
-        assert_eq!(pinned(&mut book, 1, None, slot(&[3, 1])), Ok(()));
-        assert_eq!(pinned(&mut book, 1, None, slot(&[2, 3])), Err(Code::PinOtherSlot));
-        assert_eq!(pinned(&mut book, 2, None, slot(&[2])), Err(Code::PinSlotTaken));
+        assert_eq!(pinned(&mut book, 1, None, coins(&[1, 2])), Ok(()));
+        assert_eq!(pinned(&mut book, 1, None, coins(&[3, 1])), Ok(()));
+        assert_eq!(pinned(&mut book, 1, None, coins(&[2, 3])), Err(Code::PinOtherSlot));
+        assert_eq!(pinned(&mut book, 2, None, coins(&[2])), Err(Code::PinSlotTaken));
     }
 }

@@ -63,6 +63,8 @@ pub enum Code {
     SignerSet,
     /// A signer is banned (rule K2).
     Banned,
+    /// Too few peers know of a ban held here (rule K2).
+    BanUnheard,
     /// This boot is not granted by peers (rule B1).
     BootUngranted,
     /// Peers remember more of this cosigner than its state holds (rule B1).
@@ -126,6 +128,7 @@ impl Code {
             Code::KeyMissing => "key.missing",
             Code::SignerSet => "session.signer_set",
             Code::Banned => "session.banned",
+            Code::BanUnheard => "session.ban_unheard",
             Code::BootUngranted => "boot.ungranted",
             Code::BootRolledBack => "boot.rolled_back",
             Code::PeerDisagrees => "session.peer_disagrees",
@@ -148,6 +151,7 @@ impl Code {
     pub fn retry(self) -> Retry {
         match self {
             Code::Busy
+            | Code::BanUnheard
             | Code::BootUngranted
             | Code::PeerDisagrees
             | Code::EpochDiffers

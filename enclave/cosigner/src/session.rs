@@ -128,6 +128,9 @@ impl Cosigner {
         if let Some(refusal) = self.boot.refusal() {
             return Err(refusal);
         }
+        if let Some(refusal) = self.ban_refusal() {
+            return Err(refusal);
+        }
         if self.sessions.running.contains_key(&tag) {
             return Err(Code::RequestMalformed.because("tag is in use"));
         }
@@ -251,9 +254,9 @@ impl Cosigner {
         let Some(session) = self.sessions.running.remove(&tag) else { return Ok(()) };
         let Session { signers, opened_at, intent, stage } = session;
         let Stage::Greeting { judged, hellos } = stage else { return Ok(()) };
-        let merged = self.merge_hellos(&judged, &hellos, &signers);
+        let merged = self.merge_hellos(&judged.request, &hellos, &signers);
         let granted = merged.and_then(|(times, id)| {
-            let permit = Permit::grant(&self.state, *judged, times)?;
+            let permit = Permit::grant(&self.state, *judged, times, self.now)?;
             self.reserve(permit, times, id, &signers)
         });
         let (permit, reservation) = match granted {
@@ -274,7 +277,7 @@ impl Cosigner {
 
     fn merge_hellos(
         &mut self,
-        judged: &Judged,
+        request: &Digest,
         hellos: &BTreeMap<PartyIndex, Hello>,
         signers: &[PartyIndex],
     ) -> Result<(Times, Digest), Refusal> {
@@ -283,7 +286,7 @@ impl Cosigner {
         for (peer, hello) in hellos.iter().filter(|(p, _)| **p != me) {
             // S1: the same request, signer set and policy; the boot that was granted here.
             let same = hello.request == mine.request && hello.signers == mine.signers && hello.policy == mine.policy;
-            if !same || self.boot.fenced.get(peer) != Some(&hello.boot) {
+            if !same || self.boot.fenced(*peer) != Some(hello.boot) {
                 return Err(Code::PeerDisagrees.of_peers("S1, B1", [*peer]));
             }
             if hello.banned.iter().any(|b| signers.contains(b)) {
@@ -294,13 +297,9 @@ impl Cosigner {
         let times = hellos.values().map(|h| h.now);
         let times = Times { window: times.clone().min().unwrap_or(self.now), expiry: times.max().unwrap_or(self.now) };
         // T1: skew over a minute refuses. The agreed times are the hellos' alone, equal at all signers; a hello that came
-        // late is held against this cosigner's own clock here.
-        let latest = times.expiry.max(self.now);
-        if times.window.distance_ms(latest) > limits::CLOCK_SKEW_MS {
+        // late is held against this cosigner's own clock besides.
+        if times.window.distance_ms(times.expiry.max(self.now)) > limits::CLOCK_SKEW_MS {
             return Err(Code::ClockSkew.because("T1"));
-        }
-        if latest >= judged.plan.expires_at {
-            return Err(Code::IntentExpired.because("by the latest of the signers' clocks"));
         }
         for (peer, hello) in hellos.iter().filter(|(p, _)| **p != me) {
             let holders = Holders::of([self.me, *peer]);
@@ -310,7 +309,7 @@ impl Cosigner {
                 self.record(&[Record::Spent { entries, holders }, Record::Pinned { pins, holders }]);
             }
         }
-        Ok((times, session_id(judged, hellos)))
+        Ok((times, session_id(request, hellos)))
     }
 
     /// K2: unequal epochs resynchronise; the one ahead sends the proof that all n have the new one.
@@ -451,11 +450,12 @@ impl Cosigner {
 
     /// Emits the last round once every machine holds and the record is durable, and reports finished signatures.
     fn advance(&mut self, tag: Tag) {
-        let stored = self.stored;
+        // K2: a ban reaches its peers before anything more is signed.
+        let (stored, heard) = (self.stored, self.ban_refusal().is_none());
         let Some(session) = self.sessions.running.get_mut(&tag) else { return };
         let Stage::Signing { machines, reservation, released, .. } = &mut session.stage else { return };
         let signers = session.signers.clone();
-        if !*released && machines.all_hold() && stored >= reservation.record {
+        if !*released && heard && machines.all_hold() && stored >= reservation.record {
             *released = true;
             let record = reservation.record;
             match machines.release() {
@@ -494,12 +494,13 @@ impl Cosigner {
 
     /// A machine ended with a verdict. K2: a counterparty caught by a failed check is excluded before anything more is signed.
     fn fail(&mut self, tag: Tag, fault: &Fault) {
+        self.end_session(tag, from_fault(fault));
         if let Fault::Peer { ban, .. } = fault
             && !ban.is_empty()
         {
-            self.ban(ban.iter().copied().collect());
+            let parties: Vec<PartyIndex> = ban.iter().copied().collect();
+            self.ban(&parties);
         }
-        self.end_session(tag, from_fault(fault));
     }
 
     pub(crate) fn abort_session(&mut self, tag: Tag) {
@@ -581,15 +582,69 @@ fn account_lock(slot: &Slot) -> Option<Lock> {
 }
 
 /// S1: H(request, signers with boots and fresh randomness, keys with epochs).
-fn session_id(judged: &Judged, hellos: &BTreeMap<PartyIndex, Hello>) -> Digest {
+fn session_id(request: &Digest, hellos: &BTreeMap<PartyIndex, Hello>) -> Digest {
     let parts: Vec<_> = hellos
         .iter()
         .map(|(party, h)| (*party, h.boot, minicbor::bytes::ByteArray::from(h.randomness), h.epochs.clone()))
         .collect();
-    Digest::of_parts(Domain::Session, &[&judged.request.0, &cbor::encode(&parts)])
+    Digest::of_parts(Domain::Session, &[&request.0, &cbor::encode(&parts)])
 }
 
 /// A peer's code, cut to what a code can be.
 fn bounded(code: &str) -> String {
     code.chars().filter(|c| c.is_ascii_lowercase() || matches!(c, '.' | '_')).take(64).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringi_primitives::policy_set::RootIndex;
+    use ringi_primitives::scheme::Scheme;
+    use std::collections::BTreeSet;
+
+    fn hello() -> Hello {
+        let key = KeyId { scheme: Scheme::Bip340, root: RootIndex(0) };
+        Hello {
+            tag: Tag([1; 16]),
+            request: Digest([1; 32]),
+            signers: vec![],
+            boot: 3,
+            randomness: [4; 32],
+            now: UnixMs(0),
+            policy: Digest::ZERO,
+            epochs: vec![(key, 0)],
+            banned: vec![],
+            spending: vec![],
+            pins: vec![],
+        }
+    }
+
+    fn id(request: u8, hellos: &[(u8, Hello)]) -> Digest {
+        let hellos = hellos.iter().map(|(n, h)| (PartyIndex::new(*n).unwrap(), h.clone())).collect();
+        session_id(&Digest([request; 32]), &hellos)
+    }
+
+    /// S1: request, signer set, keys with epochs, boots and everybody's randomness: another value is another session.
+    #[test]
+    fn s1_the_session_id_binds_every_part() {
+        let base = [(1, hello()), (2, hello())];
+        let changed = |change: &dyn Fn(&mut Hello)| {
+            let mut other = base.clone();
+            change(&mut other[1].1);
+            id(1, &other)
+        };
+        let ids = [
+            id(1, &base),
+            id(2, &base),
+            id(1, &[(1, hello()), (3, hello())]),
+            id(1, &[(1, hello()), (2, hello()), (3, hello())]),
+            changed(&|h| h.boot = 4),
+            changed(&|h| h.randomness[31] ^= 1),
+            changed(&|h| h.epochs[0].1 = 1),
+            changed(&|h| h.epochs[0].0.scheme = Scheme::Ed25519),
+            changed(&|h| h.epochs[0].0.root = RootIndex(1)),
+            changed(&|h| h.epochs.clear()),
+        ];
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+    }
 }

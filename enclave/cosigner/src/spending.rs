@@ -78,7 +78,12 @@ pub struct SpendingBook {
     /// Entries made since the maps were laid out anew.
     loose: usize,
     exhausted_until_from: Option<UnixMs>,
+    /// When old entries were last looked for.
+    forgot_at: UnixMs,
 }
+
+/// Old entries are looked for once an hour: nothing depends on when.
+const FORGET_EVERY_MS: u64 = 3_600_000;
 
 /// The entries of one subject.
 fn of_subject(entries: &Entries, subject: Subject) -> impl Iterator<Item = (&IntentId, &Entry)> {
@@ -109,13 +114,19 @@ impl SpendingBook {
         entry.at = entry.at.max(spending.at);
         // A changed entry is known only to those who hold the change.
         entry.holders = if changed { holders } else { entry.holders.union(holders) };
-        let horizon = spending.at.minus_ms(limits::WINDOW_S.saturating_mul(1000));
-        let old: Vec<IntentId> =
-            of_subject(entries, subject).filter(|(_, e)| e.at < horizon).map(|(intent, _)| *intent).collect();
-        for intent in old {
-            entries.remove(&(subject, intent));
-        }
         self.compact();
+    }
+
+    /// Drops what no window reaches any more at this cosigner's own time. A peer's entry never decides that: one from the
+    /// future would push out all others (rule L1).
+    pub fn forget_old(&mut self, now: UnixMs) {
+        if now.distance_ms(self.forgot_at) < FORGET_EVERY_MS {
+            return;
+        }
+        self.forgot_at = now;
+        let reach_ms = limits::WINDOW_S.saturating_mul(1000).saturating_add(limits::CLOCK_SKEW_MS);
+        let horizon = now.minus_ms(reach_ms);
+        self.families.values_mut().for_each(|entries| entries.retain(|_, e| e.at >= horizon));
     }
 
     fn of(&self, limit: &LimitKey) -> impl Iterator<Item = (&IntentId, &Entry)> {
@@ -210,5 +221,86 @@ impl Spent for SpendingBook {
 
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
         self.entry(limit, intent).map(|e| e.amount).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringi_primitives::asset::AssetKey;
+    use ringi_primitives::decision::Subject;
+    use ringi_primitives::network::NetworkId;
+    use ringi_primitives::wallet::VaultIndex;
+
+    const NOW: UnixMs = UnixMs(2_000_000_000_000);
+    const WINDOW_MS: u64 = limits::WINDOW_S * 1000;
+
+    fn limit() -> LimitKey {
+        let asset = AssetKey::native(NetworkId::Evm(1));
+        LimitKey { vault: VaultIndex(1), rule: "day".into(), asset, subject: Subject::Vault }
+    }
+
+    fn entry(n: u8, amount: u64, at: UnixMs) -> Spending {
+        let intent = IntentId::from_bytes([n; 16]);
+        Spending { limit: limit(), intent, amount: Amount::from_u64(amount), at }
+    }
+
+    fn book(entries: &[Spending]) -> SpendingBook {
+        let mut book = SpendingBook::default();
+        entries.iter().for_each(|e| book.enter(e, Holders::default()));
+        book
+    }
+
+    fn total(book: &SpendingBook, from: UnixMs) -> Option<Amount> {
+        book.in_window(&limit(), from, &IntentId::from_bytes([0; 16]))
+    }
+
+    #[test]
+    fn l1_an_entry_from_the_future_pushes_nothing_out() {
+        let book = book(&[entry(1, 5, NOW), entry(2, 1, UnixMs(u64::MAX)), entry(3, 2, NOW)]);
+        assert_eq!(total(&book, NOW), Some(Amount::from_u64(8)));
+    }
+
+    #[test]
+    fn what_no_window_reaches_is_forgotten_at_ones_own_time_only() {
+        let mut book = book(&[entry(1, 5, NOW)]);
+        // The longest window still reaches it, at a peer's clock that is a minute behind too.
+        book.forget_old(NOW.plus_ms(WINDOW_MS + limits::CLOCK_SKEW_MS));
+        assert_eq!(book.all().count(), 1);
+        book.forget_old(NOW.plus_ms(WINDOW_MS + limits::CLOCK_SKEW_MS + FORGET_EVERY_MS));
+        assert_eq!(book.all().count(), 0);
+    }
+
+    /// I3: the dearest version and the latest time, in whatever order they come.
+    #[test]
+    fn i3_a_charge_only_rises_and_its_time_only_moves_on() {
+        let book = book(&[entry(1, 5, NOW), entry(1, 3, NOW.plus_ms(9)), entry(1, 4, UnixMs(0))]);
+        let all: Vec<_> = book.all().collect();
+        assert_eq!((all.len(), all[0].0.amount, all[0].0.at), (1, Amount::from_u64(5), NOW.plus_ms(9)));
+    }
+
+    #[test]
+    fn b1_after_a_resume_every_window_is_exhausted_for_its_full_length() {
+        let mut book = book(&[]);
+        book.exhaust_windows(NOW);
+        assert_eq!(total(&book, NOW.minus_ms(1)), Some(Amount::MAX));
+        assert_eq!(total(&book, NOW), Some(Amount::MAX));
+        assert_eq!(total(&book, NOW.plus_ms(1)), Some(Amount::ZERO));
+    }
+
+    #[test]
+    fn l2_what_is_put_back_is_what_was_there_before() {
+        let mut book = book(&[entry(1, 5, NOW)]);
+        let intent = IntentId::from_bytes([1; 16]);
+        let charge = Charge { limit: limit(), amount: Amount::from_u64(9), cap: Amount::MAX, window_s: 1 };
+        let before = book.before(&intent, std::slice::from_ref(&charge));
+        book.enter(&entry(1, 9, NOW.plus_ms(1)), Holders::default());
+        book.put_back(&intent, &before);
+        assert_eq!(total(&book, NOW), Some(Amount::from_u64(5)));
+        let other = IntentId::from_bytes([2; 16]);
+        let none = book.before(&other, &[charge]);
+        book.enter(&entry(2, 9, NOW), Holders::default());
+        book.put_back(&other, &none);
+        assert_eq!(total(&book, NOW), Some(Amount::from_u64(5)));
     }
 }

@@ -308,7 +308,10 @@ impl State {
                 head.boot = head.boot.max(*boot);
                 head.sequence = head.sequence.max(*sequence);
             }
-            Record::Time { now } => self.now = self.now.max(*now),
+            Record::Time { now } => {
+                self.now = self.now.max(*now);
+                self.spending.forget_old(self.now);
+            }
         }
         Ok(())
     }

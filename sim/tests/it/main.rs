@@ -1,11 +1,13 @@
 //! Hostile requests against a world of cosigners, and the repository's rules as tests: what imports what, what is trusted, how
 //! code reads, what documents claim.
 
+mod attacks;
 mod docs;
 mod fields;
 mod layering;
 mod licences;
 mod processes;
 mod repository;
+mod rules;
 mod signing;
 mod tidy;

@@ -66,28 +66,6 @@ fn i2_above_the_threshold_two_people_approve() {
 }
 
 #[test]
-fn t1_time_that_passes_between_frames_does_not_part_the_signers() {
-    let (mut world, standard) = world();
-    let bytes = Draft::payment(&world, 1, 1000, 0).bytes(&standard);
-    let tag = world.open(&bytes, &[1, 2]);
-    while world.step() {
-        world.now = world.now.plus_ms(3);
-    }
-    assert_eq!(outcomes(&world.answers_of(tag, &[1, 2])), ["signed", "signed"]);
-}
-
-#[test]
-fn t1_a_hello_held_back_until_expiry_is_refused_by_whoever_sees_it_late() {
-    let (mut world, standard) = world();
-    let bytes = Draft::payment(&world, 1, 1000, 0).bytes(&standard);
-    let tag = world.open(&bytes, &[1, 2]);
-    world.now = world.now.plus_ms(3_600_000);
-    world.run();
-    let outcomes = outcomes(&world.answers_of(tag, &[1, 2]));
-    assert!(!outcomes.contains(&"signed".to_string()), "{outcomes:?}");
-}
-
-#[test]
 fn b1_cosigners_that_restarted_one_after_the_other_sign_with_every_peer() {
     let (mut world, standard) = world();
     for n in [3, 2] {

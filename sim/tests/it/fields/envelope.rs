@@ -206,7 +206,7 @@ fn approval_evidence(ground: &Ground) -> Vec<Attack> {
 }
 
 /// I2: envelopes that differ from the right one in one part each.
-fn other_envelopes(ground: &Ground, base: &SigningRequest) -> Vec<Envelope> {
+pub fn other_envelopes(ground: &Ground, base: &SigningRequest) -> Vec<Envelope> {
     let right = || envelope(ground, base);
     let planned = |change: &dyn Fn(&mut Plan)| {
         let mut other = right();

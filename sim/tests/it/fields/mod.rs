@@ -4,7 +4,7 @@
 
 mod bitcoin;
 mod census;
-mod envelope;
+pub mod envelope;
 mod evm;
 mod flips;
 
@@ -54,7 +54,7 @@ pub struct Ground {
 }
 
 impl Ground {
-    fn new(seed: u64) -> Ground {
+    pub fn new(seed: u64) -> Ground {
         let (world, standard) = Standard::world(seed);
         let [a, b, _] = approvers();
         let mut coin = Draft::payment(&world, 1, 700_000, 0);

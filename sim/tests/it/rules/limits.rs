@@ -1,0 +1,159 @@
+//! L1, L2: one session per limit until all have merged; a reservation is given back only while nothing of it can be signed.
+
+use super::{SIGNED, abort, acknowledge, pay, refusals, restart, unsigned};
+use ringi_cosigner::message::PeerMessage;
+use ringi_primitives::amount::Amount;
+use ringi_primitives::decision::{LimitKey, Spending, Subject};
+use ringi_primitives::id::IntentId;
+use ringi_primitives::order::OrderAction;
+use ringi_primitives::time::UnixMs;
+use ringi_primitives::wire::{Retry, ToCosigner};
+use ringi_sim::inside::Inside;
+use ringi_sim::requests::{Draft, EVM, Standard, VAULT, outcomes};
+use ringi_sim::world::party;
+
+fn day_limit() -> LimitKey {
+    let asset = ringi_primitives::asset::AssetKey::native(EVM);
+    LimitKey { vault: VAULT, rule: "day".into(), asset, subject: Subject::Vault }
+}
+
+/// Two attempts under one limit at once: the second is busy, and may come again.
+#[test]
+fn l1_a_busy_limit_is_a_retryable_refusal() {
+    let (mut world, standard) = Standard::world(11);
+    let first = world.open(&Draft::payment(&world, 1, 1000, 0).bytes(&standard), &[1, 2]);
+    // Another nonce and another intent: only the limit is the same.
+    let other = Draft::payment(&world, 2, 1000, 1).bytes(&standard);
+    let second = world.open(&other, &[1, 2]);
+    let refused = refusals(&world.answers_of(second, &[1, 2]));
+    assert_eq!(refused.len(), 2);
+    assert!(refused.iter().all(|r| r.code == "limit.busy" && r.retry == Retry::Later), "{refused:?}");
+    world.run();
+    assert_eq!(outcomes(&world.answers_of(first, &[1, 2])), SIGNED);
+    assert_eq!(outcomes(&world.sign(&other, &[1, 2])), SIGNED);
+}
+
+/// The lock is held until the reservation sets are merged, and no longer: storage is not waited for.
+#[test]
+fn l1_the_limit_is_free_once_all_signers_have_recorded() {
+    let (mut world, standard) = Standard::world(12);
+    world.acknowledges = false;
+    let first = world.open(&Draft::payment(&world, 1, 400_000, 0).bytes(&standard), &[1, 2]);
+    world.run();
+    let second = world.open(&Draft::payment(&world, 2, 400_000, 1).bytes(&standard), &[1, 2]);
+    world.run();
+    let third = world.open(&Draft::payment(&world, 3, 400_000, 2).bytes(&standard), &[1, 2]);
+    world.run();
+    let refused = outcomes(&world.answers_of(third, &[1, 2]));
+    assert_eq!(refused, ["policy.limit_exceeded", "policy.limit_exceeded"], "what is reserved counts");
+    acknowledge(&mut world, &[1, 2]);
+    world.run();
+    assert_eq!(outcomes(&world.answers_of(first, &[1, 2])), SIGNED);
+    assert_eq!(outcomes(&world.answers_of(second, &[1, 2])), SIGNED);
+}
+
+/// A signer that recorded something else than the others does not sign with them.
+#[test]
+fn l1_unequal_commitments_sign_nothing() {
+    let (mut world, standard) = Standard::world(13);
+    let inside = Inside::of(&mut world, party(1), party(2));
+    inside.meddle(|from, _, message| match message {
+        PeerMessage::Commit { session, mut commitment } if from == party(2) => {
+            commitment.0[0] ^= 1;
+            vec![PeerMessage::Commit { session, commitment }]
+        }
+        other => vec![other],
+    });
+    let said = pay(&mut world, &standard, 1, 1000, 0, &[1, 2]);
+    assert_eq!(said[0], "session.commitment_differs");
+    assert!(unsigned(&said), "{said:?}");
+}
+
+/// A corrupted signer cannot make an honest one forget: entries it hands over from the far future push nothing out.
+#[test]
+fn l1_foreign_entries_never_push_out_own_ones() {
+    for at in [UnixMs(u64::MAX), ringi_sim::world::START.plus_ms(400 * 86_400_000)] {
+        let (mut world, standard) = Standard::world(14);
+        assert_eq!(pay(&mut world, &standard, 1, 500_000, 0, &[1, 2]), SIGNED);
+        assert_eq!(pay(&mut world, &standard, 2, 300_000, 1, &[1, 2]), SIGNED);
+        let inside = Inside::of(&mut world, party(1), party(2));
+        let entry = Spending { limit: day_limit(), intent: IntentId::from_bytes([99; 16]), amount: Amount::ZERO, at };
+        inside.meddle(move |from, _, message| match message {
+            PeerMessage::Hello(mut hello) if from == party(2) => {
+                hello.spending.push(entry.clone());
+                vec![PeerMessage::Hello(hello)]
+            }
+            other => vec![other],
+        });
+        // Small enough for what is left, so that the hello is merged. Cosigner 3 knows only what 1 tells it.
+        assert_eq!(pay(&mut world, &standard, 3, 1, 2, &[1, 2]), SIGNED);
+        let said = pay(&mut world, &standard, 4, 500_000, 3, &[1, 3]);
+        assert!(unsigned(&said) && said.contains(&"policy.limit_exceeded".into()), "{said:?}");
+    }
+}
+
+/// Before the last message has left, an attempt that ends gives everything back.
+#[test]
+fn l2_an_attempt_that_ends_before_the_last_round_gives_back() {
+    let (mut world, standard) = Standard::world(15);
+    world.acknowledges = false;
+    let tag = world.open(&Draft::payment(&world, 1, 550_000, 0).bytes(&standard), &[1, 2]);
+    world.run();
+    assert_eq!(abort(&mut world, tag, &[1, 2]).len(), 2);
+    acknowledge(&mut world, &[1, 2]);
+    world.acknowledges = true;
+    // Charge, slot and intent are free: another intent takes the same nonce and the whole cap.
+    assert_eq!(pay(&mut world, &standard, 2, 550_000, 0, &[1, 2]), SIGNED);
+}
+
+/// Once one signer's last message has left, its charge stays, whatever host and peer say.
+#[test]
+fn l2_after_the_last_message_the_charge_stays() {
+    let (mut world, standard) = Standard::world(16);
+    world.acknowledges = false;
+    let tag = world.open(&Draft::payment(&world, 1, 550_000, 0).bytes(&standard), &[1, 2]);
+    world.run();
+    // Cosigner 1 hears that its record is durable and sends its last message; 2 never does.
+    world.acknowledge(party(1));
+    world.acknowledges = true;
+    assert_eq!(abort(&mut world, tag, &[1, 2]), ["session.aborted", "session.aborted"]);
+    world.acknowledge(party(2));
+    let said = pay(&mut world, &standard, 2, 550_000, 1, &[1, 3]);
+    assert!(unsigned(&said) && said.contains(&"policy.limit_exceeded".into()), "{said:?}");
+    // Neither a restart nor a long wait within the window changes that.
+    restart(&mut world, 1);
+    world.pass(3_600_000);
+    let said = pay(&mut world, &standard, 3, 550_000, 1, &[1, 2]);
+    assert!(unsigned(&said) && said.contains(&"policy.limit_exceeded".into()), "{said:?}");
+}
+
+/// The nonces of an attempt that gave back are gone: an acknowledgement that comes late releases nothing.
+#[test]
+fn l2_what_was_given_back_cannot_be_released_later() {
+    let (mut world, standard) = Standard::world(17);
+    world.acknowledges = false;
+    let tag = world.open(&Draft::payment(&world, 1, 1000, 0).bytes(&standard), &[1, 2]);
+    world.run();
+    world.tell(party(1), ToCosigner::Abort { tag });
+    let frames = world.take_frames();
+    acknowledge(&mut world, &[1, 2]);
+    world.put_frames(frames);
+    world.run();
+    assert!(unsigned(&outcomes(&world.answers_of(tag, &[1]))));
+    assert!(unsigned(&outcomes(&world.answers_of(tag, &[2]))));
+}
+
+/// Only an order of the admin quorum gives a spent charge back, once.
+#[test]
+fn l2_only_an_admin_order_gives_back() {
+    let (mut world, standard) = Standard::world(18);
+    assert_eq!(pay(&mut world, &standard, 1, 550_000, 0, &[1, 2]), SIGNED);
+    assert!(unsigned(&pay(&mut world, &standard, 2, 550_000, 1, &[1, 2])));
+    let order = world.order(OrderAction::GiveBack { intent: IntentId::from_bytes([1; 16]) });
+    let mut forged = order.clone();
+    forged.signatures.truncate(1);
+    world.tell_all(&ToCosigner::Order { order: forged });
+    assert!(unsigned(&pay(&mut world, &standard, 2, 550_000, 1, &[1, 2])));
+    world.tell_all(&ToCosigner::Order { order });
+    assert_eq!(pay(&mut world, &standard, 2, 550_000, 1, &[1, 2]), SIGNED);
+}
