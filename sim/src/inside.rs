@@ -8,7 +8,7 @@ use minicbor::bytes::ByteVec;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use ringi_cosigner::channel::Channels;
-use ringi_cosigner::journal::Journal;
+use ringi_cosigner::journal::{Journal, JournalError};
 use ringi_cosigner::message::PeerMessage;
 use ringi_cosigner::state::Record;
 use ringi_primitives::cbor;
@@ -33,8 +33,14 @@ pub struct Inside(Rc<RefCell<Between>>);
 
 /// The records of a cosigner, opened with this world's sealing key.
 pub fn opened(world: &World, p: PartyIndex) -> Vec<Record> {
-    let stored: Vec<ByteVec> = world.blob(p).into_iter().map(|(_, _, record)| record.into()).collect();
-    Journal::new(&sealing_key(p), p).restore(&stored).expect("a cosigner's own records open")
+    let stored = world.blob(p).into_iter().map(|(_, _, record)| ByteVec::from(record));
+    let mut records = Vec::new();
+    let keep = |record| -> Result<(), JournalError> {
+        records.push(record);
+        Ok(())
+    };
+    Journal::new(&sealing_key(p), p).restore(stored, keep).expect("a cosigner's own records open");
+    records
 }
 
 impl Inside {
