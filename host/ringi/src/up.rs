@@ -21,10 +21,8 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// How often, every [`TICK`], the cosigners of a new workspace are looked at: half a minute.
-const READY_TRIES: u32 = 250;
-/// And those of one that worked before: five seconds.
-const QUORUM_TRIES: u32 = 42;
+/// How often, every [`TICK`], the cosigners are looked at before those that are ready go on alone: five seconds.
+const READY_TRIES: u32 = 42;
 /// The policy of a new development workspace: one person, one vault, nothing permitted but transfers to the allow-list.
 const STARTER: &str = include_str!("up/starter.toml");
 /// How often the progress line moves.
@@ -91,12 +89,11 @@ async fn prepare(folder: &Path, settings: &Settings, platform: &Platform, output
             step(output, "founding the workspace", Development::found(folder, platform, settings.threshold)).await?
         }
     };
-    let patience = if platform.service.policy().is_some() { QUORUM_TRIES } else { READY_TRIES };
     if platform.service.policy().is_none() {
         let form = starter(folder, settings)?;
         step(output, "installing the starter policy", development.install_policy(platform, &form)).await?;
     }
-    for scheme in missing_keys(platform, patience).await {
+    for scheme in missing_keys(platform).await {
         let what = format!("generating the {} key in all cosigners", scheme.name());
         step(output, &what, development.generate_key(platform, scheme)).await?;
     }
@@ -106,8 +103,8 @@ async fn prepare(folder: &Path, settings: &Settings, platform: &Platform, output
 /// The keys of a development workspace that nobody holds: known when all cosigners are ready, for a key that is there must
 /// not be ordered again. One that is away must not keep the others from serving; without its grant they may wait for a
 /// resume (rule B1).
-async fn missing_keys(platform: &Platform, patience: u32) -> Vec<Scheme> {
-    for _ in 0..patience {
+async fn missing_keys(platform: &Platform) -> Vec<Scheme> {
+    for _ in 0..READY_TRIES {
         let cosigners = platform.service.cosigners();
         if cosigners.iter().all(|c| c.ready) {
             let held = |scheme: &Scheme| cosigners.iter().flat_map(|c| &c.keys).any(|k| k.starts_with(scheme.name()));

@@ -16,7 +16,11 @@ use ringi_primitives::policy_set::RootIndex;
 use ringi_primitives::scheme::Scheme;
 use ringi_primitives::signed::Signed;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+/// How often the cosigners of a new workspace are looked at: half a minute.
+const READY_TRIES: u32 = 600;
+const READY_EVERY: Duration = Duration::from_millis(50);
 /// Admins of a development workspace; two of them sign.
 const ADMINS: [&str; 3] = ["admin-1", "admin-2", "admin-3"];
 
@@ -67,6 +71,7 @@ impl Development {
             // A founding that was cut off: the same genesis again, so that no cosigner sees two.
             let begun = Development::load(folder)?;
             in_force(platform.service.install_genesis(begun.genesis.0.clone()).await.map_err(of_service)?)?;
+            ready(platform).await?;
             return Ok(begun);
         }
         let mut admins = Vec::new();
@@ -99,6 +104,7 @@ impl Development {
         let genesis = GenesisFile(versions.clone());
         write(&Development::genesis_path(folder), &cbor::encode(&genesis))?;
         in_force(platform.service.install_genesis(versions).await.map_err(of_service)?)?;
+        ready(platform).await?;
         Ok(Development { folder: folder.to_owned(), chain, genesis })
     }
 
@@ -133,6 +139,17 @@ impl Development {
         sign(&self.folder, &mut signed, Domain::Order, self.chain.head(), &ADMINS[..2])?;
         in_force(platform.service.submit_order(signed).await.map_err(of_service)?)
     }
+}
+
+/// Until all cosigners have granted each other's boots (rule B1): nothing can be ordered of them before.
+async fn ready(platform: &Platform) -> Done {
+    for _ in 0..READY_TRIES {
+        if platform.service.cosigners().iter().all(|c| c.ready) {
+            return Ok(());
+        }
+        tokio::time::sleep(READY_EVERY).await;
+    }
+    Err(Failure::new("cli.cosigners", "not all cosigners are ready", "look at log.json in the data folder"))
 }
 
 fn sign(folder: &Path, signed: &mut Signed, domain: Domain, genesis: &Genesis, admins: &[&str]) -> Done {

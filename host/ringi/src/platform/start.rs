@@ -15,6 +15,7 @@ use ringi_relay::{Faithful, Relay};
 use ringi_store::SqliteStore;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// A running platform without its API.
 pub struct Platform {
@@ -25,6 +26,7 @@ pub struct Platform {
     /// Coins of the Bitcoin network, where no node is configured.
     pub coins: Option<Arc<FixedCoins>>,
     orchestrator: Orchestrator,
+    followers: tokio::sync::Mutex<JoinSet<()>>,
 }
 
 impl Platform {
@@ -62,12 +64,13 @@ impl Platform {
         };
         let orchestrator = Orchestrator::start(Config::default(), ports, store).await.map_err(of_service)?;
         let service: Arc<dyn Service> = Arc::new(orchestrator.clone());
-        chains.follow(&service);
-        Ok(Platform { service, fleet, coins, orchestrator })
+        let followers = tokio::sync::Mutex::new(chains.follow(&service));
+        Ok(Platform { service, fleet, coins, orchestrator, followers })
     }
 
-    /// Stops driving transfers, then the cosigners. Nothing is lost.
+    /// Stops following the chains and driving transfers, then the cosigners. Nothing is lost.
     pub async fn stop(&self) {
+        self.followers.lock().await.shutdown().await;
         self.orchestrator.stop().await;
         self.fleet.stop().await;
     }

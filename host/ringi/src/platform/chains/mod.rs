@@ -19,6 +19,7 @@ use ringi_primitives::network::NetworkId;
 use ringi_primitives::request::Unsigned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// All configured networks. Clones are the same.
 #[derive(Clone, Default)]
@@ -38,14 +39,16 @@ impl Chains {
         self.bitcoin.insert(net.network(), Arc::new(net));
     }
 
-    /// Reports blocks and deposits to the service until the runtime ends.
-    pub fn follow(&self, service: &Arc<dyn Service>) {
+    /// Reports blocks and deposits to the service until what this gives is dropped.
+    pub fn follow(&self, service: &Arc<dyn Service>) -> JoinSet<()> {
+        let mut followers = JoinSet::new();
         for net in self.evm.values() {
-            tokio::spawn(net.clone().follow(service.clone()));
+            followers.spawn(net.clone().follow(service.clone()));
         }
         for net in self.bitcoin.values() {
-            tokio::spawn(net.clone().follow(service.clone()));
+            followers.spawn(net.clone().follow(service.clone()));
         }
+        followers
     }
 
     fn evm(&self, network: NetworkId) -> Result<&EvmNet, ChainPortError> {
