@@ -54,8 +54,8 @@ pub async fn host(stage: &Stage, story: &mut Story) -> Done {
     bench.changed_requests(story).await?;
     bench.changed_evidence(story).await?;
     bench.other_nonce(story).await?;
-    bench.split_over_pairs(story).await?;
-    bench.old_blob(story, &old).await
+    let free = bench.split_over_pairs(story).await?;
+    bench.old_blob(story, &old, free).await
 }
 
 fn party(n: u8) -> Result<PartyIndex, Failure> {
@@ -236,8 +236,8 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// L1: each pair alone has seen only a part of what was spent; the merge shows all of it.
-    async fn split_over_pairs(&self, story: &Story) -> Done {
+    /// L1: each pair alone has seen only a part of what was spent; the merge shows all of it. Gives the next free nonce.
+    async fn split_over_pairs(&self, story: &Story) -> Result<u64, Failure> {
         let pairs = [[1, 2], [2, 3], [1, 3]];
         for (nonce, pair) in (1u64..).zip(pairs.iter().cycle()).take(12) {
             let (request, ..) = self.honest(ETHER / 10 * 9, nonce)?;
@@ -246,7 +246,7 @@ impl<'a> Bench<'a> {
                 Answer::Refused(refusal) if refusal.code == "policy.limit_exceeded" => {
                     let lie = format!("the day's limit split over pairs (number {nonce})");
                     story.tell(format!("{lie:<44} refused: {} {}", refusal.code, detail(&refusal)));
-                    return Ok(());
+                    return Ok(nonce);
                 }
                 Answer::Refused(refusal) => return Err(broken(format!("{}: {}", refusal.code, refusal.detail))),
             }
@@ -255,13 +255,13 @@ impl<'a> Bench<'a> {
     }
 
     /// B1: peers remember more of a cosigner than its old state holds.
-    async fn old_blob(&self, story: &Story, old: &Blob) -> Done {
+    async fn old_blob(&self, story: &Story, old: &Blob, nonce: u64) -> Done {
         let third = party(3)?;
         let newest = Blob::copy(self.stage, third)?;
         self.stage.platform.fleet.kill(third).await;
         old.put_back()?;
         tokio::time::sleep(Duration::from_millis(1500)).await;
-        let (request, ..) = self.honest(ETHER / 100, 0)?;
+        let (request, ..) = self.honest(ETHER / 100, nonce)?;
         match self.ask(&request, [1, 3]).await? {
             Answer::Refused(refusal) if refusal.code.starts_with("boot.") || refusal.code.starts_with("session.") => {
                 story.tell(format!(

@@ -55,6 +55,13 @@ pub fn anvil() -> PathBuf {
     PathBuf::from(String::from_utf8(found.stdout).unwrap().trim())
 }
 
+/// The cosigner's program.
+pub fn cosigner() -> PathBuf {
+    let cosigner = root().join("target/enclave/debug/ringi-cosigner");
+    assert!(cosigner.exists(), "no cosigner program: run scripts/build-cosigner.sh dev");
+    cosigner
+}
+
 /// A payment of `number` gwei-sized steps to the supplier.
 pub struct Payment {
     id: IntentId,
@@ -307,8 +314,7 @@ fn hex(address: &Address) -> String {
 
 /// Writes the settings; gives the API's address.
 fn settle(folder: &Path, node: &str) -> String {
-    let cosigner = root().join("target/enclave/debug/ringi-cosigner");
-    assert!(cosigner.exists(), "no cosigner program: run scripts/build-cosigner.sh dev");
+    let cosigner = cosigner();
     let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let text = format!(
         "listen = \"{listen}\"\ncosigner = {:?}\n[[evm]]\nurl = \"{node}\"\nchain_id = {CHAIN_ID}\nconfirmations = 2\npoll_ms = 50\n",

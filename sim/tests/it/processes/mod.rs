@@ -74,3 +74,15 @@ fn i3_killed_at_any_moment_each_intent_is_carried_out_once() {
         }
     });
 }
+
+/// `make demo` tells its story from the same function; a point that does not happen as told is an error.
+#[test]
+fn the_demo_tells_all_nine_points() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = ringi::demo::Demo { cosigner: life::cosigner(), anvil: life::anvil(), folder: folder.path().to_owned() };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(ringi::demo::run(&demo)).unwrap();
+    let receipts = std::fs::read_dir(folder.path()).unwrap().flatten();
+    let receipts = receipts.filter(|file| file.file_name().to_string_lossy().starts_with("receipt-")).count();
+    assert!(receipts >= 6, "only {receipts} receipts");
+}
