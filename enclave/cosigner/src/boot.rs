@@ -8,7 +8,7 @@ use crate::core::Cosigner;
 use crate::message::{BootAsk, BootGrant, PeerMessage};
 use crate::refusal::Code;
 use crate::spending::Holders;
-use crate::state::Record;
+use crate::state::{PeerHead, Record};
 use ringi_primitives::cbor;
 use ringi_primitives::genesis::Assurance;
 use ringi_primitives::key::PublicKey;
@@ -48,7 +48,12 @@ impl Boot {
 
     /// The boot of a peer whose messages are taken.
     pub(crate) fn fenced(&self, peer: PartyIndex) -> Option<u64> {
-        self.fenced.get(&peer).map(|(boot, _)| *boot)
+        self.granted_to(peer).map(|(boot, _)| boot)
+    }
+
+    /// The same with its key.
+    pub(crate) fn granted_to(&self, peer: PartyIndex) -> Option<(u64, PublicKey)> {
+        self.fenced.get(&peer).copied()
     }
 
     /// B1: the refusal while it may not.
@@ -119,8 +124,10 @@ impl Cosigner {
         let head = self.state.peer_heads.get(&from).copied().unwrap_or_default();
         let asked = Some((ask.boot, ask.key));
         let fenced = self.boot.fenced.get(&from).copied();
+        // Granted by an earlier boot of ours counts too.
+        let granted = fenced.or_else(|| head.key.map(|key| (head.boot, key)));
         // B1: a boot number is granted once, to one key; that key asking again is a lost answer, another is a second copy.
-        if ask.boot < head.boot || (ask.boot == head.boot && fenced != asked) {
+        if ask.boot < head.boot || (ask.boot == head.boot && granted != asked) {
             return self.refuse_boot(from, ask.boot, Code::BootRolledBack);
         }
         // B1: it must hold at least what we know it recorded.
@@ -130,7 +137,8 @@ impl Cosigner {
         }
         if fenced != asked {
             self.boot.fenced.insert(from, (ask.boot, ask.key));
-            self.record(&[Record::PeerHead { peer: from, boot: ask.boot, sequence: ask.sequence }]);
+            let head = PeerHead { boot: ask.boot, sequence: ask.sequence, key: Some(ask.key) };
+            self.record(&[head.record(from)]);
             self.end_sessions_with(from);
         }
         self.grant_boot(from, ask.boot);
@@ -188,6 +196,11 @@ impl Cosigner {
         if grant.boot != self.state.boot || self.boot.granted.contains(&from) || !self.is_next_part(from, &grant) {
             return;
         }
+        // B1: what a second copy of the granter says counts for nothing: its number was granted to another key.
+        let head = self.state.peer_heads.get(&from).copied().unwrap_or_default();
+        if grant.granter == head.boot && head.key.is_some_and(|key| key != grant.granter_key) {
+            return self.event(Code::BootRolledBack.text(), Some(from), None);
+        }
         if let Some(set) = &grant.policy
             && let Ok((digest, sequence, true)) = self.check_policy(set)
         {
@@ -235,7 +248,7 @@ impl Cosigner {
         let fenced = self.boot.fenced(from).unwrap_or_default();
         if boot >= head.boot && boot > fenced {
             self.boot.fenced.insert(from, (boot, key));
-            self.record(&[Record::PeerHead { peer: from, boot, sequence: head.sequence }]);
+            self.record(&[PeerHead { boot, key: Some(key), ..head }.record(from)]);
         }
     }
 

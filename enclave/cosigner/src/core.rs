@@ -22,9 +22,21 @@ use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wire::{CosignerStatus, FromCosigner, RecordKind, Refusal, ToCosigner, VERSION};
+use std::collections::BTreeMap;
 
 /// Changes between two snapshots.
 const SNAPSHOT_EVERY: u64 = 1024;
+
+/// A channel that has not opened by then is opened again; each time it is waited twice as long, for a slow relay too must
+/// have the time to bring the answer.
+const OPEN_AGAIN_MS: u64 = 1_000;
+const OPEN_AGAIN_MOST_MS: u64 = 30_000;
+
+/// When a channel was last opened anew, and how long that may take.
+struct Opening {
+    at: UnixMs,
+    wait_ms: u64,
+}
 
 /// What ends a cosigner: the host must start it anew. Codes are `cosigner.<name>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +60,8 @@ pub struct Cosigner {
     pub(crate) me: PartyIndex,
     pub(crate) rng: Box<dyn CryptoRngCore + Send>,
     pub(crate) state: State,
+    /// When each channel was last opened anew.
+    opening: BTreeMap<PartyIndex, Opening>,
     pub(crate) receipt_key: OwnKey,
     pub(crate) channels: Option<Channels>,
     pub(crate) boot: Boot,
@@ -93,6 +107,7 @@ impl Cosigner {
             out: Vec::new(),
             broken: None,
             state,
+            opening: BTreeMap::new(),
             receipt_key,
             journal,
         };
@@ -137,6 +152,7 @@ impl Cosigner {
         self.now = self.now.max(now);
         self.expire_sessions();
         self.expire_ceremony();
+        self.retry_channels();
         self.retry_boot();
         self.retry_bans();
         self.drain()
@@ -379,8 +395,27 @@ impl Cosigner {
         self.carry(peer, frames);
     }
 
+    /// Opens again what has not opened for a while: the relay may have lost a first frame or its answer without a word.
+    fn retry_channels(&mut self) {
+        let Some(channels) = &self.channels else { return };
+        let (now, opening) = (self.now, &mut self.opening);
+        // A peer that is open needs no patience the next time.
+        opening.iter_mut().filter(|(peer, _)| channels.is_open(**peer)).for_each(|(_, o)| o.wait_ms = OPEN_AGAIN_MS);
+        let late =
+            opening.iter_mut().filter(|(peer, o)| !channels.is_open(**peer) && now.distance_ms(o.at) >= o.wait_ms);
+        let late: Vec<PartyIndex> = late
+            .map(|(peer, o)| {
+                o.wait_ms = o.wait_ms.saturating_mul(2).min(OPEN_AGAIN_MOST_MS);
+                *peer
+            })
+            .collect();
+        late.into_iter().for_each(|peer| self.reconnect(peer));
+    }
+
     /// Starts a new outgoing channel.
     pub(crate) fn reconnect(&mut self, peer: PartyIndex) {
+        let fresh = Opening { at: self.now, wait_ms: OPEN_AGAIN_MS };
+        self.opening.entry(peer).or_insert(fresh).at = self.now;
         let mut channel = [0; 16];
         self.rng.fill_bytes(&mut channel);
         let Some(channels) = &mut self.channels else { return };

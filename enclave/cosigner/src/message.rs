@@ -158,6 +158,9 @@ pub struct Hello {
     /// Pins likewise.
     #[n(10)]
     pub pins: Vec<Pin>,
+    /// The sender's boot key: two copies of a cosigner may have one number, never one key.
+    #[n(11)]
+    pub boot_key: PublicKey,
 }
 
 /// One message of one threshold machine of a session.

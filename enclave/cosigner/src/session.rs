@@ -165,6 +165,7 @@ impl Cosigner {
             banned: self.state.banned.iter().copied().collect(),
             spending: self.state.spending.unknown_to(&limits, &signers),
             pins: self.state.pins.unknown_to(judged.intent.id, replaces, judged.decoded.slot(), &signers),
+            boot_key: self.receipt_key.public(),
         };
         self.tell_signers(&signers, &PeerMessage::Hello(Box::new(hello.clone())));
         let session = Session {
@@ -286,7 +287,7 @@ impl Cosigner {
         for (peer, hello) in hellos.iter().filter(|(p, _)| **p != me) {
             // S1: the same request, signer set and policy; the boot that was granted here.
             let same = hello.request == mine.request && hello.signers == mine.signers && hello.policy == mine.policy;
-            if !same || self.boot.fenced(*peer) != Some(hello.boot) {
+            if !same || self.boot.granted_to(*peer) != Some((hello.boot, hello.boot_key)) {
                 return Err(Code::PeerDisagrees.of_peers("S1, B1", [*peer]));
             }
             if hello.banned.iter().any(|b| signers.contains(b)) {
@@ -348,8 +349,7 @@ impl Cosigner {
         let verdict = self.verdict(&permit, policy, id, signers)?;
         let holders = Holders::of(signers.iter().copied());
         let heads = self.state.peer_heads.iter();
-        let mut records: Vec<_> =
-            heads.map(|(p, h)| Record::PeerHead { peer: *p, boot: h.boot, sequence: h.sequence }).collect();
+        let mut records: Vec<_> = heads.map(|(p, h)| h.record(*p)).collect();
         records.extend([
             Record::Spent { entries: permit.spending(times.window), holders },
             Record::Pinned { pins: vec![permit.pin().clone()], holders },
@@ -475,6 +475,7 @@ impl Cosigner {
         self.tell_signers(signers, &message);
     }
 
+    /// A machine finishes only after it was released, so after the record became durable (S1).
     fn finish(&mut self, tag: Tag) {
         let Some(session) = self.sessions.running.get(&tag) else { return };
         let Stage::Signing { machines, reservation, .. } = &session.stage else { return };
@@ -616,6 +617,7 @@ mod tests {
             banned: vec![],
             spending: vec![],
             pins: vec![],
+            boot_key: ringi_primitives::key::PublicKey::Ed25519([0; 32]),
         }
     }
 

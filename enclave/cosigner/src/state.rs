@@ -11,6 +11,7 @@ use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::{IntentId, OrderId};
+use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
 use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::scheme::PartyIndex;
@@ -180,6 +181,9 @@ pub enum Record {
         /// Its newest record known to us.
         #[n(2)]
         sequence: u64,
+        /// The boot key that the number was granted to: only it may ask again, also of a granter that restarted.
+        #[n(3)]
+        key: Option<PublicKey>,
     },
     /// The latest time seen (rule T1).
     #[n(17)]
@@ -222,6 +226,15 @@ pub struct PeerHead {
     pub boot: u64,
     /// Its newest record.
     pub sequence: u64,
+    /// The key of that boot.
+    pub key: Option<PublicKey>,
+}
+
+impl PeerHead {
+    /// As it is recorded.
+    pub(crate) fn record(&self, peer: PartyIndex) -> Record {
+        Record::PeerHead { peer, boot: self.boot, sequence: self.sequence, key: self.key }
+    }
 }
 
 /// Everything.
@@ -303,9 +316,11 @@ impl State {
                 self.spending.exhaust_windows(*at);
             }
             Record::GaveBack { intent } => self.spending.give_back(intent),
-            Record::PeerHead { peer, boot, sequence } => {
+            Record::PeerHead { peer, boot, sequence, key } => {
                 let head = self.peer_heads.entry(*peer).or_default();
-                head.boot = head.boot.max(*boot);
+                if *boot > head.boot || (*boot == head.boot && head.key.is_none()) {
+                    (head.boot, head.key) = (*boot, *key);
+                }
                 head.sequence = head.sequence.max(*sequence);
             }
             Record::Time { now } => {
@@ -375,7 +390,7 @@ impl State {
         records.push(Record::OrdersUsed { orders: self.orders.iter().copied().collect() });
         records.push(Record::Banned { parties: self.banned.iter().copied().collect() });
         let heads = self.peer_heads.iter();
-        records.extend(heads.map(|(p, h)| Record::PeerHead { peer: *p, boot: h.boot, sequence: h.sequence }));
+        records.extend(heads.map(|(p, h)| h.record(*p)));
         records.push(Record::Time { now: self.now });
         Some(records)
     }

@@ -4,6 +4,7 @@
 mod attacks;
 mod docs;
 mod fields;
+mod kills;
 mod layering;
 mod licences;
 mod processes;

@@ -1,6 +1,6 @@
 //! B1, G1: a started cosigner takes part only with its peers' grant, and only in the workspace it was made for.
 
-use super::{SIGNED, events, pay, relink, restart, status, unsigned};
+use super::{SIGNED, acknowledge, events, pay, relink, restart, status, unsigned};
 use ringi_cosigner::keys::OwnKey;
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
@@ -105,6 +105,26 @@ fn b1_a_second_copy_of_a_boot_gets_no_grant() {
     assert_eq!(status(&mut world, 1).boot, first, "the copy wants the same number");
     assert!(!status(&mut world, 1).ready);
     assert_eq!(pay(&mut world, &standard, 2, 1000, 1, &[1, 3])[0], "boot.rolled_back");
+}
+
+/// A second copy of a granter may answer a peer that restarts: its grant counts for nothing, for the number is another key's.
+#[test]
+fn b1_a_second_copy_grants_nothing_to_a_peer_that_restarts() {
+    let (mut world, _) = Standard::world(88);
+    let copy = world.blob(party(1));
+    restart(&mut world, 1);
+    let first = status(&mut world, 1).boot;
+    // The copy takes the same number; it is not durable, so the copy asks for nothing and answers all the same.
+    world.kill(party(1));
+    world.set_blob(party(1), copy);
+    world.acknowledges = false;
+    restart(&mut world, 1);
+    assert_eq!(status(&mut world, 1).boot, first);
+    restart(&mut world, 2);
+    acknowledge(&mut world, &[2]);
+    world.run();
+    (0..10).for_each(|_| world.pass(1_000));
+    assert!(!status(&mut world, 2).ready, "granted by a copy");
 }
 
 /// The same key asking again is a lost answer, and a number that storage does not hold yet is asked for by nobody.

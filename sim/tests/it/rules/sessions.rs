@@ -131,6 +131,21 @@ fn s1_only_signers_speak_in_a_session() {
     assert_eq!(outcomes(&world.answers_of(tag, &[1, 2])), SIGNED);
 }
 
+/// A peer's last message makes the signature whole here; it is handed out all the same only after the own record is durable.
+#[test]
+fn s1_no_signature_is_handed_out_before_its_own_record_is_durable() {
+    let (mut world, standard) = Standard::world(57);
+    world.acknowledges = false;
+    let tag = world.open(&Draft::payment(&world, 1, 1000, 0).bytes(&standard), &[1, 2]);
+    world.run();
+    acknowledge(&mut world, &[2]);
+    world.run();
+    assert_eq!(outcomes(&world.answers_of(tag, &[1, 2])), Vec::<String>::new());
+    acknowledge(&mut world, &[1]);
+    world.run();
+    assert_eq!(outcomes(&world.answers_of(tag, &[1, 2])), SIGNED);
+}
+
 /// Until its record is durable a signer's last message stays; the record holds the very verdict that is then handed out.
 #[test]
 fn s1_the_verdict_is_chained_before_the_last_message_leaves() {
