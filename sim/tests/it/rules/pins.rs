@@ -2,14 +2,12 @@
 
 use super::{SIGNED, dollar, dollar_permits, pay, permit, restart, unsigned};
 use ringi_chain::bitcoin::AddressKind;
-use ringi_chain::evm::{self, Fees};
+use ringi_chain::evm::Fees;
 use ringi_primitives::amount::Amount;
-use ringi_primitives::asset::AssetKey;
-use ringi_primitives::cbor;
 use ringi_primitives::id::IntentId;
-use ringi_primitives::policy_set::{Demand, Match, PermitDomain, Rule, Scope};
+use ringi_primitives::policy_set::{Demand, Match, Rule, Scope};
 use ringi_sim::coins::{CoinDraft, coin, receive};
-use ringi_sim::requests::{Draft, EVM, FRIEND, Standard, TOKEN, outcomes, request};
+use ringi_sim::requests::{Draft, Standard, outcomes};
 use ringi_sim::world::World;
 
 fn sign(world: &mut World, standard: &Standard, draft: &Draft, signers: &[u8]) -> Vec<String> {
