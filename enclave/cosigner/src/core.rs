@@ -92,6 +92,7 @@ impl Cosigner {
         let mut journal = Journal::new(key, me);
         let mut state = State::default();
         journal.restore(records, |record| state.apply(&record).map_err(Fatal::from))?;
+        // R1: of this boot alone, never sealed.
         let receipt_key = OwnKey::generate(rng.as_mut());
         let mut cosigner = Cosigner {
             me,

@@ -35,11 +35,12 @@ fn run() -> Result<(), String> {
     let frames = read_ahead(reader);
     let mut writer = BufWriter::with_capacity(256 * 1024, stream);
     let Ok(first) = frames.recv() else { return Ok(()) };
+    let first = first.map_err(|e| broken(&e))?;
     let (mut cosigner, out) = Cosigner::start(&key, Box::new(OsRng), first, now()).map_err(|e| e.to_string())?;
     send(&mut writer, &out).map_err(|e| format!("cosigner.stream: {e}"))?;
     loop {
         let out = match frames.recv_timeout(TICK) {
-            Ok(frame) => cosigner.handle(frame, now()),
+            Ok(frame) => cosigner.handle(frame.map_err(|e| broken(&e))?, now()),
             Err(RecvTimeoutError::Timeout) => cosigner.tick(now()),
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         };
@@ -55,18 +56,28 @@ fn read_sealing_key() -> io::Result<SealingKey> {
     Ok(SealingKey::new(bytes))
 }
 
-fn read_ahead(stream: UnixStream) -> Receiver<ToCosigner> {
+/// Frames as they come, up to the end of the stream or the first that is none, which is handed on as an error.
+fn read_ahead(stream: UnixStream) -> Receiver<io::Result<ToCosigner>> {
     let (sender, receiver) = sync_channel(AHEAD);
     std::thread::spawn(move || {
         let mut reader = BufReader::with_capacity(256 * 1024, stream);
-        // The end of the stream, or a frame that is none, ends the cosigner.
-        while let Ok(Some(frame)) = read_frame::<ToCosigner>(&mut reader) {
-            if sender.send(frame).is_err() {
+        while let Some(frame) = read_frame::<ToCosigner>(&mut reader).transpose() {
+            let last = frame.is_err();
+            if sender.send(frame).is_err() || last {
                 return;
             }
         }
     });
     receiver
+}
+
+/// Why a frame is none, in fixed words: nothing of what was read is said.
+fn broken(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::InvalidData => format!("cosigner.frame: {error}"),
+        io::ErrorKind::UnexpectedEof => "cosigner.frame: cut off by the end of the stream".into(),
+        _ => format!("cosigner.stream: {error}"),
+    }
 }
 
 fn send(writer: &mut impl Write, frames: &[FromCosigner]) -> io::Result<()> {

@@ -91,7 +91,7 @@ impl PinBook {
         slot: &Slot,
     ) -> Result<Pin, Code> {
         let root = self.root_of(intent, replaces)?;
-        // I3: no other slot is ever signed for an intent, nor for what replaces it, of whatever kind: two would both take
+        // I3, I4: no other slot is ever signed for an intent, nor for what replaces it, of whatever kind: two would both take
         // effect, and one charge is made for all.
         let mut earlier = self.chain(root).chain(self.of_intent(intent)).map(|(_, held)| &held.slot);
         if earlier.clone().any(|held| !same_slot(held, slot)) {

@@ -203,6 +203,14 @@ impl Genesis {
         u32::try_from(people.len()).is_ok_and(|n| n >= self.admin_quorum)
     }
 
+    /// K3: every kit is a cosigner's of this genesis, a person counts once per kit, and no key opens two.
+    fn recovery_sound(&self) -> bool {
+        let kits: BTreeSet<_> = self.recovery.iter().map(|r| (r.cosigner, r.person)).collect();
+        let keys: BTreeSet<_> = self.recovery.iter().map(|r| r.key).collect();
+        let count = self.recovery.len();
+        kits.len() == count && keys.len() == count && self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some())
+    }
+
     /// Checks every field's sense; says nothing about signatures.
     ///
     /// # Errors
@@ -230,6 +238,7 @@ impl Genesis {
             (channel.len() == n && identity.len() == n, "cosigner key (repeated)"),
             (t >= 2 && t <= n && t.saturating_mul(2) > n, "threshold"),
             (names, "name"),
+            (self.recovery_sound(), "recovery recipient"),
             (self.assurance == Assurance::Process || !self.measurements.is_empty(), "list of measurements"),
         ];
         match checks.iter().find(|(sound, _)| !sound) {

@@ -57,6 +57,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn transaction(&self, payload: &[u8]) -> Result<Decoded, ChainError> {
         let transaction = Transaction::parse(payload)?;
+        // I4: the chain is fixed by the intent.
         if transaction.chain_id != self.chain_id {
             return Err(ChainError::WrongChain);
         }

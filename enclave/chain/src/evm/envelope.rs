@@ -193,6 +193,7 @@ fn read_access_list(items: &mut Items<'_>) -> Result<Vec<AccessEntry>, ChainErro
     Ok(entries)
 }
 
+/// I4: an access list is the host's choice within these bounds.
 fn bounded(len: usize, most: usize) -> Result<(), ChainError> {
     if len <= most { Ok(()) } else { Err(ChainError::TooLarge("access list")) }
 }

@@ -4,7 +4,9 @@ use ed25519_dalek::{Signer, SigningKey};
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::digest::{Digest, Domain};
-use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, GenesisError, Measurement};
+use ringi_primitives::genesis::{
+    Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, GenesisError, Measurement, RecoveryRecipient,
+};
 use ringi_primitives::id::{PersonId, WorkspaceId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::limits;
@@ -232,6 +234,36 @@ fn g1_what_a_version_says_makes_sense() {
         assert_eq!(good.validate(), Ok(()), "{t} of {n}");
         assert_eq!(good.grant_size(), usize::from(n - t + 1));
     }
+}
+
+/// K3: the format names who can open each cosigner's kit: known cosigners, a person once per kit, no key for two kits.
+#[test]
+fn k3_recovery_recipients_are_of_this_genesis_and_share_no_key() {
+    let to = |cosigner: u8, who: u8, key: u8| RecoveryRecipient {
+        cosigner: PartyIndex::new(cosigner).unwrap(),
+        person: person(who),
+        key: [key; 32],
+    };
+    let with = |recovery: Vec<RecoveryRecipient>| Genesis { recovery, ..first() }.validate();
+    let sound = vec![to(1, 4, 14), to(1, 5, 15), to(2, 4, 24), to(2, 5, 25), to(3, 6, 36)];
+    assert_eq!(with(sound.clone()), Ok(()));
+    let wrong = Err(GenesisError::Field("recovery recipient"));
+    for (what, more) in [
+        ("a cosigner that is none", to(4, 4, 44)),
+        ("a person twice for one kit, so that the threshold among people is less", to(3, 6, 37)),
+        ("a key that opens another cosigner's kit", to(3, 7, 24)),
+        ("one twice", to(3, 6, 36)),
+    ] {
+        assert_eq!(with([&sound[..], &[more]].concat()), wrong, "{what}");
+    }
+    // The recipients are in what every admin signs: other recipients are another workspace.
+    let root = |g: &Genesis| GenesisChain::verify(&[signed(g, &[1, 2, 3])]).unwrap().root();
+    let (one, other) =
+        (Genesis { recovery: sound.clone(), ..first() }, Genesis { recovery: sound[1..].into(), ..first() });
+    assert_ne!(root(&one), root(&other));
+    let mut swapped = signed(&one, &[1, 2, 3]);
+    swapped.body = cbor::encode(&other);
+    assert_eq!(GenesisChain::verify(&[swapped]), Err(GenesisError::Signatures));
 }
 
 /// G2: what the admin quorum orders is signed as an order, by distinct admins.

@@ -2,6 +2,7 @@
 //! says what happened: each intent is carried out exactly once.
 
 mod damage;
+mod frames;
 mod life;
 
 use life::{Life, Payment};

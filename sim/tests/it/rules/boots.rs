@@ -127,6 +127,23 @@ fn b1_a_second_copy_grants_nothing_to_a_peer_that_restarts() {
     assert!(!status(&mut world, 2).ready, "granted by a copy");
 }
 
+/// The first copy has recorded nothing more that its peers know of, so that only the key tells the two apart.
+#[test]
+fn b1_a_boot_number_is_granted_to_one_key() {
+    let (mut world, standard) = Standard::world(90);
+    let copy = world.blob(party(1));
+    restart(&mut world, 1);
+    let (first, granted) = (status(&mut world, 1), world.blob(party(1)));
+    assert!(first.ready && granted.len() > copy.len());
+    world.kill(party(1));
+    world.set_blob(party(1), copy);
+    restart(&mut world, 1);
+    let second = status(&mut world, 1);
+    assert_eq!((second.boot, second.ready), (first.boot, false));
+    assert_ne!(second.boot_key, first.boot_key);
+    assert_eq!(pay(&mut world, &standard, 1, 1000, 0, &[1, 3])[0], "boot.rolled_back");
+}
+
 /// The same key asking again is a lost answer, and a number that storage does not hold yet is asked for by nobody.
 #[test]
 fn b1_a_lost_grant_is_given_again_and_a_number_is_durable_before_it_is_asked_for() {

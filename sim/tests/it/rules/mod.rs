@@ -9,16 +9,45 @@ mod pins;
 mod sessions;
 mod time;
 
+use ringi_chain::evm;
+use ringi_primitives::amount::Amount;
+use ringi_primitives::asset::AssetKey;
+use ringi_primitives::cbor;
+use ringi_primitives::policy_set::PermitDomain;
 use ringi_primitives::receipt::SignedVerdict;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::{CosignerStatus, FromCosigner, Refusal, Tag, ToCosigner};
-use ringi_sim::requests::{Draft, Standard, outcomes};
+use ringi_sim::requests::{Draft, EVM, FRIEND, Standard, TOKEN, outcomes, request};
 use ringi_sim::world::{World, party};
 
 /// A payment of `amount` wei, intent `id`, under `nonce`, asked of these signers: what each said.
 fn pay(world: &mut World, standard: &Standard, id: u8, amount: u64, nonce: u64, signers: &[u8]) -> Vec<String> {
     let bytes = Draft::payment(world, id, amount, nonce).bytes(standard);
     outcomes(&world.sign(&bytes, signers))
+}
+
+/// The standard policy set's token.
+fn dollar() -> AssetKey {
+    AssetKey::token(EVM, evm::parse_address(TOKEN).unwrap())
+}
+
+/// Its permits, of a day's life at most.
+fn dollar_permits() -> PermitDomain {
+    PermitDomain { asset: dollar(), name: "Dollar".into(), version: "1".into(), max_life_s: 86_400 }
+}
+
+/// A request to permit the friend `amount` dollars for `life_ms` from now, as intent `id` and the token's permit `id`.
+fn permit(world: &World, standard: &Standard, id: u8, amount: u64, life_ms: u64) -> Vec<u8> {
+    let mut intent = Draft::payment(world, id, 0, 0).intent;
+    let deadline = world.now.plus_ms(life_ms);
+    intent["actions"] = serde_json::json!(
+        [{"type": "permit", "asset": "usd", "spender": FRIEND, "amount": amount.to_string(), "deadline": deadline}]
+    );
+    let nonce = Amount::from_u64(id.into());
+    let request = request(standard, &intent, world.now.0 / 1000, &[], |plan, intent| {
+        evm::encode_message(&standard.policy, plan, intent, &standard.account(), nonce).unwrap()
+    });
+    cbor::encode(&request)
 }
 
 /// What each signer says when both sign.

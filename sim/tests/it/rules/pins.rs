@@ -1,15 +1,13 @@
 //! I3: one slot per intent for ever; a slot is reused only by its own replacement, which charges the maximum.
 
-use super::{SIGNED, pay, restart, unsigned};
+use super::{SIGNED, dollar, dollar_permits, pay, permit, restart, unsigned};
 use ringi_chain::bitcoin::AddressKind;
-use ringi_chain::evm::{self, Fees};
+use ringi_chain::evm::Fees;
 use ringi_primitives::amount::Amount;
-use ringi_primitives::asset::AssetKey;
-use ringi_primitives::cbor;
 use ringi_primitives::id::IntentId;
-use ringi_primitives::policy_set::{Demand, Match, PermitDomain, Rule, Scope};
+use ringi_primitives::policy_set::{Demand, Match, Rule, Scope};
 use ringi_sim::coins::{CoinDraft, coin, receive};
-use ringi_sim::requests::{Draft, EVM, FRIEND, Standard, TOKEN, outcomes, request};
+use ringi_sim::requests::{Draft, Standard, outcomes};
 use ringi_sim::world::World;
 
 fn sign(world: &mut World, standard: &Standard, draft: &Draft, signers: &[u8]) -> Vec<String> {
@@ -127,23 +125,15 @@ fn i3_what_replaces_nothing_known_is_refused() {
 #[test]
 fn i3_a_transaction_does_not_replace_a_permit() {
     let (mut world, mut standard) = Standard::world(68);
-    let token = AssetKey::token(EVM, evm::parse_address(TOKEN).unwrap());
+    let token = dollar();
     standard.amend(&mut world, |policy| {
-        let (name, version) = ("Dollar".to_string(), "1".to_string());
-        policy.permits.push(PermitDomain { asset: token, name, version, max_life_s: 86_400 });
+        policy.permits.push(dollar_permits());
         let amount = Amount::from_u64(100);
         let then = Demand::CapPerWindow { asset: token, amount, window_s: 86_400, scope: Scope::Vault };
         policy.vaults[0].rules.push(Rule { name: "dollars".into(), when: Match::default(), then });
     });
-    let mut permit = Draft::payment(&world, 1, 0, 0).intent;
-    let deadline = world.now.plus_ms(3_600_000);
-    permit["actions"] = serde_json::json!(
-        [{"type": "permit", "asset": "usd", "spender": FRIEND, "amount": "100", "deadline": deadline}]
-    );
-    let bytes = request(&standard, &permit, world.now.0 / 1000, &[], |plan, intent| {
-        evm::encode_message(&standard.policy, plan, intent, &standard.account(), Amount::ZERO).unwrap()
-    });
-    assert_eq!(outcomes(&world.sign(&cbor::encode(&bytes), &[1, 2])), SIGNED);
+    let bytes = permit(&world, &standard, 1, 100, 3_600_000);
+    assert_eq!(outcomes(&world.sign(&bytes, &[1, 2])), SIGNED);
     let mut transfer = replacing(&world, 2, 1, 100, 0);
     transfer.intent["actions"][0]["asset"] = "usd".into();
     assert_eq!(sign(&mut world, &standard, &transfer, &[1, 2]), ["pin.other_slot"; 2]);

@@ -1,6 +1,6 @@
 //! T1: windows end at the earliest of the signers' clocks, expiries are held against the latest; a minute apart is too far.
 
-use super::{SIGNED, pay, restart, unsigned};
+use super::{SIGNED, dollar_permits, pay, permit, restart, unsigned};
 use ringi_cosigner::state::Record;
 use ringi_sim::inside::opened;
 use ringi_sim::requests::{Draft, Standard, outcomes};
@@ -130,4 +130,18 @@ fn t1_time_never_goes_back() {
     restart(&mut world, 1);
     restart(&mut world, 2);
     assert_eq!(outcomes(&world.sign(&bytes, &[1, 2])), ["intent.expired"; 2]);
+}
+
+/// C2: a permit's deadline lies within what the policy set allows of its token, from each signer's own now.
+#[test]
+fn c2_a_permit_lives_no_longer_than_the_policy_allows() {
+    let (mut world, mut standard) = Standard::world(42);
+    standard.amend(&mut world, |policy| policy.permits.push(dollar_permits()));
+    let mut said = |id, life_ms| {
+        let bytes = permit(&world, &standard, id, 100, life_ms);
+        outcomes(&world.sign(&bytes, &[1, 2]))
+    };
+    assert_eq!(said(1, DAY_MS + 1_000), ["bytes.permit_life"; 2]);
+    assert_eq!(said(2, 365 * DAY_MS), ["bytes.permit_life"; 2]);
+    assert_eq!(said(3, DAY_MS), SIGNED);
 }

@@ -190,6 +190,11 @@ fn c2_other_typed_data_is_opaque_and_strict() {
     for case in shapes {
         assert!(matches!(decode_json(&case), Err(ChainError::Undecodable(_))), "{case}: {:?}", decode_json(&case));
     }
+    let unnamed = MAIL.replacen("0xcccccccccccccccccccccccccccccccccccccccc", &text([0xcd; 20]), 1);
+    for refused in [decode_json(&unnamed).map(|_| ()), plan_of_json(&unnamed).map(|_| ())] {
+        let named = "EIP-712 for a verifyingContract the policy set does not name";
+        assert_eq!(refused, Err(ChainError::Forbidden(named)));
+    }
     let unchecked = MAIL.replacen("0xbb", "0xBb", 1);
     assert!(matches!(decode_json(&unchecked), Err(ChainError::Address(_))));
     let long = MAIL.replacen("31337,", &format!("31337,{}", " ".repeat(40_000)), 1);
