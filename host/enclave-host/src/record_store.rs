@@ -10,6 +10,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const FILE: &str = "records";
 const FILE_NEW: &str = "records.new";
@@ -107,16 +108,24 @@ fn open_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(path)
 }
 
+/// A lock that is held is tried again so often, every [`LOCK_PAUSE`]: an instance that is just ending, or a program that is just
+/// being started, lets go of it in a moment.
+const LOCK_TRIES: u32 = 25;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
 /// One instance per folder; the lock ends with the process.
 fn lock(folder: &Path) -> Result<File, RecordError> {
     let path = folder.join(LOCK);
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
     let file = file.map_err(RecordError::of_io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(RecordError::Locked),
-        Err(TryLockError::Error(e)) => Err(RecordError::of_io(e)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(e)) => return Err(RecordError::of_io(e)),
+        }
     }
+    Err(RecordError::Locked)
 }
 
 /// Puts a whole new file in the place of the old one: written, confirmed, renamed, the rename confirmed.

@@ -59,11 +59,16 @@ fn within_patience(child: Child, arguments: &[&str]) -> Output {
     });
     let is_late = is_done.recv_timeout(PATIENCE).is_err();
     if is_late {
-        let _ = Command::new("kill").args(["-9", &id]).status();
+        let _ = signal("9", &id);
     }
     let output = waiting.join().unwrap();
     assert!(!is_late, "{arguments:?} does not end");
     output
+}
+
+/// Sends a signal; `kill` is a word of every shell, and not a program everywhere.
+fn signal(name: &str, process: &str) -> bool {
+    Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status().unwrap().success()
 }
 
 /// A running platform.
@@ -112,7 +117,7 @@ impl Platform {
     /// As Ctrl-C does; gives the exit code.
     pub fn stop(mut self) -> Option<i32> {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        assert!(signal("TERM", &id));
         self.child.wait().unwrap().code()
     }
 
