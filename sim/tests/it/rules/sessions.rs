@@ -128,10 +128,24 @@ fn s1_messages_of_another_session_do_nothing() {
 fn s1_only_signers_speak_in_a_session() {
     let (mut world, standard) = Standard::world(53);
     let inside = Inside::of(&mut world, party(1), party(3));
-    let outside = Inside::clone(&inside);
-    let tag = world.open(&Draft::payment(&world, 1, 1000, 0).bytes(&standard), &[1, 2]);
-    let refuse = PeerMessage::Refuse { tag, code: "x.y".into() };
-    outside.say(party(3), party(1), &refuse).into_iter().for_each(|f| world.deliver(f));
+    let (outside, heard) = (Inside::clone(&inside), Rc::new(RefCell::new(None)));
+    let kept = heard.clone();
+    inside.meddle(move |from, _, message| {
+        if let (PeerMessage::Hello(hello), true) = (&message, from == party(3)) {
+            kept.borrow_mut().get_or_insert_with(|| Hello::clone(hello));
+        }
+        vec![message]
+    });
+    assert_eq!(pay(&mut world, &standard, 1, 1000, 0, &[1, 3]), SIGNED);
+    let bytes = Draft::payment(&world, 2, 1000, 1).bytes(&standard);
+    let tag = world.open(&bytes, &[1, 2]);
+    // The third's hello as the second's would be, ahead of it, and its refusal.
+    let hello = heard.take().expect("it was a signer before");
+    let (request, signers) = (SigningRequest::digest(&bytes), vec![party(1), party(2)]);
+    let hello = Hello { tag, request, signers, now: world.now, ..hello };
+    for message in [PeerMessage::Hello(Box::new(hello)), PeerMessage::Refuse { tag, code: "x.y".into() }] {
+        outside.say(party(3), party(1), &message).into_iter().for_each(|f| world.deliver(f));
+    }
     world.run();
     assert_eq!(outcomes(&world.answers_of(tag, &[1, 2])), SIGNED);
 }
