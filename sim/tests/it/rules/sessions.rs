@@ -1,16 +1,21 @@
 //! S1, R1: what a session id binds, what of other sessions does nothing, and verdicts that are chained before they matter.
 
 use super::{SIGNED, abort, acknowledge, pay, restart, status, unsigned, verdicts};
+use ringi::verify::{VerifyError, verify_receipt};
 use ringi_cosigner::message::{Hello, PeerMessage};
 use ringi_cosigner::state::Record;
+use ringi_primitives::cbor;
+use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::Digest;
+use ringi_primitives::intent::Intent;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::policy_set::RootIndex;
-use ringi_primitives::receipt::{SignedBoot, Verdict};
-use ringi_primitives::scheme::Scheme;
+use ringi_primitives::receipt::{Receipt, SignedBoot, Verdict};
+use ringi_primitives::request::SigningRequest;
+use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::wire::FromCosigner;
 use ringi_sim::inside::{Inside, opened};
-use ringi_sim::requests::{Draft, Standard, outcomes};
+use ringi_sim::requests::{Draft, EVM, Standard, outcomes};
 use ringi_sim::world::{World, party};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -123,10 +128,24 @@ fn s1_messages_of_another_session_do_nothing() {
 fn s1_only_signers_speak_in_a_session() {
     let (mut world, standard) = Standard::world(53);
     let inside = Inside::of(&mut world, party(1), party(3));
-    let outside = Inside::clone(&inside);
-    let tag = world.open(&Draft::payment(&world, 1, 1000, 0).bytes(&standard), &[1, 2]);
-    let refuse = PeerMessage::Refuse { tag, code: "x.y".into() };
-    outside.say(party(3), party(1), &refuse).into_iter().for_each(|f| world.deliver(f));
+    let (outside, heard) = (Inside::clone(&inside), Rc::new(RefCell::new(None)));
+    let kept = heard.clone();
+    inside.meddle(move |from, _, message| {
+        if let (PeerMessage::Hello(hello), true) = (&message, from == party(3)) {
+            kept.borrow_mut().get_or_insert_with(|| Hello::clone(hello));
+        }
+        vec![message]
+    });
+    assert_eq!(pay(&mut world, &standard, 1, 1000, 0, &[1, 3]), SIGNED);
+    let bytes = Draft::payment(&world, 2, 1000, 1).bytes(&standard);
+    let tag = world.open(&bytes, &[1, 2]);
+    // The third's hello as the second's would be, ahead of it, and its refusal.
+    let hello = heard.take().expect("it was a signer before");
+    let (request, signers) = (SigningRequest::digest(&bytes), vec![party(1), party(2)]);
+    let hello = Hello { tag, request, signers, now: world.now, ..hello };
+    for message in [PeerMessage::Hello(Box::new(hello)), PeerMessage::Refuse { tag, code: "x.y".into() }] {
+        outside.say(party(3), party(1), &message).into_iter().for_each(|f| world.deliver(f));
+    }
     world.run();
     assert_eq!(outcomes(&world.answers_of(tag, &[1, 2])), SIGNED);
 }
@@ -239,6 +258,52 @@ fn r1_receipt_keys_live_for_one_boot() {
         keys.push(boot.certificate.receipt_key);
     }
     assert_ne!(keys[0], keys[1], "a restart has another key");
+}
+
+/// A receipt of what these signers said of a request.
+fn receipt(standard: &Standard, request: &SigningRequest, said: &[(PartyIndex, FromCosigner)]) -> Receipt {
+    let signatures = said.iter().find_map(|(_, f)| match f {
+        FromCosigner::Signed { signatures, .. } => Some(signatures.clone()),
+        _ => None,
+    });
+    let signatures = signatures.expect("it was signed");
+    let keys = standard.keys();
+    let signed = ringi_chain::assemble(&standard.policy, &keys, EVM, &request.unsigned, &signatures).unwrap();
+    let signing = |c: &&SignedCertificate| c.certificate.key.scheme == Scheme::EcdsaSecp256k1;
+    Receipt {
+        version: 1,
+        policy: standard.signed.clone(),
+        request: cbor::encode(request),
+        plan: ringi_chain::plan(&standard.policy, &Intent::parse(&request.intent).unwrap()).unwrap(),
+        verdicts: verdicts(said),
+        boots: vec![],
+        certificates: standard.certificates.iter().filter(signing).cloned().collect(),
+        signatures,
+        transaction: signed.bytes,
+        transaction_id: signed.id,
+    }
+}
+
+/// The same request signed twice: two true receipts, whose verdicts do not mix though boots, request and all else are equal.
+#[test]
+fn r1_a_receipt_is_of_one_session() {
+    let (mut world, standard) = Standard::world(58);
+    let boots = [1, 2].map(|n| {
+        restart(&mut world, n);
+        ready(&mut world, n)
+    });
+    let request = Draft::payment(&world, 1, 1000, 0).request(&standard);
+    let [first, second] = [(); 2].map(|()| {
+        let said = world.sign(&cbor::encode(&request), &[1, 2]);
+        Receipt { boots: boots.to_vec(), ..receipt(&standard, &request, &said) }
+    });
+    let verify =
+        |receipt: &Receipt| verify_receipt(&cbor::encode(receipt), &world.genesis(), &world.genesis_versions());
+    assert!(verify(&first).is_ok() && verify(&second).is_ok(), "{:?}", verify(&first));
+    assert_ne!(first.verdicts[0].verdict.session, second.verdicts[0].verdict.session);
+    let mut mixed = first;
+    mixed.verdicts[1] = second.verdicts[1].clone();
+    assert_eq!(verify(&mixed).err(), Some(VerifyError::Verdict { cosigner: 2, what: "of another session" }));
 }
 
 /// The three schemes' keys are in the id by their epochs: a Bitcoin request with two keys names both.
