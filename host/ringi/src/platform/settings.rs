@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use ringi_primitives::network::NetworkId;
 use serde::Deserialize;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The file's name in the data folder.
@@ -31,7 +32,7 @@ pub struct Settings {
 }
 
 /// A node of an EVM chain.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EvmSettings {
     /// Where it listens; may hold a secret.
@@ -44,6 +45,18 @@ pub struct EvmSettings {
     /// How often it is asked for a new block.
     #[serde(default = "two_seconds")]
     pub poll_ms: u64,
+}
+
+impl fmt::Debug for EvmSettings {
+    /// Without the address, whose path or user part may be a key.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let EvmSettings { chain_id, confirmations, poll_ms, .. } = self;
+        f.debug_struct("EvmSettings")
+            .field("chain_id", chain_id)
+            .field("confirmations", confirmations)
+            .field("poll_ms", poll_ms)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A file of coins.
@@ -146,5 +159,13 @@ mod tests {
         let names = |name: &str| check_variables([name.to_string()].into_iter());
         assert!(names("RINGI_LISTEN").is_ok() && names("PATH").is_ok());
         assert_eq!(names("RINGI_LISTNE").unwrap_err().code, "cli.unknown_setting");
+    }
+
+    #[test]
+    fn a_node_s_address_is_not_shown() {
+        let text = "[[evm]]\nurl = \"https://node.example/secret-key\"\nchain_id = 1\n";
+        let settings: Settings = toml::from_str(text).unwrap();
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("chain_id: 1") && !shown.contains("secret"), "{shown}");
     }
 }
