@@ -35,6 +35,12 @@ impl PcrIndex {
     }
 }
 
+impl From<PcrIndex> for u16 {
+    fn from(index: PcrIndex) -> u16 {
+        u16::from(index.0)
+    }
+}
+
 impl fmt::Display for PcrIndex {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PCR{}", self.0)

@@ -17,7 +17,7 @@ const VERSION: u16 = 4;
 
 /// What a section holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The kernel, bzImage.
     Kernel,
     /// The kernel's command line.

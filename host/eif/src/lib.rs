@@ -10,7 +10,7 @@ mod image;
 mod signature;
 
 pub use error::EifError;
-pub use format::{IMAGE_BYTES, Kind};
+pub use format::IMAGE_BYTES;
 pub use image::{Image, Measurements, Metadata};
 pub use signature::{SigningKey, certificate_der};
 

@@ -3,7 +3,7 @@
 //! write them so.
 
 use crate::error::AttestationError;
-use crate::pcr::{Pcr, PcrIndex};
+use crate::pcr::Pcr;
 use crate::read::{array, end, malformed, text_map};
 use minicbor::data::Type;
 use minicbor::{Decoder, Encoder};
@@ -358,33 +358,21 @@ fn loose_bytes(decoder: &mut Decoder<'_>) -> Reading<Option<Vec<u8>>> {
     }
 }
 
-/// Whether the fields of a question are no longer than a module takes.
-pub(crate) fn fits(question: &Question) -> Result<(), Fault> {
-    let long = |bytes: &Option<Vec<u8>>| bytes.as_ref().is_some_and(|b| b.len() > DATA_BYTES);
-    match question {
-        Question::ExtendPcr(_, data) if data.len() > DATA_BYTES => Err(Fault::InputTooLarge),
-        Question::Attestation { user_data, nonce, public_key }
-            if long(user_data) || long(nonce) || long(public_key) =>
-        {
-            Err(Fault::InputTooLarge)
-        }
-        _ => Ok(()),
-    }
-}
-
 impl Question {
     /// Whether its fields are no longer than a module takes.
     ///
     /// # Errors
     /// [`Fault::InputTooLarge`].
     pub fn check(&self) -> Result<(), Fault> {
-        fits(self)
-    }
-}
-
-impl From<PcrIndex> for u16 {
-    fn from(index: PcrIndex) -> u16 {
-        u16::from(index.number())
+        let long = |bytes: &Option<Vec<u8>>| bytes.as_ref().is_some_and(|b| b.len() > DATA_BYTES);
+        let too_large = match self {
+            Question::ExtendPcr(_, data) => data.len() > DATA_BYTES,
+            Question::Attestation { user_data, nonce, public_key } => {
+                long(user_data) || long(nonce) || long(public_key)
+            }
+            _ => false,
+        };
+        if too_large { Err(Fault::InputTooLarge) } else { Ok(()) }
     }
 }
 
