@@ -180,6 +180,8 @@ fn a_small_payment_completes_and_its_receipt_verifies(scene: &Scene) {
     assert_eq!((dry["outcome"].as_str(), dry["decision"]["verdict"].as_str()), (Some("dry_run"), Some("allow")));
     let id = scene.submit("small.json")["transfer"]["id"].as_str().unwrap().to_string();
     let done = platform.until(&id, "completed");
+    let watched = platform.good(&["transfer", "watch", "--key", INITIATOR, &id]);
+    assert_eq!((&watched["status"], &watched["id"]), (&done["status"], &done["id"]));
     assert_eq!(scene.submit("small.json")["outcome"], "repeated");
     assert_eq!(scene.node.balance(SUPPLIER) - supplied, ETHER / 100);
     assert_eq!(scene.node.nonce(&scene.account), 1);
@@ -309,6 +311,13 @@ fn wrong_input_is_refused_with_a_code_and_a_hint(scene: &Scene) {
     platform.refuses(&["status", "--key", INITIATOR, "--url", &scene.node.url()], "client.answer");
     platform.refuses(&["transfer", "show", "--key", INITIATOR, "int_01arz3ndektsv4rrffq69g5fav"], "transfer.not_found");
     platform.refuses(&["transfer", "show", "--key", INITIATOR, "int_1"], "cli.id");
+    platform.refuses(&["transfer", "watch", "--key", INITIATOR, "int_1"], "cli.id");
+    resumes(platform);
+    std::fs::write(platform.folder.join("noise"), [0xff; 64]).unwrap();
+    platform.refuses(&["attestation", "verify", "noise"], "attestation.malformed");
+    platform.refuses(&["attestation", "show", "noise"], "attestation.malformed");
+    platform.refuses(&["attestation", "verify", "noise", "--pcr", "0=00"], "cli.argument");
+    platform.refuses(&["attestation", "verify", "noise", "--at", "noon"], "cli.argument");
     platform.refuses(&["approve", "--key", "amir", "--genesis", GENESIS, "int_1"], "cli.id");
     platform.refuses(&["verify", "receipt", "small.json", "--genesis", GENESIS], "verify.malformed");
     platform.refuses(&["verify", "receipt", "receipt", "--genesis", "small.json"], "cli.document");
@@ -471,4 +480,14 @@ fn a_platform_that_cannot_start_says_why() {
     refused(&found, &["up"], "store.corrupt");
     refused(&ringi(at, "http://127.0.0.1:1", &["up", "--data", "data", "--listen", "nowhere"]), &["up"], "cli.listen");
     refused(&ringi(at, "http://127.0.0.1:1", &["up", "--listen"]), &["up"], "cli.usage");
+}
+
+/// A resume names boots by the keys that the status shows, and does nothing without the admin quorum.
+fn resumes(platform: &Platform) {
+    let boot_key = platform.good(&["status", "--key", INITIATOR])["items"][0]["boot_key"].as_str().unwrap().to_owned();
+    let new = ["order", "resume", "--genesis", GENESIS, "--out", "resume.ringi", "--boot-key"];
+    let made = platform.good(&[&new[..], &[boot_key.as_str()]].concat());
+    assert_eq!((&made["action"], &made["signed"]), (&"resume 1 boots".into(), &false.into()));
+    platform.refuses(&["install", "order", "resume.ringi", "--key", ADMINS[0]], "order.signatures");
+    platform.refuses(&[&new[..], &["nobody"]].concat(), "cli.usage");
 }
