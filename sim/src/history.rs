@@ -5,7 +5,7 @@
 use minicbor::bytes::ByteVec;
 use rand_core::OsRng;
 use ringi_cosigner::core::Fatal;
-use ringi_cosigner::journal::{Context, Journal, SealingKey};
+use ringi_cosigner::journal::{Context, Journal, SealedRecord, SealingKey};
 use ringi_cosigner::pins::Pin;
 use ringi_cosigner::spending::Holders;
 use ringi_cosigner::state::{Record, State};
@@ -20,7 +20,6 @@ use ringi_primitives::request::PayloadKind;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::VaultIndex;
-use ringi_primitives::wire::RecordKind;
 
 /// What was signed: a first payment of each of so many wallets.
 #[derive(Clone, Debug)]
@@ -38,11 +37,11 @@ pub struct History {
 }
 
 impl History {
-    /// The snapshot to store after a cosigner's records, so that it remembers this too: its number and its sealed bytes.
+    /// The snapshot to store after a cosigner's records, so that it remembers this too.
     ///
     /// # Panics
     /// If the records are not this cosigner's under this key.
-    pub fn after(&self, records: Vec<Vec<u8>>, key: &SealingKey, party: PartyIndex) -> (u64, Vec<u8>) {
+    pub fn after(&self, records: Vec<Vec<u8>>, key: &SealingKey, party: PartyIndex) -> Vec<SealedRecord> {
         let mut journal = Journal::new(key, party);
         let mut state = State::default();
         let records = records.into_iter().map(ByteVec::from);
@@ -54,8 +53,10 @@ impl History {
             genesis: state.genesis.as_ref().map(|g| g.root()),
             policy: state.policy.as_ref().map(|p| p.digest),
         };
+        let mut sealed = Vec::new();
         let snapshot = state.snapshot().expect("a snapshot");
-        journal.append(RecordKind::Snapshot, &snapshot, context, &mut OsRng).expect("a sealed record")
+        journal.snapshot(snapshot, context, &mut OsRng, |record| sealed.push(record)).expect("sealed records");
+        sealed
     }
 
     fn paid_once(&self, n: u32) -> [Record; 2] {

@@ -215,8 +215,7 @@ impl World {
         let rng = ChaCha20Rng::seed_from_u64(self.seed.wrapping_mul(1000).wrapping_add(self.starts));
         let key = sealing_key(p);
         let node = self.nodes.entry(p).or_default();
-        let records = node.records.iter().map(|(_, _, r)| ByteVec::from(r.clone())).collect();
-        let first = ToCosigner::Start { version: VERSION, me: p, records };
+        let first = start_frames(p, node.records.iter().map(|(_, _, r)| r.clone()));
         let now = clock(&self.skew_ms, self.now, p);
         let (cosigner, out) = Cosigner::start(&key, Box::new(rng), first, now)?;
         node.cosigner = Some(cosigner);
@@ -281,10 +280,10 @@ impl World {
                 }
                 FromCosigner::Store { sequence, kind, record } => {
                     let node = self.nodes.entry(p).or_default();
-                    if kind == RecordKind::Snapshot {
-                        node.records.clear();
-                    }
                     node.records.push((sequence, kind, record.to_vec()));
+                    if kind == RecordKind::Snapshot {
+                        drop_before_snapshot(&mut node.records);
+                    }
                     if self.acknowledges {
                         self.tell(p, ToCosigner::Stored { sequence });
                     }
@@ -435,4 +434,18 @@ impl World {
         }
         answers
     }
+}
+
+/// The first frames of a cosigner with these stored records, one record each.
+pub fn start_frames(me: PartyIndex, stored: impl IntoIterator<Item = Vec<u8>>) -> Vec<ToCosigner> {
+    let records = stored.into_iter().map(|r| ToCosigner::Records { records: vec![r.into()] });
+    let records: Vec<ToCosigner> = records.collect();
+    let start = ToCosigner::Start { version: VERSION, me, records: records.len() as u64 };
+    std::iter::once(start).chain(records).collect()
+}
+
+/// What a host does when the last record of a snapshot is durable.
+fn drop_before_snapshot(records: &mut Vec<(u64, RecordKind, Vec<u8>)>) {
+    let parts = records.iter().rev().skip(1).take_while(|(_, kind, _)| *kind == RecordKind::SnapshotPart).count();
+    records.drain(..records.len() - parts - 1);
 }

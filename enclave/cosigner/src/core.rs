@@ -21,11 +21,8 @@ use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
-use ringi_primitives::wire::{CosignerStatus, FromCosigner, RecordKind, Refusal, ToCosigner, VERSION};
+use ringi_primitives::wire::{CosignerStatus, FromCosigner, Refusal, ToCosigner, VERSION};
 use std::collections::BTreeMap;
-
-/// Changes between two snapshots.
-const SNAPSHOT_EVERY: u64 = 1024;
 
 /// A channel that has not opened by then is opened again; each time it is waited twice as long, for a slow relay too must
 /// have the time to bring the answer.
@@ -41,8 +38,8 @@ struct Opening {
 /// What ends a cosigner: the host must start it anew. Codes are `cosigner.<name>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fatal {
-    /// The first frame is not `Start`, or of another version.
-    #[error("cosigner.start: expected a Start frame of this version")]
+    /// The first frame is not `Start`, or of another version, or not as many records follow as it says.
+    #[error("cosigner.start: expected a Start frame of this version and its records")]
     Start,
     /// The stored journal is not taken.
     #[error("cosigner.journal: {0}")]
@@ -53,6 +50,38 @@ pub enum Fatal {
     /// Sealing or key generation failed.
     #[error("cosigner.crypto: a cryptographic operation failed")]
     Crypto,
+}
+
+/// The stored records of a start as their frames come. Ends early if a frame of another kind comes or none.
+struct StoredRecords<I> {
+    left: u64,
+    frames: I,
+    frame: std::vec::IntoIter<ByteVec>,
+}
+
+impl<I: Iterator<Item = ToCosigner>> StoredRecords<I> {
+    fn announced(records: u64, frames: I) -> StoredRecords<I> {
+        StoredRecords { left: records, frames, frame: Vec::new().into_iter() }
+    }
+
+    /// Whether exactly the announced number came.
+    fn all_came(&self) -> bool {
+        self.left == 0 && self.frame.len() == 0
+    }
+}
+
+impl<I: Iterator<Item = ToCosigner>> Iterator for StoredRecords<I> {
+    type Item = ByteVec;
+
+    fn next(&mut self) -> Option<ByteVec> {
+        let left = self.left.checked_sub(1)?;
+        while self.frame.len() == 0 {
+            let Some(ToCosigner::Records { records }) = self.frames.next() else { return None };
+            self.frame = records.into_iter();
+        }
+        self.left = left;
+        self.frame.next()
+    }
 }
 
 /// A running cosigner.
@@ -72,26 +101,30 @@ pub struct Cosigner {
     /// The newest record the host says is durable.
     pub(crate) stored: u64,
     journal: Journal,
-    changes: u64,
     out: Vec<FromCosigner>,
     broken: Option<Fatal>,
 }
 
 impl Cosigner {
-    /// Starts from the host's first frame.
+    /// Starts from the host's first frames: `Start` and the records it announces. Takes no frame more.
     ///
     /// # Errors
     /// [`Fatal`]: nothing runs on a journal that does not verify.
     pub fn start(
         key: &SealingKey,
         mut rng: Box<dyn CryptoRngCore + Send>,
-        first: ToCosigner,
+        frames: impl IntoIterator<Item = ToCosigner>,
         now: UnixMs,
     ) -> Result<(Cosigner, Vec<FromCosigner>), Fatal> {
-        let ToCosigner::Start { version: VERSION, me, records } = first else { return Err(Fatal::Start) };
+        let mut frames = frames.into_iter();
+        let Some(ToCosigner::Start { version: VERSION, me, records }) = frames.next() else { return Err(Fatal::Start) };
         let mut journal = Journal::new(key, me);
         let mut state = State::default();
-        journal.restore(records, |record| state.apply(&record).map_err(Fatal::from))?;
+        let mut stored = StoredRecords::announced(records, frames);
+        journal.restore(stored.by_ref(), |record| state.apply(&record).map_err(Fatal::from))?;
+        if !stored.all_came() {
+            return Err(Fatal::Start);
+        }
         // R1: of this boot alone, never sealed.
         let receipt_key = OwnKey::generate(rng.as_mut());
         let mut cosigner = Cosigner {
@@ -104,7 +137,6 @@ impl Cosigner {
             ceremonies: Ceremonies::default(),
             channels: None,
             now: now.max(state.now),
-            changes: 0,
             out: Vec::new(),
             broken: None,
             state,
@@ -131,7 +163,7 @@ impl Cosigner {
         // T1: never back.
         self.now = self.now.max(now);
         match frame {
-            ToCosigner::Start { .. } => return Err(Fatal::Start),
+            ToCosigner::Start { .. } | ToCosigner::Records { .. } => return Err(Fatal::Start),
             ToCosigner::InstallGenesis { versions } => self.install_genesis(versions),
             ToCosigner::InstallPolicy { set } => self.install_policy(&set),
             ToCosigner::Order { order } => self.take_order(order),
@@ -181,36 +213,33 @@ impl Cosigner {
                 self.broken = Some(Fatal::State(error));
             }
         }
-        let sequence = self.seal(RecordKind::Change, records);
-        self.changes = self.changes.saturating_add(1);
-        if self.changes >= SNAPSHOT_EVERY {
-            self.changes = 0;
-            match self.state.snapshot() {
-                Some(snapshot) => self.seal(RecordKind::Snapshot, &snapshot),
-                None => {
-                    self.broken = Some(Fatal::Crypto);
-                    sequence
-                }
-            }
-        } else {
-            sequence
+        let context = self.context();
+        let Some(sealed) = self.journal.append(records, context, self.rng.as_mut()) else {
+            self.broken = Some(Fatal::Crypto);
+            return u64::MAX;
+        };
+        self.out.push(sealed.into_frame());
+        if self.journal.wants_snapshot() {
+            self.take_snapshot();
+        }
+        self.sequence()
+    }
+
+    fn take_snapshot(&mut self) {
+        let (context, out) = (self.context(), &mut self.out);
+        let state = self.state.snapshot();
+        let taken = state.and_then(|state| {
+            self.journal.snapshot(state, context, self.rng.as_mut(), |sealed| out.push(sealed.into_frame()))
+        });
+        if taken.is_none() {
+            self.broken = Some(Fatal::Crypto);
         }
     }
 
-    fn seal(&mut self, kind: RecordKind, records: &[Record]) -> u64 {
-        let context = Context {
+    fn context(&self) -> Context {
+        Context {
             genesis: self.state.genesis.as_ref().map(GenesisChain::root),
             policy: self.state.policy.as_ref().map(|p| p.digest),
-        };
-        match self.journal.append(kind, records, context, self.rng.as_mut()) {
-            Some((sequence, record)) => {
-                self.emit(FromCosigner::Store { sequence, kind, record: record.into() });
-                sequence
-            }
-            None => {
-                self.broken = Some(Fatal::Crypto);
-                u64::MAX
-            }
         }
     }
 

@@ -34,9 +34,15 @@ fn run() -> Result<(), String> {
     let reader = stream.try_clone().map_err(|e| e.to_string())?;
     let frames = read_ahead(reader);
     let mut writer = BufWriter::with_capacity(256 * 1024, stream);
-    let Ok(first) = frames.recv() else { return Ok(()) };
-    let first = first.map_err(|e| broken(&e))?;
-    let (mut cosigner, out) = Cosigner::start(&key, Box::new(OsRng), first, now()).map_err(|e| e.to_string())?;
+    let mut failed = None;
+    let mut first = frames.iter().map_while(|frame| frame.map_err(|e| failed = Some(broken(&e))).ok()).peekable();
+    // A host that ends the stream before it says anything wants nothing.
+    let started = first.peek().is_some().then(|| Cosigner::start(&key, Box::new(OsRng), first, now()));
+    let (mut cosigner, out) = match (failed, started) {
+        (Some(message), _) => return Err(message),
+        (None, None) => return Ok(()),
+        (None, Some(started)) => started.map_err(|e| e.to_string())?,
+    };
     send(&mut writer, &out).map_err(|e| format!("cosigner.stream: {e}"))?;
     loop {
         let out = match frames.recv_timeout(TICK) {

@@ -358,8 +358,16 @@ impl State {
         Ok(())
     }
 
-    /// Records that make this state from nothing: a snapshot.
-    pub fn snapshot(&self) -> Option<Vec<Record>> {
+    /// Records that make this state from nothing: a snapshot. Made one after the other, for a long life has many.
+    /// `None` only if a share cannot be written, which ends the cosigner.
+    pub fn snapshot(&self) -> Option<impl Iterator<Item = Record> + '_> {
+        let first = self.snapshot_of_documents()?.into_iter();
+        let spent = grouped(self.spending.all()).map(|(entries, holders)| Record::Spent { entries, holders });
+        let pinned = grouped(self.pins.all()).map(|(pins, holders)| Record::Pinned { pins, holders });
+        Some(first.chain(spent).chain(pinned).chain(self.snapshot_of_heads()))
+    }
+
+    fn snapshot_of_documents(&self) -> Option<Vec<Record>> {
         let mut records = Vec::new();
         if let Some(identity) = &self.identity {
             records.push(Record::Identity {
@@ -381,18 +389,17 @@ impl State {
             let share = key.share.expose_bytes().ok()?.to_vec().into();
             records.push(Record::Pending { order: key.order, share, certificate: key.certificate.clone() });
         }
+        // Before the entries: it would exhaust their windows again.
         records.extend(self.resumed_at.iter().map(|at| Record::Resumed { at: *at }));
-        records.extend(grouped(self.spending.all()).map(|(entries, holders)| Record::Spent { entries, holders }));
-        records.extend(grouped(self.pins.all()).map(|(pins, holders)| Record::Pinned { pins, holders }));
-        if let Some(digest) = self.verdict_head {
-            records.push(Record::Verdict { sequence: self.verdict_sequence, digest });
-        }
-        records.push(Record::OrdersUsed { orders: self.orders.iter().copied().collect() });
-        records.push(Record::Banned { parties: self.banned.iter().copied().collect() });
-        let heads = self.peer_heads.iter();
-        records.extend(heads.map(|(p, h)| h.record(*p)));
-        records.push(Record::Time { now: self.now });
         Some(records)
+    }
+
+    fn snapshot_of_heads(&self) -> impl Iterator<Item = Record> + '_ {
+        let verdict = self.verdict_head.map(|digest| Record::Verdict { sequence: self.verdict_sequence, digest });
+        let orders = Record::OrdersUsed { orders: self.orders.iter().copied().collect() };
+        let banned = Record::Banned { parties: self.banned.iter().copied().collect() };
+        let heads = self.peer_heads.iter().map(|(p, h)| h.record(*p));
+        verdict.into_iter().chain([orders, banned]).chain(heads).chain([Record::Time { now: self.now }])
     }
 }
 

@@ -17,7 +17,7 @@ use minicbor::{Decode, Encode};
 use std::io::{self, Read, Write};
 
 /// Protocol version spoken in [`ToCosigner::Start`].
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// The host's handle of one signing attempt: random, never reused. It names, it proves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
@@ -31,7 +31,7 @@ pub struct Tag(
 /// From host to cosigner.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum ToCosigner {
-    /// First frame: who this is, and its stored records from the newest snapshot on, oldest first.
+    /// First frame: who this is, and how many stored records follow in [`ToCosigner::Records`].
     #[n(0)]
     Start {
         /// [`VERSION`].
@@ -40,9 +40,9 @@ pub enum ToCosigner {
         /// Its number.
         #[n(1)]
         me: PartyIndex,
-        /// Sealed records as they were handed out by [`FromCosigner::Store`]; empty for a new cosigner.
+        /// Stored records from the newest snapshot on; 0 for a new cosigner.
         #[n(2)]
-        records: Vec<ByteVec>,
+        records: u64,
     },
     /// All versions of the genesis document, first to newest.
     #[n(1)]
@@ -112,6 +112,13 @@ pub enum ToCosigner {
         #[n(0)]
         peer: PartyIndex,
     },
+    /// After `Start`: its stored records, oldest first, in as many frames as they need.
+    #[n(10)]
+    Records {
+        /// Sealed records as they were handed out by [`FromCosigner::Store`].
+        #[n(0)]
+        records: Vec<ByteVec>,
+    },
 }
 
 /// From cosigner to host. Codes and public facts only, never a secret.
@@ -148,7 +155,7 @@ pub enum FromCosigner {
         /// Its sequence: 1, 2, 3, … without gaps.
         #[n(0)]
         sequence: u64,
-        /// Whether it is a snapshot: then all records before it may be dropped once it is durable.
+        /// Whether it completes a snapshot: then the records before the snapshot may be dropped once it is durable.
         #[n(1)]
         kind: RecordKind,
         /// The sealed record.
@@ -264,9 +271,12 @@ pub enum RecordKind {
     /// One change.
     #[n(0)]
     Change,
-    /// The whole state: earlier records are no longer needed.
+    /// The last record of a snapshot, mostly its only one: the records before the snapshot are no longer needed.
     #[n(1)]
     Snapshot,
+    /// A record of a snapshot that goes on in the next one. Worth nothing without all of them.
+    #[n(2)]
+    SnapshotPart,
 }
 
 /// Why a cosigner refuses, without secrets.

@@ -1,12 +1,14 @@
 //! Group commit: whatever records have come while the disk was busy become durable together, then are acknowledged.
 
 use crate::{Ending, Event, RecordError, RecordStore, StoredRecord};
-use ringi_primitives::wire::ToCosigner;
+use ringi_primitives::wire::{RecordKind, ToCosigner};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 /// A commit is closed at this size, so that one write stays bounded.
 const COMMIT_BYTES: usize = 8 * 1024 * 1024;
+/// A cosigner that writes more in one snapshot is broken: its memory would not hold the state.
+const SNAPSHOT_BYTES: usize = 1024 * 1024 * 1024;
 /// Pause before the same commit is tried again on a full disk.
 const RETRY_MS: u64 = 500;
 
@@ -27,7 +29,7 @@ impl Committer {
     /// The ending of the cosigner's run, if its records cannot be kept.
     pub(crate) async fn run(mut self) -> Result<(), Ending> {
         while let Some(first) = self.queue.recv().await {
-            let batch = self.gather(first);
+            let Some(batch) = self.gather(first).await? else { return Ok(()) };
             let Some(sequence) = batch.last().map(|r| r.sequence) else { continue };
             let Some(committed) = self.commit(batch).await? else { return Ok(()) };
             self = committed;
@@ -38,15 +40,30 @@ impl Committer {
         Ok(())
     }
 
-    fn gather(&mut self, first: StoredRecord) -> Vec<StoredRecord> {
+    /// What has come, never the beginning of a snapshot without its end; `None` if the cosigner ended before that.
+    async fn gather(&mut self, first: StoredRecord) -> Result<Option<Vec<StoredRecord>>, Ending> {
         let mut bytes = first.record.len();
         let mut batch = vec![first];
-        while bytes < COMMIT_BYTES {
-            let Ok(next) = self.queue.try_recv() else { break };
+        loop {
+            let next = if batch.last().is_some_and(|r| r.kind == RecordKind::SnapshotPart) {
+                self.queue.recv().await
+            } else if bytes < COMMIT_BYTES {
+                self.queue.try_recv().ok()
+            } else {
+                return Ok(Some(batch));
+            };
+            let Some(next) = next else { break };
             bytes += next.record.len();
+            if bytes > SNAPSHOT_BYTES {
+                let detail = format!("a snapshot of more than {SNAPSHOT_BYTES} bytes");
+                return Err(Ending::Broke { code: "records.snapshot_too_long", detail });
+            }
             batch.push(next);
         }
-        batch
+        // A snapshot that was cut off was never acknowledged.
+        let whole = batch.iter().rposition(|r| r.kind != RecordKind::SnapshotPart).map_or(0, |at| at + 1);
+        batch.truncate(whole);
+        Ok(if batch.is_empty() { None } else { Some(batch) })
     }
 
     /// Tries until the batch is durable; `None` if the cosigner ended meanwhile.

@@ -43,6 +43,12 @@ pub enum RecordError {
         /// What came.
         found: u64,
     },
+    /// A snapshot is not whole: it stands for nothing.
+    #[error("the snapshot that ends with record {last} is not whole")]
+    Cut {
+        /// The last record that came.
+        last: u64,
+    },
     /// No space left: nothing was acknowledged, nothing earlier is lost.
     #[error("disk full")]
     Full,
@@ -62,6 +68,7 @@ impl RecordError {
             RecordError::Corrupt { .. } => "records.corrupt",
             RecordError::Version { .. } => "records.version",
             RecordError::Sequence { .. } => "records.sequence",
+            RecordError::Cut { .. } => "records.cut",
             RecordError::Full => "records.disk_full",
             RecordError::Disk(_) => "records.disk",
             RecordError::Unconfirmed(_) => "records.unconfirmed",
@@ -73,7 +80,7 @@ impl RecordError {
         match self {
             RecordError::Locked => Fault::Caller,
             RecordError::Corrupt { .. } | RecordError::Version { .. } => Fault::Storage,
-            RecordError::Sequence { .. } => Fault::Cosigner,
+            RecordError::Sequence { .. } | RecordError::Cut { .. } => Fault::Cosigner,
             RecordError::Full | RecordError::Disk(_) | RecordError::Unconfirmed(_) => Fault::Host,
         }
     }
@@ -86,6 +93,7 @@ impl RecordError {
             | RecordError::Corrupt { .. }
             | RecordError::Version { .. }
             | RecordError::Sequence { .. }
+            | RecordError::Cut { .. }
             | RecordError::Unconfirmed(_) => false,
         }
     }
@@ -104,10 +112,10 @@ pub enum StartError {
     /// Its records.
     #[error(transparent)]
     Records(#[from] RecordError),
-    /// All records since the last snapshot do not fit the first frame.
-    #[error("records of {bytes} bytes do not fit the first frame")]
-    RecordsTooLong {
-        /// Their size.
+    /// A record is longer than a frame: this host's cosigners write none such.
+    #[error("a record of {bytes} bytes does not fit a frame")]
+    RecordTooLong {
+        /// Its size.
         bytes: usize,
     },
     /// The program cannot be run.
@@ -129,7 +137,7 @@ impl StartError {
     pub fn code(&self) -> &'static str {
         match self {
             StartError::Records(e) => e.code(),
-            StartError::RecordsTooLong { .. } => "enclave.records_too_long",
+            StartError::RecordTooLong { .. } => "enclave.record_too_long",
             StartError::Program(_) => "enclave.program",
             StartError::Prepare(_) => "enclave.prepare",
             StartError::SealingKeyMissing => "enclave.sealing_key_missing",
@@ -141,7 +149,7 @@ impl StartError {
     pub fn fault(&self) -> Fault {
         match self {
             StartError::Records(e) => e.fault(),
-            StartError::RecordsTooLong { .. } => Fault::Cosigner,
+            StartError::RecordTooLong { .. } => Fault::Storage,
             StartError::Program(_) => Fault::Caller,
             StartError::Prepare(_) => Fault::Host,
             StartError::SealingKeyMissing | StartError::SealingKeyUnusable(_) => Fault::Storage,

@@ -4,6 +4,8 @@ use crate::backend::{Launched, Lifeline, Records};
 use crate::committer::Committer;
 use crate::stream::{frame_bytes, read_frame};
 use crate::{Enclave, Ending, Event, RecordStore, SendError, StartError, StoredRecord};
+use minicbor::bytes::ByteVec;
+use ringi_primitives::limits;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::{self, FromCosigner, ToCosigner};
 use std::io;
@@ -21,6 +23,10 @@ const EVENTS: usize = 1024;
 const RECORDS: usize = 256;
 /// Frames are written together up to this size.
 const WRITE_BYTES: usize = 256 * 1024;
+/// A frame of stored records is closed at this size, or holds one record.
+const RECORDS_BYTES: usize = 1024 * 1024;
+/// What a frame of one record adds to it, at most.
+const FRAME_HEAD_BYTES: usize = 64;
 /// How long the last frames of an ended cosigner are read.
 const DRAIN_MS: u64 = 1000;
 
@@ -37,7 +43,7 @@ pub struct EnclaveHandle {
 }
 
 impl EnclaveHandle {
-    /// Opens the records in `folder`, starts the cosigner and hands them to it as its first frame.
+    /// Opens the records in `folder`, starts the cosigner and hands them to it in its first frames.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
@@ -59,13 +65,14 @@ impl EnclaveHandle {
     ) -> Result<EnclaveHandle, StartError> {
         let (store, records) = open_records(folder).await?;
         let kind = if records.is_empty() { Records::None } else { Records::Some };
-        let first_frame = start_frame(me, records)?;
+        check_lengths(&records)?;
+        let first = start_frames(me, records);
         let launched = enclave.launch(me, folder, kind).await?;
         tracing::info!(code = "enclave.started", cosigner = me.number(), kind = enclave.kind());
         let (to_cosigner, frames) = mpsc::channel(TO_COSIGNER);
         let (stop, stopped) = mpsc::channel(1);
         let (told_ending, ending) = watch::channel(None);
-        let run = Run::spawn(launched, store, first_frame, frames, to_cosigner.clone(), events);
+        let run = Run::spawn(launched, store, first, frames, to_cosigner.clone(), events);
         tokio::spawn(run.drive(stopped, told_ending));
         Ok(EnclaveHandle { me, to_cosigner, stop, ending })
     }
@@ -122,11 +129,25 @@ async fn open_records(folder: &Path) -> Result<(RecordStore, Vec<StoredRecord>),
     Ok(opened.map_err(|e| StartError::Prepare(io::Error::other(e)))??)
 }
 
-fn start_frame(me: PartyIndex, records: Vec<StoredRecord>) -> Result<Vec<u8>, StartError> {
-    let bytes = records.iter().map(|r| r.record.len()).sum();
-    let records = records.into_iter().map(|r| r.record.into()).collect();
-    let start = ToCosigner::Start { version: wire::VERSION, me, records };
-    frame_bytes(&start).map_err(|_| StartError::RecordsTooLong { bytes })
+fn check_lengths(records: &[StoredRecord]) -> Result<(), StartError> {
+    let bytes = records.iter().map(|r| r.record.len()).max().unwrap_or_default();
+    if bytes > limits::FRAME_BYTES - FRAME_HEAD_BYTES { Err(StartError::RecordTooLong { bytes }) } else { Ok(()) }
+}
+
+/// What a cosigner is told first: who it is and its records, in frames of moderate size.
+fn start_frames(me: PartyIndex, records: Vec<StoredRecord>) -> impl Iterator<Item = ToCosigner> + Send {
+    let start = ToCosigner::Start { version: wire::VERSION, me, records: records.len() as u64 };
+    let mut records = records.into_iter().map(|r| ByteVec::from(r.record)).peekable();
+    let frames = std::iter::from_fn(move || {
+        let mut frame = vec![records.next()?];
+        let mut bytes = frame[0].len();
+        while let Some(next) = records.next_if(|next| bytes + next.len() <= RECORDS_BYTES) {
+            bytes += next.len();
+            frame.push(next);
+        }
+        Some(ToCosigner::Records { records: frame })
+    });
+    std::iter::once(start).chain(frames)
 }
 
 /// The tasks of one run.
@@ -143,7 +164,7 @@ impl Run {
     fn spawn(
         launched: Launched,
         store: RecordStore,
-        first_frame: Vec<u8>,
+        first: impl Iterator<Item = ToCosigner> + Send + 'static,
         frames: mpsc::Receiver<ToCosigner>,
         to_cosigner: mpsc::Sender<ToCosigner>,
         events: mpsc::Sender<Event>,
@@ -155,7 +176,7 @@ impl Run {
         Run {
             life,
             reader: tokio::spawn(read_frames(reader, to_store, events.clone())),
-            writer: tokio::spawn(write_frames(writer, first_frame, frames)),
+            writer: tokio::spawn(write_frames(writer, first, frames)),
             committer: tokio::spawn(committer.run()),
             closing,
             events,
@@ -235,23 +256,36 @@ async fn read_frames(
 
 async fn write_frames(
     mut stream: Box<dyn AsyncWrite + Send + Unpin>,
-    first_frame: Vec<u8>,
-    mut frames: mpsc::Receiver<ToCosigner>,
+    first: impl Iterator<Item = ToCosigner> + Send,
+    frames: mpsc::Receiver<ToCosigner>,
 ) {
-    let mut bytes = first_frame;
-    loop {
-        if let Err(e) = stream.write_all(&bytes).await {
-            tracing::debug!(code = "enclave.stream", "cosigner's stream is closed: {e}");
-            return;
-        }
+    if let Err(e) = write_all(stream.as_mut(), first, frames).await {
+        tracing::debug!(code = "enclave.stream", "cosigner's stream is closed: {e}");
+    }
+}
+
+async fn write_all(
+    stream: &mut (dyn AsyncWrite + Send + Unpin),
+    first: impl Iterator<Item = ToCosigner> + Send,
+    mut frames: mpsc::Receiver<ToCosigner>,
+) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    for frame in first {
+        push_frame(&mut bytes, &frame);
+        drop(frame);
+        stream.write_all(&bytes).await?;
         bytes.clear();
-        let Some(frame) = frames.recv().await else { return };
+    }
+    while let Some(frame) = frames.recv().await {
         push_frame(&mut bytes, &frame);
         while bytes.len() < WRITE_BYTES {
             let Ok(frame) = frames.try_recv() else { break };
             push_frame(&mut bytes, &frame);
         }
+        stream.write_all(&bytes).await?;
+        bytes.clear();
     }
+    Ok(())
 }
 
 fn push_frame(bytes: &mut Vec<u8>, frame: &ToCosigner) {

@@ -10,7 +10,7 @@ use crate::RecordError;
 use ringi_primitives::wire::RecordKind;
 
 /// The format written.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 const FILE_MAGIC: &[u8; 8] = b"RINGIREC";
 const BLOCK_MAGIC: &[u8; 4] = b"RBLK";
 pub(crate) const HEADER_BYTES: usize = 12;
@@ -126,7 +126,7 @@ fn parse_body(mut body: &[u8], contents: &mut Contents) -> Result<(), RecordErro
 /// The first record is the cosigner's first one or a snapshot: otherwise earlier ones are gone.
 fn check_start(contents: &Contents) -> Result<(), RecordError> {
     match contents.records.first() {
-        Some(r) if r.sequence != 1 && r.kind != RecordKind::Snapshot => {
+        Some(r) if r.sequence != 1 && r.kind == RecordKind::Change => {
             Err(corrupt(HEADER_BYTES, "the start is missing"))
         }
         _ => Ok(()),
@@ -141,6 +141,7 @@ fn kind_byte(kind: RecordKind) -> u8 {
     match kind {
         RecordKind::Change => 0,
         RecordKind::Snapshot => 1,
+        RecordKind::SnapshotPart => 2,
     }
 }
 
@@ -148,6 +149,7 @@ fn kind_of(byte: u8) -> Option<RecordKind> {
     match byte {
         0 => Some(RecordKind::Change),
         1 => Some(RecordKind::Snapshot),
+        2 => Some(RecordKind::SnapshotPart),
         _ => None,
     }
 }

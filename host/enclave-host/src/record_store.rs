@@ -58,14 +58,14 @@ impl RecordStore {
     }
 
     /// Makes these records durable with one confirmation, all or none. Records before the newest snapshot among them are
-    /// dropped, together with everything older.
+    /// dropped, together with everything older. A snapshot's records come together, in one call.
     ///
     /// # Errors
-    /// [`RecordError::Sequence`] unless they continue without gap. [`RecordError::Full`] and [`RecordError::Disk`] leave the
+    /// [`RecordError::Sequence`] unless they continue without gap; [`RecordError::Cut`] for a snapshot without its last record. [`RecordError::Full`] and [`RecordError::Disk`] leave the
     /// store as it was: the same call may be tried again. After [`RecordError::Unconfirmed`] reopen.
     pub fn append(&mut self, records: &[StoredRecord]) -> Result<(), RecordError> {
         let next_sequence = self.check_sequence(records)?;
-        match records.iter().rposition(|r| r.kind == RecordKind::Snapshot) {
+        match newest_snapshot(records)? {
             Some(at) => self.replace_by(&records[at..])?,
             None => self.append_block(&record_format::block(records)?)?,
         }
@@ -101,6 +101,24 @@ impl RecordStore {
         self.durable_bytes = bytes.len() as u64;
         debug_assert!(self.durable_bytes > HEADER_BYTES as u64);
         Ok(())
+    }
+}
+
+/// Where the newest snapshot among these records begins.
+fn newest_snapshot(records: &[StoredRecord]) -> Result<Option<usize>, RecordError> {
+    let mut newest = None;
+    let mut begun = None;
+    for (at, record) in records.iter().enumerate() {
+        match (record.kind, begun) {
+            (RecordKind::SnapshotPart, _) => begun = begun.or(Some(at)),
+            (RecordKind::Snapshot, _) => newest = Some(begun.take().unwrap_or(at)),
+            (RecordKind::Change, None) => {}
+            (RecordKind::Change, Some(_)) => return Err(RecordError::Cut { last: record.sequence }),
+        }
+    }
+    match (begun, records.last()) {
+        (Some(_), Some(last)) => Err(RecordError::Cut { last: last.sequence }),
+        _ => Ok(newest),
     }
 }
 

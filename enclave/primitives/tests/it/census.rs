@@ -38,10 +38,10 @@ census! {
     network: network::NetworkId { Evm, Bitcoin }
     bitcoin_network: network::BitcoinNetwork { Main, Testnet, Signet, Regtest }
     payload_kind: request::PayloadKind { Transaction, TypedData, Message, Authorization }
-    record_kind: wire::RecordKind { Change, Snapshot }
+    record_kind: wire::RecordKind { Change, Snapshot, SnapshotPart }
     retry: wire::Retry { Never, Later }
     to_cosigner: wire::ToCosigner {
-        Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp,
+        Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp, Records,
     }
     from_cosigner: wire::FromCosigner {
         Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,

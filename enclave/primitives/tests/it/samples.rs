@@ -41,7 +41,7 @@ pub const PURPOSES: [KeyPurpose; 2] = [KeyPurpose::Initiate, KeyPurpose::Approve
 pub const TEMPERATURES: [Temperature; 3] = [Temperature::Hot, Temperature::Warm, Temperature::Cold];
 pub const SCOPES: [Scope; 3] = [Scope::Vault, Scope::Wallet, Scope::Initiator];
 pub const ASSURANCES: [Assurance; 3] = [Assurance::Process, Assurance::Qemu, Assurance::Nitro];
-pub const RECORD_KINDS: [RecordKind; 2] = [RecordKind::Change, RecordKind::Snapshot];
+pub const RECORD_KINDS: [RecordKind; 3] = [RecordKind::Change, RecordKind::Snapshot, RecordKind::SnapshotPart];
 pub const RETRIES: [Retry; 2] = [Retry::Never, Retry::Later];
 pub const REASONS: [DenyReason; 9] = [
     DenyReason::NotPermitted,
@@ -473,7 +473,7 @@ pub fn spending(d: &mut Dice) -> Spending {
 
 pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
     vec![
-        ToCosigner::Start { version: 1, me: party(d), records: d.some(|d| d.blob().into()) },
+        ToCosigner::Start { version: 2, me: party(d), records: d.u64() },
         ToCosigner::InstallGenesis { versions: d.some(signed) },
         ToCosigner::InstallPolicy { set: signed(d) },
         ToCosigner::Order { order: signed(d) },
@@ -483,6 +483,7 @@ pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
         ToCosigner::Stored { sequence: d.u64() },
         ToCosigner::Status,
         ToCosigner::PeerUp { peer: party(d) },
+        ToCosigner::Records { records: d.some(|d| d.blob().into()) },
     ]
 }
 

@@ -12,6 +12,10 @@ fn snapshot(sequence: u64) -> StoredRecord {
     StoredRecord { kind: RecordKind::Snapshot, ..change(sequence) }
 }
 
+fn part(sequence: u64) -> StoredRecord {
+    StoredRecord { kind: RecordKind::SnapshotPart, ..change(sequence) }
+}
+
 fn sequences(records: &[StoredRecord]) -> Vec<u64> {
     records.iter().map(|r| r.sequence).collect()
 }
@@ -43,6 +47,23 @@ fn a_snapshot_replaces_what_was_before_it_even_within_one_commit() {
     let (_, records) = RecordStore::open(folder.path()).unwrap();
     assert_eq!(records, [snapshot(4), change(5), change(6)]);
     assert!(!folder.path().join("records.new").exists());
+}
+
+#[test]
+fn a_snapshot_of_several_records_replaces_what_was_before_all_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = RecordStore::open(folder.path()).unwrap();
+    store.append(&[change(1), change(2)]).unwrap();
+    store.append(&[change(3), part(4), part(5), snapshot(6), change(7)]).unwrap();
+    drop(store);
+    let (mut store, records) = RecordStore::open(folder.path()).unwrap();
+    assert_eq!(records, [part(4), part(5), snapshot(6), change(7)]);
+    for cut in [vec![part(8)], vec![change(8), part(9)], vec![part(8), change(9), snapshot(10)]] {
+        assert_eq!(store.append(&cut).unwrap_err().code(), "records.cut");
+    }
+    store.append(&[change(8)]).unwrap();
+    drop(store);
+    assert_eq!(sequences(&RecordStore::open(folder.path()).unwrap().1), [4, 5, 6, 7, 8]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::scripted::{Seat, scripted};
 use ringi_enclave_host::{EnclaveHandle, Ending, Event, Events, Records};
 use ringi_primitives::limits;
 use ringi_primitives::scheme::PartyIndex;
-use ringi_primitives::wire::{FromCosigner, ToCosigner};
+use ringi_primitives::wire::{FromCosigner, RecordKind, ToCosigner};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -127,7 +127,7 @@ async fn without_space_nothing_is_acknowledged_and_with_space_again_nothing_was_
     // A snapshot needs a new file: a folder in its place makes the disk refuse it.
     let blocked = folder.path().join("records.new");
     fs::create_dir(&blocked).unwrap();
-    let kind = ringi_primitives::wire::RecordKind::Snapshot;
+    let kind = RecordKind::Snapshot;
     seat.says(FromCosigner::Store { sequence: 1, kind, record: b"whole".to_vec().into() }).await;
     let Event::Trouble { code, .. } = next(&mut events).await else { panic!("no trouble") };
     assert_eq!(code, "records.disk");
@@ -143,10 +143,37 @@ async fn a_full_disk_is_called_so() {
     let (_handle, mut events, mut seat) = start(folder.path()).await;
     seat.start().await;
     std::os::unix::fs::symlink("/dev/full", folder.path().join("records.new")).unwrap();
-    let kind = ringi_primitives::wire::RecordKind::Snapshot;
+    let kind = RecordKind::Snapshot;
     seat.says(FromCosigner::Store { sequence: 1, kind, record: b"whole".to_vec().into() }).await;
     let Event::Trouble { code, .. } = next(&mut events).await else { panic!("no trouble") };
     assert_eq!(code, "records.disk_full");
     // The failed file is removed before the next try, here the link with it.
     assert_eq!(seat.hears().await, ToCosigner::Stored { sequence: 1 });
+}
+
+/// A snapshot in several records is durable with its last one, or not at all.
+#[tokio::test]
+async fn the_records_of_a_snapshot_become_durable_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let (handle, mut events, mut seat) = start(folder.path()).await;
+    seat.start().await;
+    let part = |sequence, kind| FromCosigner::Store { sequence, kind, record: vec![7; 3_000_000].into() };
+    seat.stores(1, b"a change").await;
+    assert_eq!(seat.hears().await, ToCosigner::Stored { sequence: 1 });
+    for sequence in 2..6 {
+        seat.says(part(sequence, RecordKind::SnapshotPart)).await;
+    }
+    let silence = tokio::time::timeout(Duration::from_millis(300), seat.hears()).await;
+    assert!(silence.is_err(), "acknowledged a snapshot that is not whole");
+    seat.says(part(6, RecordKind::Snapshot)).await;
+    assert_eq!(seat.hears().await, ToCosigner::Stored { sequence: 6 });
+    seat.says(part(7, RecordKind::SnapshotPart)).await;
+    seat.says(note("last")).await;
+    assert!(matches!(next(&mut events).await, Event::Said(said) if said == note("last")));
+    seat.exits(1);
+    ending(&mut events).await;
+    drop(handle);
+    let (_handle, _events, mut seat) = start(folder.path()).await;
+    // More than one frame carries, and without the snapshot that was cut off.
+    assert_eq!(seat.start().await.len(), 5);
 }

@@ -34,12 +34,20 @@ impl Seat {
         self.says(FromCosigner::Store { sequence, kind: RecordKind::Change, record }).await;
     }
 
-    /// The sealed records of the first frame.
+    /// The sealed records of the first frames.
     pub async fn start(&mut self) -> Vec<Vec<u8>> {
-        match self.hears().await {
-            ToCosigner::Start { version: wire::VERSION, records, .. } => records.into_iter().map(Into::into).collect(),
+        let due = match self.hears().await {
+            ToCosigner::Start { version: wire::VERSION, records, .. } => records,
             other => panic!("the first frame is {other:?}"),
+        };
+        let mut all: Vec<Vec<u8>> = Vec::new();
+        while (all.len() as u64) < due {
+            match self.hears().await {
+                ToCosigner::Records { records } => all.extend(records.into_iter().map(Vec::from)),
+                other => panic!("a frame of records is {other:?}"),
+            }
         }
+        all
     }
 
     pub fn exits(self, status: i32) {

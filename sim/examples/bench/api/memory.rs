@@ -1,12 +1,11 @@
 //! A hundred thousand wallets that have paid once, in the sealed records of every cosigner.
 
 use super::stage::home;
-use ringi_cosigner::journal::SealingKey;
+use ringi_cosigner::journal::{SealedRecord, SealingKey};
 use ringi_enclave_host::{RecordStore, StoredRecord};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wallet::VaultIndex;
-use ringi_primitives::wire::RecordKind;
 use ringi_sim::history::History;
 use std::path::Path;
 use zeroize::Zeroizing;
@@ -27,8 +26,9 @@ fn add(home: &Path, party: PartyIndex, history: &History) -> usize {
     let key = std::fs::read(home.join("development-sealing.key")).expect("the development key");
     let key = SealingKey::new(Zeroizing::new(key.try_into().expect("32 bytes")));
     let (mut store, kept) = RecordStore::open(home).expect("the records of a stopped cosigner");
-    let (sequence, record) = history.after(kept.into_iter().map(|r| r.record).collect(), &key, party);
-    let bytes = record.len();
-    store.append(&[StoredRecord { sequence, kind: RecordKind::Snapshot, record }]).expect("stored");
-    bytes
+    let snapshot = history.after(kept.into_iter().map(|r| r.record).collect(), &key, party);
+    let stored = |r: SealedRecord| StoredRecord { sequence: r.sequence, kind: r.kind, record: r.bytes };
+    let records: Vec<StoredRecord> = snapshot.into_iter().map(stored).collect();
+    store.append(&records).expect("stored");
+    records.iter().map(|r| r.record.len()).sum()
 }

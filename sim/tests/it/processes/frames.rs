@@ -22,7 +22,7 @@ fn framed(body: &[u8]) -> Vec<u8> {
 
 fn start() -> Vec<u8> {
     let me = PartyIndex::new(1).unwrap();
-    framed(&cbor::encode(&ToCosigner::Start { version: VERSION, me, records: vec![] }))
+    framed(&cbor::encode(&ToCosigner::Start { version: VERSION, me, records: 0 }))
 }
 
 fn waited(child: &mut Child) -> ExitStatus {
@@ -111,7 +111,7 @@ fn bytes_that_are_no_frame_end_a_cosigner_with_a_code() {
     check(
         "a frame before the first",
         &told(&early, Then::StaysOpen),
-        "cosigner.start: expected a Start frame of this version",
+        "cosigner.start: expected a Start frame of this version and its records",
     );
 }
 

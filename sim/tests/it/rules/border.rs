@@ -3,14 +3,18 @@
 use super::{SIGNED, acknowledge, events, pay, refusals, relink, restart, status, unsigned};
 use minicbor::bytes::ByteVec;
 use ringi_cosigner::core::{Cosigner, Fatal};
-use ringi_cosigner::journal::{JournalError, SealingKey};
+use ringi_cosigner::journal::{Context, Journal, JournalError, SealedRecord, SealingKey};
 use ringi_cosigner::message::{PeerMessage, Round};
+use ringi_cosigner::state::Record;
+use ringi_primitives::id::OrderId;
 use ringi_primitives::limits;
 use ringi_primitives::wire::{FromCosigner, RecordKind, Tag, ToCosigner, VERSION};
 use ringi_sim::coins::CoinDraft;
+use ringi_sim::history::History;
 use ringi_sim::inside::Inside;
 use ringi_sim::requests::{Draft, Standard, outcomes};
-use ringi_sim::world::{World, party};
+use ringi_sim::requests::{EVM, VAULT};
+use ringi_sim::world::{World, party, start_frames};
 use zeroize::Zeroizing;
 
 type Blob = Vec<(u64, RecordKind, Vec<u8>)>;
@@ -18,8 +22,7 @@ type Blob = Vec<(u64, RecordKind, Vec<u8>)>;
 /// Why a start from this blob under this key fails.
 fn refused(n: u8, key: u8, blob: &Blob) -> Fatal {
     let key = SealingKey::new(Zeroizing::new([key; 32]));
-    let records = blob.iter().map(|(_, _, r)| ByteVec::from(r.clone())).collect();
-    let first = ToCosigner::Start { version: VERSION, me: party(n), records };
+    let first = start_frames(party(n), blob.iter().map(|(_, _, r)| r.clone()));
     let started = Cosigner::start(&key, Box::new(rand_core::OsRng), first, ringi_sim::world::START);
     started.err().expect("a bad blob starts nothing")
 }
@@ -84,13 +87,107 @@ fn frames_out_of_order_or_of_another_version_end_a_cosigner_with_a_code() {
         ToCosigner::Status,
         ToCosigner::Stored { sequence: 1 },
         ToCosigner::Abort { tag: Tag([0; 16]) },
-        ToCosigner::Start { version: VERSION + 1, me: party(1), records: vec![] },
+        ToCosigner::Start { version: VERSION + 1, me: party(1), records: 0 },
+        ToCosigner::Records { records: vec![] },
     ] {
-        assert_eq!(Cosigner::start(&key(), rng(), first, now).err(), Some(Fatal::Start));
+        assert_eq!(Cosigner::start(&key(), rng(), [first], now).err(), Some(Fatal::Start));
     }
     let (mut world, _) = Standard::world(102);
-    world.tell(party(1), ToCosigner::Start { version: VERSION, me: party(1), records: vec![] });
+    world.tell(party(1), ToCosigner::Start { version: VERSION, me: party(1), records: 0 });
     assert_eq!(world.ended(party(1)), Some(Fatal::Start));
+    world.tell(party(2), ToCosigner::Records { records: vec![] });
+    assert_eq!(world.ended(party(2)), Some(Fatal::Start));
+}
+
+/// As many records as the first frame says, in whatever frames, and nothing between them.
+#[test]
+fn a_start_takes_exactly_the_records_it_was_told_of() {
+    let (world, _) = Standard::world(105);
+    let now = ringi_sim::world::START;
+    let stored: Vec<ByteVec> = world.blob(party(1)).into_iter().map(|(_, _, r)| r.into()).collect();
+    let starts = |announced: usize, frames: &[&[ByteVec]], last: Option<ToCosigner>| {
+        let key = SealingKey::new(Zeroizing::new([1; 32]));
+        let start = ToCosigner::Start { version: VERSION, me: party(1), records: announced as u64 };
+        let records = frames.iter().map(|r| ToCosigner::Records { records: r.to_vec() });
+        let frames = std::iter::once(start).chain(records).chain(last);
+        Cosigner::start(&key, Box::new(rand_core::OsRng), frames, now).map(|_| ()).err()
+    };
+    let (head, tail) = stored.split_at(2);
+    let all = stored.len();
+    assert_eq!(starts(all, &[&stored], None), None);
+    assert_eq!(starts(all, &[head, &[], tail], Some(ToCosigner::Status)), None);
+    assert_eq!(starts(all, &[head], None), Some(Fatal::Start));
+    assert_eq!(starts(all, &[head], Some(ToCosigner::Status)), Some(Fatal::Start));
+    assert_eq!(starts(all + 1, &[&stored], None), Some(Fatal::Start));
+    assert_eq!(starts(2, &[&stored], None), Some(Fatal::Start));
+    assert_eq!(starts(usize::MAX, &[&stored], None), Some(Fatal::Start));
+}
+
+/// Through restarts too a journal becomes no longer than twice its state, and a large state is not written for every few changes.
+#[test]
+fn a_snapshot_is_due_when_as_much_was_written_as_it_holds() {
+    let key = || SealingKey::new(Zeroizing::new([1; 32]));
+    let context = Context { genesis: None, policy: None };
+    let change = [Record::Boot { boot: 1 }];
+    let rng = &mut rand_core::OsRng;
+    let mut kept: Vec<SealedRecord> = Vec::new();
+    let reopened = |kept: &[SealedRecord]| {
+        let mut journal = Journal::new(&key(), party(1));
+        let stored = kept.iter().map(|r| r.bytes.clone().into());
+        journal.restore(stored, |_| Ok::<(), JournalError>(())).unwrap();
+        journal
+    };
+    for run in 0..2 {
+        let mut journal = reopened(&kept);
+        for n in 0..512 {
+            assert!(!journal.wants_snapshot(), "change {n} of run {run}");
+            kept.push(journal.append(&change, context, rng).unwrap());
+        }
+    }
+    let mut journal = reopened(&kept);
+    assert!(journal.wants_snapshot());
+    kept.clear();
+    let large = std::iter::repeat_n(Record::OrdersUsed { orders: vec![OrderId::from_bytes([1; 16]); 10_000] }, 10);
+    journal.snapshot(large, context, rng, |record| kept.push(record)).unwrap();
+    assert!(kept.len() > 1);
+    let bytes = |kept: &[SealedRecord]| kept.iter().map(|r| r.bytes.len()).sum::<usize>();
+    let snapshot = bytes(&kept);
+    for journal in [&mut reopened(&kept), &mut journal] {
+        let mut changes = 0;
+        while !journal.wants_snapshot() {
+            changes += journal.append(&change, context, rng).unwrap().bytes.len();
+        }
+        assert!(changes >= snapshot && changes < snapshot + 1000, "{changes} bytes after {snapshot}");
+    }
+}
+
+/// A snapshot in several records counts only whole, in order, and at the beginning.
+#[test]
+fn a_snapshot_of_several_records_counts_only_whole() {
+    let (mut world, standard) = Standard::world(106);
+    let kept = world.blob(party(1)).into_iter().map(|(_, _, r)| r).collect();
+    let history = History { wallets: 12_000, vault: VAULT, rule: "x".repeat(256), network: EVM, at: world.now };
+    let sealed = history.after(kept, &SealingKey::new(Zeroizing::new([1; 32])), party(1));
+    let whole: Blob = sealed.into_iter().map(|r| (r.sequence, r.kind, r.bytes)).collect();
+    let last = whole.len() - 1;
+    assert!(last >= 2, "{last} parts are too few to try");
+    assert!(whole.iter().all(|(_, _, r)| r.len() < 2 * 1024 * 1024));
+    assert_eq!(refused(1, 1, &whole[..last].to_vec()), Fatal::Journal(JournalError::Cut));
+    assert_eq!(refused(1, 1, &whole[1..].to_vec()), Fatal::Journal(JournalError::Misplaced(0)));
+    assert_eq!(refused(1, 1, &vec![whole[last].clone()]), Fatal::Journal(JournalError::Misplaced(0)));
+    let skipped: Blob = whole.iter().enumerate().filter(|(i, _)| *i != 1).map(|(_, r)| r.clone()).collect();
+    assert_eq!(refused(1, 1, &skipped), Fatal::Journal(JournalError::Misplaced(1)));
+    // Behind the records that it repeats, or twice.
+    let mut behind = world.blob(party(1));
+    let before = behind.len();
+    behind.extend(whole.clone());
+    assert_eq!(refused(1, 1, &behind), Fatal::Journal(JournalError::Misplaced(before)));
+    world.kill(party(1));
+    world.set_blob(party(1), whole);
+    world.start(party(1)).expect("a whole snapshot starts");
+    world.run();
+    world.pass(1000);
+    assert_eq!(pay(&mut world, &standard, 1, 1000, 0, &[1, 2]), SIGNED);
 }
 
 /// A fresh cosigner is asked everything before it has a genesis: codes, no end.
@@ -100,7 +197,7 @@ fn before_genesis_everything_is_refused_with_a_code() {
     let request = Draft::payment(&known, 1, 1000, 0).bytes(&standard);
     let order = known.order(ringi_primitives::order::OrderAction::Resume { boot_keys: vec![] });
     let key = SealingKey::new(Zeroizing::new([1; 32]));
-    let first = ToCosigner::Start { version: VERSION, me: party(1), records: vec![] };
+    let first = start_frames(party(1), []);
     let (mut fresh, _) = Cosigner::start(&key, Box::new(rand_core::OsRng), first, known.now).unwrap();
     let mut codes = Vec::new();
     let frames = [
