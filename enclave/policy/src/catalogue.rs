@@ -140,7 +140,8 @@ and `delegate` effects only if it names these kinds. Every other rule without ki
 rule's demand holds, a deny wins, and an effect that no `permit` matches is denied. A deny beats a missing approval, which
 beats an allow; of several denies the first in policy order is named. Denies that no rule spoke are named `default`, which
 no rule may be called.
-Amounts are 256-bit integers in base units; a sum that does not fit denies with `policy.overflow`.
+Amounts are 256-bit integers in base units; an intent whose sum does not fit denies with `policy.overflow`, a window whose sum
+does not fit is over every cap.
 
 | tag | what it demands | denies with | enforces |
 |---|---|---|---|

@@ -45,17 +45,17 @@ pub fn run(cli: Cli) -> Done {
         Command::Install(InstallCommand::Order { api, file }) => {
             runtime()?.block_on(remote::submit_order(&api, &file, output))
         }
-        Command::Demo(args) => run_demo(args),
+        Command::Demo(args) => run_demo(args, output),
     }
 }
 
 /// A folder of an earlier demo is left alone: a new one beside it gets the time into its name.
-fn run_demo(args: DemoArgs) -> Done {
+fn run_demo(args: DemoArgs, output: Output) -> Done {
     let folder = args.folder.join(crate::fresh::now().0.to_string());
     std::fs::create_dir_all(&folder).map_err(|e| Failure::file(&folder, &e))?;
     log::start(&folder.join("log.json"), "info")?;
     let demo = Demo { cosigner: args.cosigner, anvil: args.anvil, folder };
-    runtime()?.block_on(crate::demo::run(&demo))
+    runtime()?.block_on(crate::demo::run(&demo, output))
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {

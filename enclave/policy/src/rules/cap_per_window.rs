@@ -38,10 +38,11 @@ impl Window<'_> {
         let limit = LimitKey { vault: q.wallet.vault, rule: self.rule.to_string(), asset: *self.asset, subject };
         // I3: a replacement charges the maximum of its versions, not the sum.
         let amount = asked.max(q.spent.of_intent(&limit, &q.intent));
-        let others = q.spent.in_window(&limit, self.first_counted(q.now), &q.intent).ok_or(DenyReason::Overflow)?;
-        let total = others.checked_add(amount).ok_or(DenyReason::Overflow)?;
-        // L1, L2: on the signed amount, fees included, over everything merged so far.
-        if total > self.cap {
+        // L1, L2: on the signed amount, fees included, over everything merged so far. A sum over 256 bits is over every
+        // cap, an exhausted window's too (rule B1).
+        let others = q.spent.in_window(&limit, self.first_counted(q.now), &q.intent);
+        let total = others.and_then(|others| others.checked_add(amount));
+        if total.is_none_or(|total| total > self.cap) {
             return Err(DenyReason::LimitExceeded);
         }
         Ok(Finding::Costs(Charge { limit, amount, cap: self.cap, window_s: self.window_s }))
@@ -182,9 +183,9 @@ mod tests {
         world.rules()[1].then =
             Demand::CapPerWindow { asset: usdc(), amount: Amount::MAX, window_s: DAY_S, scope: Scope::Vault };
         world.spent = vec![all(2)];
-        assert_eq!(world.decide(), deny("day", Overflow), "with this intent");
+        assert_eq!(world.decide(), deny("day", LimitExceeded), "with this intent");
         world.spent.push(all(3));
-        assert_eq!(world.decide(), deny("day", Overflow), "among the others");
+        assert_eq!(world.decide(), deny("day", LimitExceeded), "among the others");
         world.spent.clear();
         world.effects = vec![Effect::Transfer { asset: usdc(), to: address(7), amount: Amount::MAX }];
         assert!(!is_deny(&world.decide()));

@@ -81,7 +81,7 @@ pub async fn under_the_limit(stage: &Stage, story: &mut Story) -> Result<Vec<Int
 }
 
 /// The same with a token: what the contract's books say is the proof.
-async fn token_payment(stage: &Stage, story: &Story) -> Result<IntentId, Failure> {
+async fn token_payment(stage: &Stage, story: &mut Story) -> Result<IntentId, Failure> {
     let supplier = parse_address(EVM, SUPPLIER).map_err(|e| Failure::new("demo.address", e, "report this"))?;
     let before = stage.anvil.token_balance(&stage.token, &supplier).await?;
     let asked = stage.desk.submit(&Payment { asset: "tusd", amount: 250_000_000, ..ether(stage, SUPPLIER, 0) }).await?;

@@ -139,7 +139,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Tells of a lie that must be refused with this code.
-    async fn refused(&self, story: &Story, lie: &str, request: &SigningRequest, pair: [u8; 2], code: &str) -> Done {
+    async fn refused(&self, story: &mut Story, lie: &str, request: &SigningRequest, pair: [u8; 2], code: &str) -> Done {
         match self.ask(request, pair).await? {
             Answer::Refused(refusal) if refusal.code == code => {
                 story.tell(format!("{lie:<44} refused: {} {}", refusal.code, detail(&refusal)));
@@ -153,7 +153,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Other bytes than were asked for.
-    async fn changed_requests(&self, story: &Story) -> Done {
+    async fn changed_requests(&self, story: &mut Story) -> Done {
         let address = |text| parse_address(EVM, text).map_err(broken);
         let (stranger, supplier) = (address(STRANGER)?, address(SUPPLIER)?);
         let coin = AssetKey::native(EVM);
@@ -183,7 +183,7 @@ impl<'a> Bench<'a> {
     }
 
     /// Other evidence than people gave.
-    async fn changed_evidence(&self, story: &Story) -> Done {
+    async fn changed_evidence(&self, story: &mut Story) -> Done {
         let (mut request, ..) = self.honest(ETHER / 10, 0)?;
         let text = String::from_utf8_lossy(&request.intent).replace(SUPPLIER, STRANGER);
         request.intent = text.into_bytes();
@@ -220,7 +220,7 @@ impl<'a> Bench<'a> {
     }
 
     /// I3: one intent, one nonce, whichever pair is asked.
-    async fn other_nonce(&self, story: &Story) -> Done {
+    async fn other_nonce(&self, story: &mut Story) -> Done {
         let (mut request, intent, plan) = self.honest(ETHER / 10, 0)?;
         self.signed("an honest request at nonce 0", &request, [1, 2]).await?;
         request.unsigned = evm::encode(&plan, &intent, &self.account, &choice(1, 2_000_000_000)).map_err(broken)?;
@@ -237,7 +237,7 @@ impl<'a> Bench<'a> {
     }
 
     /// L1: each pair alone has seen only a part of what was spent; the merge shows all of it. Gives the next free nonce.
-    async fn split_over_pairs(&self, story: &Story) -> Result<u64, Failure> {
+    async fn split_over_pairs(&self, story: &mut Story) -> Result<u64, Failure> {
         let pairs = [[1, 2], [2, 3], [1, 3]];
         for (nonce, pair) in (1u64..).zip(pairs.iter().cycle()).take(12) {
             let (request, ..) = self.honest(ETHER / 10 * 9, nonce)?;
@@ -255,7 +255,7 @@ impl<'a> Bench<'a> {
     }
 
     /// B1: peers remember more of a cosigner than its old state holds.
-    async fn old_blob(&self, story: &Story, old: &Blob, nonce: u64) -> Done {
+    async fn old_blob(&self, story: &mut Story, old: &Blob, nonce: u64) -> Done {
         let third = party(3)?;
         let newest = Blob::copy(self.stage, third)?;
         self.stage.platform.fleet.kill(third).await;

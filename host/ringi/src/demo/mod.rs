@@ -9,8 +9,10 @@ mod hostile;
 mod stage;
 
 use crate::failure::Done;
+use crate::output::Output;
+use serde::Serialize;
 use stage::Stage;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// What the demo runs with.
@@ -23,27 +25,55 @@ pub struct Demo {
     pub folder: PathBuf,
 }
 
-/// Prints the story as it happens.
+/// Prints the story as it happens, or for a program all of it at the end.
 pub struct Story {
+    output: Output,
     began: Instant,
     chapter: Instant,
+    told: Vec<Chapter>,
+}
+
+/// What JSON holds of a chapter.
+#[derive(Serialize)]
+struct Chapter {
+    number: u8,
+    title: String,
+    lines: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    /// Since the chapter began.
+    seconds: f64,
+    what: String,
 }
 
 impl Story {
-    fn new() -> Story {
+    fn new(output: Output) -> Story {
         let now = Instant::now();
-        Story { began: now, chapter: now }
+        Story { output, began: now, chapter: now, told: Vec::new() }
     }
 
     /// Opens a chapter.
     pub fn chapter(&mut self, number: u8, title: &str) {
         self.chapter = Instant::now();
-        println!("\n{number}. {title}");
+        self.output.note(&format!("\n{number}. {title}"));
+        self.told.push(Chapter { number, title: title.into(), lines: Vec::new() });
     }
 
     /// Tells one thing, with the time since the chapter began.
-    pub fn tell(&self, what: impl AsRef<str>) {
-        println!("   {:>6.2} s  {}", self.chapter.elapsed().as_secs_f64(), what.as_ref());
+    pub fn tell(&mut self, what: impl AsRef<str>) {
+        let (seconds, what) = (self.chapter.elapsed().as_secs_f64(), what.as_ref());
+        self.output.note(&format!("   {seconds:>6.2} s  {what}"));
+        if let Some(chapter) = self.told.last_mut() {
+            chapter.lines.push(Line { seconds, what: what.into() });
+        }
+    }
+
+    fn end(&self, folder: &Path) {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let value = serde_json::json!({ "folder": folder, "seconds": seconds, "chapters": self.told });
+        self.output.show(&value, |_| format!("\nAll nine points in {seconds:.1} s."));
     }
 }
 
@@ -51,10 +81,10 @@ impl Story {
 ///
 /// # Errors
 /// At the first thing that does not happen as it must.
-pub async fn run(demo: &Demo) -> Done {
-    let mut story = Story::new();
-    println!("Ringi: no signature unless a quorum of cosigners has examined the very bytes.");
-    println!("Everything below is done now, on this machine, in {}", demo.folder.display());
+pub async fn run(demo: &Demo, output: Output) -> Done {
+    let mut story = Story::new(output);
+    output.note("Ringi: no signature unless a quorum of cosigners has examined the very bytes.");
+    output.note(&format!("Everything below is done now, on this machine, in {}", demo.folder.display()));
     let stage = Stage::build(demo, &mut story).await?;
     chapters::deposits(&stage, &mut story).await?;
     let mut done = chapters::under_the_limit(&stage, &mut story).await?;
@@ -64,7 +94,7 @@ pub async fn run(demo: &Demo) -> Done {
     done.extend(chapters::one_cosigner_down(&stage, &mut story).await?);
     done.push(chapters::bitcoin(&stage, &mut story).await?);
     chapters::receipts(&stage, &mut story, &done).await?;
-    println!("\nAll nine points in {:.1} s.", story.began.elapsed().as_secs_f64());
+    story.end(&demo.folder);
     stage.stop().await;
     Ok(())
 }

@@ -103,7 +103,7 @@ impl Stage {
     }
 
     /// A1: each address derives from a key certificate that all cosigners signed.
-    fn verify_addresses(&self, story: &Story) -> Result<(), Failure> {
+    fn verify_addresses(&self, story: &mut Story) -> Result<(), Failure> {
         for address in &self.addresses {
             let file = self.folder.join(format!("address-{}.ringi", address.kind));
             let statement = STANDARD.decode(&address.statement).unwrap_or_default();

@@ -82,7 +82,7 @@ fn the_demo_tells_all_nine_points() {
     let folder = tempfile::tempdir().unwrap();
     let demo = ringi::demo::Demo { cosigner: life::cosigner(), anvil: life::anvil(), folder: folder.path().to_owned() };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(ringi::demo::run(&demo)).unwrap();
+    runtime.block_on(ringi::demo::run(&demo, ringi::output::Output::Text)).unwrap();
     let receipts = std::fs::read_dir(folder.path()).unwrap().flatten();
     let receipts = receipts.filter(|file| file.file_name().to_string_lossy().starts_with("receipt-")).count();
     assert!(receipts >= 6, "only {receipts} receipts");
