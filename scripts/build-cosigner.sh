@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the measured cosigner alone: own target folder, so that no host feature leaks in, and static glibc.
-# Usage: build-cosigner.sh [dev|release]. The program ends up in target/enclave/debug or target/enclave/release.
+# Usage: build-cosigner.sh [dev|release]. The program ends up in target/enclave/debug or target/enclave/release. It is a
+# simulation build: it runs as a process, under an emulated security module or a development key (rule E3).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +15,7 @@ esac
 # With an explicit target the flags reach the program and not the build scripts and macros.
 triple="$(rustc -vV | sed -n 's/^host: //p')"
 RUSTFLAGS="-C target-feature=+crt-static" \
-    cargo build -p ringi-cosigner --locked --profile "$profile" --target "$triple" --target-dir target/enclave
+    cargo build -p ringi-cosigner --features simulation --locked --profile "$profile" --target "$triple" --target-dir target/enclave
 
 mkdir -p "target/enclave/$folder"
 cp "target/enclave/$triple/$folder/ringi-cosigner" "target/enclave/$folder/.ringi-cosigner.new"

@@ -2,6 +2,7 @@
 //! by hand, and documents signed by made-up people. Hostile suites and crash runs are built on it.
 
 pub mod coins;
+pub mod enclaves;
 pub mod history;
 pub mod inside;
 pub mod people;

@@ -1,5 +1,6 @@
 //! A standard workspace to attack: one policy, one hot vault, an EVM and a Bitcoin network, and requests that are right.
 
+use crate::enclaves::Enclaves;
 use crate::people::{Someone, signed};
 use crate::world::{Kept, World};
 use ringi_chain::evm::{Choice, Fees};
@@ -142,6 +143,11 @@ impl KeySource for CertifiedKeys<'_> {
     }
 }
 
+/// Where worlds are kept between tests.
+pub(crate) fn cache() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/sim-cache")
+}
+
 impl Standard {
     /// Installs the standard policy and makes the key of each scheme.
     pub fn install(world: &mut World, schemes: &[Scheme]) -> Standard {
@@ -156,24 +162,39 @@ impl Standard {
     /// A 2-of-3 world with the standard policy and keys of all schemes, at `START` or a little later. Key generation runs
     /// once per format; later worlds restart from its sealed records, kept beside the build.
     pub fn world(seed: u64) -> (World, Standard) {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/sim-cache");
-        let file = folder
-            .join(format!("standard-{}.cbor", Digest::of(Domain::PolicySet, &cbor::encode(&policy(Digest::ZERO)))));
+        Standard::kept_world(seed, "standard", None)
+    }
+
+    /// The same in emulated enclaves (rule E2).
+    pub fn attested_world(seed: u64) -> (World, Standard) {
+        let enclaves = Enclaves::new();
+        let name = format!("attested-{}", Digest(enclaves.root().0));
+        Standard::kept_world(seed, &name, Some(enclaves))
+    }
+
+    fn kept_world(seed: u64, name: &str, enclaves: Option<Enclaves>) -> (World, Standard) {
+        let format = Digest::of(Domain::PolicySet, &cbor::encode(&policy(Digest::ZERO)));
+        let file = cache().join(format!("{name}-{format}.cbor"));
         let kept = std::fs::read(&file).ok().and_then(|b| cbor::decode::<Kept>(&b, usize::MAX).ok());
-        if let Some(found) = kept.and_then(|k| Some((World::restore(&k, seed)?, k.certificates))) {
-            let (mut world, certificates) = found;
+        if let Some(kept) = kept
+            && let Some(mut world) = World::restore(&kept, seed, enclaves.clone())
+        {
             let policy = policy(world.root());
             let signed = signed(Domain::PolicySet, &policy, &[&world.admins[0], &world.admins[2]]);
             world.parties().into_iter().for_each(|p| drop(world.take_said(p)));
-            return (world, Standard { policy, signed, certificates });
+            return (world, Standard { policy, signed, certificates: kept.certificates });
         }
-        let mut world = World::new(2, 3, seed);
+        let mut world = match enclaves {
+            None => World::new(2, 3, seed),
+            Some(enclaves) => World::attested(2, 3, seed, enclaves),
+        };
         let standard = Standard::install(&mut world, &Scheme::ALL);
         let bytes = cbor::encode(&world.keep(standard.certificates.clone()));
         // The cache is a convenience: a full disk only makes the next test slower.
         let temporary = file.with_extension(format!("{}", std::process::id()));
-        let _ = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&temporary, bytes));
+        let _ = std::fs::create_dir_all(cache()).and_then(|()| std::fs::write(&temporary, bytes));
         let _ = std::fs::rename(&temporary, &file);
+        world.parties().into_iter().for_each(|p| drop(world.take_said(p)));
         (world, standard)
     }
 

@@ -1,5 +1,6 @@
 //! n cosigners, a relay and storage in one process. The script decides what the relay does with each frame.
 
+use crate::enclaves::Enclaves;
 use crate::people::{Someone, signed};
 use minicbor::bytes::ByteVec;
 use rand_chacha::ChaCha20Rng;
@@ -80,6 +81,8 @@ pub struct World {
     /// The admins; the quorum is two of three.
     pub admins: [Someone; 3],
     genesis: Vec<Signed>,
+    /// What the cosigners run in; `None` for plain processes.
+    pub enclaves: Option<Enclaves>,
 }
 
 /// The cosigner of this number.
@@ -104,7 +107,17 @@ fn clock(skew_ms: &BTreeMap<PartyIndex, i64>, now: UnixMs, p: PartyIndex) -> Uni
 impl World {
     /// n started cosigners with an installed genesis of threshold t; boots granted.
     pub fn new(t: u8, n: u8, seed: u64) -> World {
+        World::begun(World::empty((1..=n).map(party), seed), t)
+    }
+
+    /// The same in emulated enclaves: peers prove to each other what they run (rule E2).
+    pub fn attested(t: u8, n: u8, seed: u64, enclaves: Enclaves) -> World {
         let mut world = World::empty((1..=n).map(party), seed);
+        world.enclaves = Some(enclaves);
+        World::begun(world, t)
+    }
+
+    fn begun(mut world: World, t: u8) -> World {
         for p in world.parties() {
             world.start(p).expect("a fresh cosigner starts");
         }
@@ -120,8 +133,9 @@ impl World {
     }
 
     /// A world whose cosigners restart from what an earlier one kept; `None` if they do not take it.
-    pub fn restore(kept: &Kept, seed: u64) -> Option<World> {
+    pub fn restore(kept: &Kept, seed: u64, enclaves: Option<Enclaves>) -> Option<World> {
         let mut world = World::empty(kept.records.iter().map(|(p, _)| *p), seed);
+        world.enclaves = enclaves;
         world.genesis.clone_from(&kept.genesis);
         // The kept world used up the first numbers for its orders.
         world.tags = 1_000_000;
@@ -157,6 +171,7 @@ impl World {
             tags: 0,
             admins: [Someone::number(201, "Ada"), Someone::number(202, "Ben"), Someone::number(203, "Cleo")],
             genesis: Vec::new(),
+            enclaves: None,
         }
     }
 
@@ -171,6 +186,7 @@ impl World {
             let (channel_key, identity_key) = identity.expect("a started cosigner says its keys");
             cosigners.push(CosignerIdentity { index: p, name: format!("cosigner {p}"), channel_key, identity_key });
         }
+        let (measurements, trust_roots) = self.enclaves.as_ref().map(Enclaves::genesis_fields).unwrap_or_default();
         let admin = |s: &Someone| Admin { id: s.id, name: s.name.into(), key: s.public() };
         Genesis {
             version: 1,
@@ -182,8 +198,8 @@ impl World {
             admin_quorum: 2,
             threshold: t,
             cosigners,
-            measurements: vec![],
-            trust_roots: vec![],
+            measurements,
+            trust_roots,
             relying_parties: vec![],
             kms_keys: vec![],
             recovery: vec![],
@@ -217,7 +233,11 @@ impl World {
         let node = self.nodes.entry(p).or_default();
         let first = start_frames(p, node.records.iter().map(|(_, _, r)| r.clone()));
         let now = clock(&self.skew_ms, self.now, p);
-        let (cosigner, out) = Cosigner::start(&key, Box::new(rng), first, now)?;
+        let enclosure = self.enclaves.as_ref().map(|e| {
+            e.set_time(now);
+            e.enclosure(p)
+        });
+        let (cosigner, out) = Cosigner::start_in(enclosure, Some(&key), Box::new(rng), first, now)?;
         node.cosigner = Some(cosigner);
         node.ended = None;
         self.take(p, out);
@@ -248,6 +268,7 @@ impl World {
     /// Sends a frame to a cosigner and queues what it answers.
     pub fn tell(&mut self, p: PartyIndex, frame: ToCosigner) {
         let now = clock(&self.skew_ms, self.now, p);
+        self.enclaves.iter().for_each(|e| e.set_time(now));
         let Some(cosigner) = self.nodes.get_mut(&p).and_then(|n| n.cosigner.as_mut()) else { return };
         match cosigner.handle(frame, now) {
             Ok(out) => self.take(p, out),
@@ -440,7 +461,7 @@ impl World {
 pub fn start_frames(me: PartyIndex, stored: impl IntoIterator<Item = Vec<u8>>) -> Vec<ToCosigner> {
     let records = stored.into_iter().map(|r| ToCosigner::Records { records: vec![r.into()] });
     let records: Vec<ToCosigner> = records.collect();
-    let start = ToCosigner::Start { version: VERSION, me, records: records.len() as u64 };
+    let start = ToCosigner::Start { version: VERSION, me, records: records.len() as u64, key_access: None };
     std::iter::once(start).chain(records).collect()
 }
 

@@ -44,6 +44,9 @@ pub enum AttestationError {
     /// Another nonce than was asked for, or none.
     #[error("the document does not answer this nonce")]
     Nonce,
+    /// The workspace allows no image, or names no such cosigner.
+    #[error("genesis allows no image or names no such cosigner")]
+    Workspace,
     /// Other user data than was asked for, or none.
     #[error("the document binds other user data")]
     UserData,
@@ -56,6 +59,7 @@ impl AttestationError {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
+            AttestationError::Workspace => "attestation.workspace",
             AttestationError::TooLong => "attestation.too_long",
             AttestationError::Malformed(_) => "attestation.malformed",
             AttestationError::Algorithm => "attestation.algorithm",

@@ -9,7 +9,9 @@ mod cose;
 mod document;
 mod error;
 mod expect;
+pub mod kms;
 pub mod nsm;
+mod of_cosigner;
 mod pcr;
 mod read;
 mod verify;
@@ -19,6 +21,7 @@ pub use cose::{SIGNATURE_BYTES, signed_message};
 pub use document::{DOCUMENT_BYTES, Document};
 pub use error::AttestationError;
 pub use expect::{Expectation, Moment, Pinned, Root};
+pub use of_cosigner::CosignerIs;
 pub use pcr::{PCRS, Pcr, PcrIndex};
 pub use verify::{Attested, verify};
 

@@ -24,6 +24,11 @@ impl PcrIndex {
     /// The certificate that signed the image.
     pub const SIGNER: PcrIndex = PcrIndex(8);
 
+    /// The workspace: a cosigner extends the genesis digest into it (rule G1).
+    pub const GENESIS: PcrIndex = PcrIndex(16);
+    /// The static key of the peers' channel (rule E2).
+    pub const CHANNEL: PcrIndex = PcrIndex(17);
+
     /// `None` above 31.
     pub fn new(n: u8) -> Option<PcrIndex> {
         (n < PCRS).then_some(PcrIndex(n))

@@ -10,7 +10,6 @@ use crate::refusal::Code;
 use crate::spending::Holders;
 use crate::state::{PeerHead, Record};
 use ringi_primitives::cbor;
-use ringi_primitives::genesis::Assurance;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::receipt::{BootCertificate, SignedBoot};
 use ringi_primitives::scheme::PartyIndex;
@@ -71,6 +70,7 @@ impl Boot {
 impl Cosigner {
     /// Takes the next boot number, opens channels and asks every peer.
     pub(crate) fn begin_boot(&mut self) {
+        self.bind_registers();
         let (Some(genesis), Some(identity)) = (&self.state.genesis, &self.state.identity) else { return };
         self.channels = Some(Channels::new(genesis, self.me, &identity.channel_secret));
         let boot = self.state.boot.saturating_add(1);
@@ -205,6 +205,7 @@ impl Cosigner {
             && let Ok((digest, sequence, true)) = self.check_policy(set)
         {
             self.record(&[Record::Policy { set: set.clone() }]);
+            self.ask_proofs_again();
             self.emit(FromCosigner::PolicyInstalled { digest, sequence });
         }
         // It comes: no need to ask again yet.
@@ -268,17 +269,21 @@ impl Cosigner {
         }
     }
 
-    /// R1: the receipt key lives for one boot and is bound to it by the identity key.
-    pub(crate) fn boot_certificate(&self) -> Option<SignedBoot> {
-        let certificate = BootCertificate {
+    /// R1: the receipt key lives for one boot and is bound to it by the identity key, and by a document that answers all the
+    /// rest of the certificate.
+    pub(crate) fn boot_certificate(&mut self) -> Option<SignedBoot> {
+        let mut certificate = BootCertificate {
             version: 1,
             genesis: self.state.genesis.as_ref()?.root(),
             cosigner: self.me,
             boot: self.state.boot,
             receipt_key: self.receipt_key.public(),
-            assurance: Assurance::Process,
+            assurance: self.assurance(),
             attestation: None,
         };
+        if self.enclosure.is_some() {
+            certificate.attestation = Some(self.own_document(&certificate.digest().0)?);
+        }
         let signature = self.state.identity.as_ref()?.key.sign(&certificate.digest());
         Some(SignedBoot { certificate, signature })
     }

@@ -9,7 +9,7 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use ringi_primitives::cbor;
-use ringi_primitives::digest::Digest;
+use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::limits;
 use ringi_primitives::scheme::PartyIndex;
@@ -65,12 +65,13 @@ enum Frame {
 enum Outgoing {
     Closed,
     Opening { channel: [u8; 16], state: Box<HandshakeState> },
-    Open { channel: [u8; 16], state: Box<TransportState> },
+    Open { channel: [u8; 16], state: Box<TransportState>, handshake: [u8; 32] },
 }
 
 struct Incoming {
     channel: [u8; 16],
     state: Box<TransportState>,
+    handshake: [u8; 32],
     partial: Vec<u8>,
     /// What the peer said of the other direction when it opened this one.
     hearing: Hearing,
@@ -147,6 +148,15 @@ impl Channels {
         self.links.iter().filter(|(_, l)| open(l)).map(|(p, _)| *p).collect()
     }
 
+    /// E2: one digest of both directions' handshakes, the same at both ends; `None` while one is not open.
+    pub fn handshakes(&self, peer: PartyIndex) -> Option<Digest> {
+        let link = self.links.get(&peer)?;
+        let Outgoing::Open { handshake: outgoing, .. } = &link.outgoing else { return None };
+        let incoming = &link.incoming.as_ref()?.handshake;
+        let (low, high) = if self.me < peer { (outgoing, incoming) } else { (incoming, outgoing) };
+        Some(Digest::of(Domain::PeerChannels, &[low.as_slice(), high].concat()))
+    }
+
     /// All peers.
     pub fn peers(&self) -> Vec<PartyIndex> {
         self.links.keys().copied().collect()
@@ -168,7 +178,7 @@ impl Channels {
     pub fn send(&mut self, peer: PartyIndex, message: &[u8]) -> Vec<Vec<u8>> {
         let Some(link) = self.links.get_mut(&peer) else { return Vec::new() };
         match &mut link.outgoing {
-            Outgoing::Open { channel, state } => seal(*channel, state, message),
+            Outgoing::Open { channel, state, .. } => seal(*channel, state, message),
             _ => {
                 if link.waiting.len() >= WAITING {
                     link.waiting.pop_front();
@@ -225,12 +235,13 @@ impl Channels {
                 _ => return None,
             };
             let n = s.write_message(&[], &mut buffer).ok()?;
-            Some((s.into_transport_mode().ok()?, hearing, n))
+            let handshake = handshake_hash(&s)?;
+            Some((s.into_transport_mode().ok()?, handshake, hearing, n))
         });
-        let (Some((state, hearing, n)), Some(link)) = (answered, self.links.get_mut(&peer)) else {
+        let (Some((state, handshake, hearing, n)), Some(link)) = (answered, self.links.get_mut(&peer)) else {
             return Received::default();
         };
-        link.candidate = Some(Incoming { channel, state: Box::new(state), partial: Vec::new(), hearing });
+        link.candidate = Some(Incoming { channel, state: Box::new(state), handshake, partial: Vec::new(), hearing });
         buffer.truncate(n);
         let reply = Frame::Accept { channel, noise: buffer.into() };
         Received { replies: vec![cbor::encode(&reply)], ..Received::default() }
@@ -248,13 +259,14 @@ impl Channels {
             link.outgoing = Outgoing::Opening { channel: ours, state };
             return Received::default();
         }
+        let Some(handshake) = handshake_hash(&state) else { return Received::default() };
         let Ok(mut state) = state.into_transport_mode() else { return Received::default() };
         // An empty message proves the channel live at once, so that both sides see it open.
         let mut replies = seal(channel, &mut state, &[]);
         for message in link.waiting.drain(..) {
             replies.extend(seal(channel, &mut state, &message));
         }
-        link.outgoing = Outgoing::Open { channel, state: Box::new(state) };
+        link.outgoing = Outgoing::Open { channel, state: Box::new(state), handshake };
         Received { replies, ..Received::default() }
     }
 
@@ -297,6 +309,11 @@ impl Channels {
         }
         Received { broke: ours, reopen: ours, ..Received::default() }
     }
+}
+
+/// What both ends of a finished handshake know and nobody else can make again (Noise, revision 34, section 11.2).
+fn handshake_hash(state: &HandshakeState) -> Option<[u8; 32]> {
+    state.get_handshake_hash().try_into().ok()
 }
 
 fn seal(channel: [u8; 16], state: &mut TransportState, message: &[u8]) -> Vec<Vec<u8>> {

@@ -4,9 +4,12 @@ use crate::bans::Bans;
 use crate::boot::Boot;
 use crate::ceremony::Ceremonies;
 use crate::channel::{Channels, generate_static};
+use crate::enclosure::{Enclosure, EnclosureError, Tunnel};
+use crate::intake::StoredRecords;
 use crate::journal::{Context, Journal, JournalError, SealingKey};
 use crate::keys::OwnKey;
 use crate::message::PeerMessage;
+use crate::proofs::Proofs;
 use crate::refusal::Code;
 use crate::session::Sessions;
 use crate::state::{Identity, Record, State, StateError};
@@ -21,7 +24,7 @@ use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
-use ringi_primitives::wire::{CosignerStatus, FromCosigner, Refusal, ToCosigner, VERSION};
+use ringi_primitives::wire::{CosignerStatus, FromCosigner, KeyAccess, Refusal, ToCosigner};
 use std::collections::BTreeMap;
 
 /// A channel that has not opened by then is opened again; each time it is waited twice as long, for a slow relay too must
@@ -50,38 +53,9 @@ pub enum Fatal {
     /// Sealing or key generation failed.
     #[error("cosigner.crypto: a cryptographic operation failed")]
     Crypto,
-}
-
-/// The stored records of a start as their frames come. Ends early if a frame of another kind comes or none.
-struct StoredRecords<I> {
-    left: u64,
-    frames: I,
-    frame: std::vec::IntoIter<ByteVec>,
-}
-
-impl<I: Iterator<Item = ToCosigner>> StoredRecords<I> {
-    fn announced(records: u64, frames: I) -> StoredRecords<I> {
-        StoredRecords { left: records, frames, frame: Vec::new().into_iter() }
-    }
-
-    /// Whether exactly the announced number came.
-    fn all_came(&self) -> bool {
-        self.left == 0 && self.frame.len() == 0
-    }
-}
-
-impl<I: Iterator<Item = ToCosigner>> Iterator for StoredRecords<I> {
-    type Item = ByteVec;
-
-    fn next(&mut self) -> Option<ByteVec> {
-        let left = self.left.checked_sub(1)?;
-        while self.frame.len() == 0 {
-            let Some(ToCosigner::Records { records }) = self.frames.next() else { return None };
-            self.frame = records.into_iter();
-        }
-        self.left = left;
-        self.frame.next()
-    }
+    /// The security module does not answer as it must, or its registers name another workspace.
+    #[error("cosigner.enclosure: the security module does not serve this workspace")]
+    Enclosure,
 }
 
 /// A running cosigner.
@@ -100,28 +74,49 @@ pub struct Cosigner {
     pub(crate) now: UnixMs,
     /// The newest record the host says is durable.
     pub(crate) stored: u64,
-    journal: Journal,
+    /// `None` for a plain process.
+    pub(crate) enclosure: Option<Enclosure>,
+    pub(crate) proofs: Proofs,
+    /// `None` until there is a key to seal with.
+    journal: Option<Journal>,
+    /// Changes that wait for that key.
+    held: Vec<Record>,
     out: Vec<FromCosigner>,
     broken: Option<Fatal>,
 }
 
 impl Cosigner {
-    /// Starts from the host's first frames: `Start` and the records it announces. Takes no frame more.
+    /// Starts a plain process from the host's first frames: `Start` and the records it announces. Takes no frame more.
     ///
     /// # Errors
     /// [`Fatal`]: nothing runs on a journal that does not verify.
     pub fn start(
         key: &SealingKey,
+        rng: Box<dyn CryptoRngCore + Send>,
+        frames: impl IntoIterator<Item = ToCosigner>,
+        now: UnixMs,
+    ) -> Result<(Cosigner, Vec<FromCosigner>), Fatal> {
+        Cosigner::start_in(None, Some(key), rng, frames, now)
+    }
+
+    /// The same in an enclosure. Without a key, a cosigner that has no records keeps them in memory until it is given one
+    /// ([`Cosigner::obtain_key`]): it gets it for a workspace.
+    ///
+    /// # Errors
+    /// [`Fatal`].
+    pub fn start_in(
+        enclosure: Option<Enclosure>,
+        key: Option<&SealingKey>,
         mut rng: Box<dyn CryptoRngCore + Send>,
         frames: impl IntoIterator<Item = ToCosigner>,
         now: UnixMs,
     ) -> Result<(Cosigner, Vec<FromCosigner>), Fatal> {
-        let mut frames = frames.into_iter();
-        let Some(ToCosigner::Start { version: VERSION, me, records }) = frames.next() else { return Err(Fatal::Start) };
-        let mut journal = Journal::new(key, me);
+        let (me, mut stored) = StoredRecords::announced(frames.into_iter())?;
+        let mut journal = key.map(|key| Journal::new(key, me));
         let mut state = State::default();
-        let mut stored = StoredRecords::announced(records, frames);
-        journal.restore(stored.by_ref(), |record| state.apply(&record).map_err(Fatal::from))?;
+        if let Some(journal) = &mut journal {
+            journal.restore(stored.by_ref(), |record| state.apply(&record).map_err(Fatal::from))?;
+        }
         if !stored.all_came() {
             return Err(Fatal::Start);
         }
@@ -130,7 +125,7 @@ impl Cosigner {
         let mut cosigner = Cosigner {
             me,
             rng,
-            stored: journal.sequence(),
+            stored: journal.as_ref().map_or(0, Journal::sequence),
             boot: Boot::default(),
             bans: Bans::default(),
             sessions: Sessions::default(),
@@ -142,7 +137,10 @@ impl Cosigner {
             state,
             opening: BTreeMap::new(),
             receipt_key,
+            enclosure,
+            proofs: Proofs::default(),
             journal,
+            held: Vec::new(),
         };
         if cosigner.state.identity.is_none() {
             cosigner.make_identity()?;
@@ -163,6 +161,9 @@ impl Cosigner {
         // T1: never back.
         self.now = self.now.max(now);
         match frame {
+            // Late bytes of a connection to the key service say nothing any more.
+            ToCosigner::Tunnel { .. } => {}
+            ToCosigner::Attest { nonce } => self.attest(&nonce),
             ToCosigner::Start { .. } | ToCosigner::Records { .. } => return Err(Fatal::Start),
             ToCosigner::InstallGenesis { versions } => self.install_genesis(versions),
             ToCosigner::InstallPolicy { set } => self.install_policy(&set),
@@ -186,6 +187,7 @@ impl Cosigner {
         self.expire_sessions();
         self.expire_ceremony();
         self.retry_channels();
+        self.prove_to_peers();
         self.retry_boot();
         self.retry_bans();
         self.drain()
@@ -214,12 +216,16 @@ impl Cosigner {
             }
         }
         let context = self.context();
-        let Some(sealed) = self.journal.append(records, context, self.rng.as_mut()) else {
+        let Some(journal) = &mut self.journal else {
+            self.held.extend_from_slice(records);
+            return 0;
+        };
+        let Some(sealed) = journal.append(records, context, self.rng.as_mut()) else {
             self.broken = Some(Fatal::Crypto);
             return u64::MAX;
         };
         self.out.push(sealed.into_frame());
-        if self.journal.wants_snapshot() {
+        if journal.wants_snapshot() {
             self.take_snapshot();
         }
         self.sequence()
@@ -227,13 +233,77 @@ impl Cosigner {
 
     fn take_snapshot(&mut self) {
         let (context, out) = (self.context(), &mut self.out);
-        let state = self.state.snapshot();
-        let taken = state.and_then(|state| {
-            self.journal.snapshot(state, context, self.rng.as_mut(), |sealed| out.push(sealed.into_frame()))
-        });
+        let (Some(journal), Some(state)) = (&mut self.journal, self.state.snapshot()) else {
+            self.broken = Some(Fatal::Crypto);
+            return;
+        };
+        let taken = journal.snapshot(state, context, self.rng.as_mut(), |sealed| out.push(sealed.into_frame()));
         if taken.is_none() {
             self.broken = Some(Fatal::Crypto);
         }
+    }
+
+    /// Whether a workspace is installed and no key seals its records yet.
+    pub fn wants_key(&self) -> bool {
+        self.journal.is_none() && self.state.genesis.is_some()
+    }
+
+    /// Asks the key service that genesis names for a data key, and from then on keeps records. The registers name the
+    /// workspace and the channel key before it asks.
+    ///
+    /// # Errors
+    /// [`EnclosureError`]: it may be tried again. A [`Fatal`] comes with the next frame.
+    pub fn obtain_key(
+        &mut self,
+        access: &KeyAccess,
+        tunnel: &mut dyn Tunnel,
+    ) -> Result<Vec<FromCosigner>, EnclosureError> {
+        let (Some(enclosure), Some(genesis), Some(identity)) =
+            (&mut self.enclosure, &self.state.genesis, &self.state.identity)
+        else {
+            return Err(EnclosureError::Genesis("none is installed"));
+        };
+        enclosure.bind_genesis(genesis.root())?;
+        enclosure.bind_channel(&identity.channel_public)?;
+        let made = enclosure.new_key(self.me, genesis, access, self.rng.as_mut(), tunnel)?;
+        self.journal = Some(Journal::new(&SealingKey::new(made.key), self.me));
+        self.emit(FromCosigner::KeepKey { wrapped_key: made.wrapped.into() });
+        self.seal_held();
+        self.begin_boot();
+        self.say_genesis();
+        Ok(std::mem::take(&mut self.out))
+    }
+
+    /// Changes that were applied while there was no key.
+    fn seal_held(&mut self) {
+        let (context, held) = (self.context(), std::mem::take(&mut self.held));
+        let sealed = self.journal.as_mut().and_then(|j| j.append(&held, context, self.rng.as_mut()));
+        match sealed {
+            Some(sealed) => self.out.push(sealed.into_frame()),
+            None => self.broken = Some(Fatal::Crypto),
+        }
+    }
+
+    /// G1, E2: the registers name the workspace of the restored records and its channel key, then nothing can change them.
+    pub(crate) fn bind_registers(&mut self) {
+        let (Some(enclosure), Some(genesis), Some(identity)) =
+            (&mut self.enclosure, &self.state.genesis, &self.state.identity)
+        else {
+            return;
+        };
+        let bound =
+            enclosure.bind_genesis(genesis.root()).and_then(|()| enclosure.bind_channel(&identity.channel_public));
+        if bound.is_err() {
+            self.broken = Some(Fatal::Enclosure);
+        }
+    }
+
+    /// The module's time (rule T1); `None` from a plain process.
+    ///
+    /// # Errors
+    /// [`Fatal::Enclosure`]: without trusted time nothing is signed.
+    pub fn trusted_time(&mut self) -> Result<Option<UnixMs>, Fatal> {
+        self.enclosure.as_mut().map(|e| e.now().map_err(|_| Fatal::Enclosure)).transpose()
     }
 
     fn context(&self) -> Context {
@@ -245,7 +315,7 @@ impl Cosigner {
 
     /// The newest record's number.
     pub(crate) fn sequence(&self) -> u64 {
-        self.journal.sequence()
+        self.journal.as_ref().map_or(0, Journal::sequence)
     }
 
     fn note_stored(&mut self, sequence: u64) {
@@ -292,6 +362,7 @@ impl Cosigner {
             sequence: self.sequence(),
             sessions: self.sessions.count(),
             boot_key: self.receipt_key.public(),
+            proved: self.proved_peers(),
         };
         self.emit(FromCosigner::Status { status });
     }
@@ -315,9 +386,13 @@ impl Cosigner {
         if !named {
             return self.refuse_document(None, Code::GenesisMissing.because("it does not name this cosigner's keys"));
         }
-        // A plain process cannot claim more than that (rule E3).
-        if chain.head().assurance != Assurance::Process {
-            return self.refuse_document(None, Code::DocumentInvalid.because("assurance is not process (E3)"));
+        // E3: nobody claims more than they run in, and never another assurance than before.
+        if chain.head().assurance != self.assurance() {
+            return self.refuse_document(None, Code::DocumentInvalid.because("another assurance (E3)"));
+        }
+        // E2: a plain process cannot prove what it runs, and an enclave says nothing to one that does not.
+        if chain.head().measurements.is_empty() == self.enclosure.is_some() {
+            return self.refuse_document(None, Code::DocumentInvalid.because("measurements of images (E2)"));
         }
         let installed = self.state.genesis.clone();
         let (root, head) = (chain.root(), chain.head_digest());
@@ -328,12 +403,34 @@ impl Cosigner {
             Some(old) if old.head_digest() == head => {}
             other => {
                 self.record(&[Record::Genesis { versions }]);
+                // Without a key nothing is kept yet: it is installed when it is.
+                if self.wants_key() {
+                    return;
+                }
                 if other.is_none() {
                     self.begin_boot();
                 }
             }
         }
-        self.emit(FromCosigner::GenesisInstalled { root, head });
+        self.say_genesis();
+    }
+
+    fn say_genesis(&mut self) {
+        if let Some(genesis) = &self.state.genesis {
+            let (root, head) = (genesis.root(), genesis.head_digest());
+            self.emit(FromCosigner::GenesisInstalled { root, head });
+        }
+    }
+
+    /// What this cosigner may claim (rule E3).
+    pub(crate) fn assurance(&self) -> Assurance {
+        self.enclosure.as_ref().map_or(Assurance::Process, Enclosure::assurance)
+    }
+
+    fn attest(&mut self, nonce: &[u8]) {
+        let sound = (1..=limits::NONCE_BYTES).contains(&nonce.len());
+        let document = if sound { self.own_document(nonce) } else { None };
+        self.emit(FromCosigner::Attested { document: document.map(ByteVec::from) });
     }
 
     /// G3, P1: a policy set signed by the admin quorum, the successor of the one in force.
@@ -342,6 +439,7 @@ impl Cosigner {
             Ok((digest, sequence, fresh)) => {
                 if fresh {
                     self.record(&[Record::Policy { set: signed.clone() }]);
+                    self.ask_proofs_again();
                 }
                 self.emit(FromCosigner::PolicyInstalled { digest, sequence });
             }
@@ -390,9 +488,13 @@ impl Cosigner {
         if received.reopen {
             self.reconnect(from);
         }
+        self.prove_to_peers();
         for message in received.messages {
             match cbor::decode::<PeerMessage>(&message, limits::FRAME_BYTES) {
-                Ok(message) => self.receive_message(from, message),
+                Ok(PeerMessage::Proof { document }) => self.take_proof(from, &document),
+                Ok(PeerMessage::ProofHeard { handshakes }) => self.proofs.heard(from, handshakes),
+                Ok(message) if self.is_proved(from) => self.receive_message(from, message),
+                Ok(_) => self.event("link.unproved", Some(from), None),
                 Err(_) => self.event("link.malformed", Some(from), None),
             }
         }
@@ -414,14 +516,27 @@ impl Cosigner {
             PeerMessage::Hello(_) | PeerMessage::Commit { .. } | PeerMessage::Round(_) | PeerMessage::Refuse { .. } => {
                 self.receive_session(from, message);
             }
+            // Taken before: they alone need no proof.
+            PeerMessage::Proof { .. } | PeerMessage::ProofHeard { .. } => {}
         }
     }
 
-    /// Seals a message for a peer; it waits if the channel is not open yet.
+    /// Seals a message for a peer; it waits if the channel is not open yet, or the peer has not proved what it runs (E2).
     pub(crate) fn tell(&mut self, peer: PartyIndex, message: &PeerMessage) {
-        let bytes = cbor::encode(message);
+        if self.is_proved(peer) {
+            self.send_now(peer, message);
+        } else {
+            self.hold_for_proof(peer, cbor::encode(message));
+        }
+    }
+
+    pub(crate) fn send_now(&mut self, peer: PartyIndex, message: &PeerMessage) {
+        self.send_bytes(peer, &cbor::encode(message));
+    }
+
+    pub(crate) fn send_bytes(&mut self, peer: PartyIndex, message: &[u8]) {
         let Some(channels) = &mut self.channels else { return };
-        let frames = channels.send(peer, &bytes);
+        let frames = channels.send(peer, message);
         self.carry(peer, frames);
     }
 

@@ -1,24 +1,28 @@
 //! `ringi-cosigner`: the cosigner as a process with no arguments, no environment, no file and no socket of its own.
 //!
-//! Descriptor 0 is the one inherited stream to the host. Descriptor 1 carries 32 bytes of sealing key, read once
-//! (development: an enclave gets its key from KMS under attestation). Descriptor 2 takes one line if it must end.
+//! Descriptor 0 is the one inherited stream to the host. Descriptor 1 is the security module; in a simulation build it may
+//! be a pipe with 32 bytes of development sealing key instead. Descriptor 2 takes one line if it must end.
 
+mod link;
+mod module;
+
+use link::{Link, Next};
 use rand_core::OsRng;
 use ringi_cosigner::core::Cosigner;
+use ringi_cosigner::enclosure::Enclosure;
 use ringi_cosigner::journal::SealingKey;
 use ringi_primitives::time::UnixMs;
-use ringi_primitives::wire::{FromCosigner, ToCosigner, read_frame, write_frame};
-use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use ringi_primitives::wire::{KeyAccess, ToCosigner};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use zeroize::Zeroizing;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const TICK: Duration = Duration::from_millis(250);
-/// Frames read ahead of the core.
-const AHEAD: usize = 64;
+/// The module is asked for the time so often; between, it is counted on.
+const TIME_AGAIN: Duration = Duration::from_secs(30);
+/// A key service that gave no key is asked again after this.
+const KEY_AGAIN: Duration = Duration::from_secs(2);
 
 fn main() {
     if let Err(message) = run() {
@@ -29,52 +33,64 @@ fn main() {
 }
 
 fn run() -> Result<(), String> {
-    let key = read_sealing_key().map_err(|e| format!("cosigner.sealing_key: {e}"))?;
     let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().map_err(|e| e.to_string())?);
-    let reader = stream.try_clone().map_err(|e| e.to_string())?;
-    let frames = read_ahead(reader);
-    let mut writer = BufWriter::with_capacity(256 * 1024, stream);
-    let mut failed = None;
-    let mut first = frames.iter().map_while(|frame| frame.map_err(|e| failed = Some(broken(&e))).ok()).peekable();
+    let mut link = Link::over(stream).map_err(|e| e.to_string())?;
     // A host that ends the stream before it says anything wants nothing.
-    let started = first.peek().is_some().then(|| Cosigner::start(&key, Box::new(OsRng), first, now()));
-    let (mut cosigner, out) = match (failed, started) {
-        (Some(message), _) => return Err(message),
-        (None, None) => return Ok(()),
-        (None, Some(started)) => started.map_err(|e| e.to_string())?,
-    };
-    send(&mut writer, &out).map_err(|e| format!("cosigner.stream: {e}"))?;
-    loop {
-        let out = match frames.recv_timeout(TICK) {
-            Ok(frame) => cosigner.handle(frame.map_err(|e| broken(&e))?, now()),
-            Err(RecvTimeoutError::Timeout) => cosigner.tick(now()),
-            Err(RecvTimeoutError::Disconnected) => return Ok(()),
-        };
-        let out = out.map_err(|e| e.to_string())?;
-        send(&mut writer, &out).map_err(|e| format!("cosigner.stream: {e}"))?;
+    let Some(first) = link.incoming().next() else { return Ok(()) };
+    let first = first.map_err(|e| broken(&e))?;
+    match &first {
+        ToCosigner::Start { me, key_access: Some(access), .. } => {
+            let (me, access) = (*me, access.clone());
+            let mut enclosure = module::enclosure()?;
+            let clock = Clock::of_module(&mut enclosure)?;
+            let key = if access.genesis.is_empty() {
+                None
+            } else {
+                let key = enclosure.unseal(me, &access, &mut OsRng, &mut link).map_err(|e| e.to_string())?;
+                Some(SealingKey::new(key))
+            };
+            serve(link, first, Some(enclosure), key, Some(access), clock)
+        }
+        _ => {
+            let key = module::development_key()?;
+            serve(link, first, None, Some(key), None, Clock::of_system())
+        }
     }
 }
 
-fn read_sealing_key() -> io::Result<SealingKey> {
-    let mut pipe = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    let mut bytes = Zeroizing::new([0; 32]);
-    pipe.read_exact(bytes.as_mut_slice())?;
-    Ok(SealingKey::new(bytes))
-}
-
-/// Frames as they come, up to the end of the stream or the first that is none, which is handed on as an error.
-fn read_ahead(stream: UnixStream) -> Receiver<io::Result<ToCosigner>> {
-    let (sender, receiver) = sync_channel(AHEAD);
-    std::thread::spawn(move || {
-        let mut reader = BufReader::with_capacity(256 * 1024, stream);
-        while let Some(frame) = read_frame::<ToCosigner>(&mut reader).transpose() {
-            let last = frame.is_err();
-            if sender.send(frame).is_err() || last {
-                return;
+fn serve(
+    mut link: Link,
+    first: ToCosigner,
+    enclosure: Option<Enclosure>,
+    key: Option<SealingKey>,
+    access: Option<KeyAccess>,
+    mut clock: Clock,
+) -> Result<(), String> {
+    let mut failed = None;
+    let more = link.incoming().map_while(|frame| frame.map_err(|e| failed = Some(broken(&e))).ok());
+    let frames = std::iter::once(first).chain(more);
+    let started = Cosigner::start_in(enclosure, key.as_ref(), Box::new(OsRng), frames, clock.now());
+    let (mut cosigner, out) = started.map_err(|e| failed.unwrap_or_else(|| e.to_string()))?;
+    drop(key);
+    link.send(&out).map_err(|e| stream(&e))?;
+    let mut key_due = Instant::now();
+    loop {
+        clock.follow(&mut cosigner)?;
+        let out = match link.next(TICK).map_err(|e| broken(&e))? {
+            Next::Frame(frame) => cosigner.handle(frame, clock.now()),
+            Next::Nothing => cosigner.tick(clock.now()),
+            Next::End => return Ok(()),
+        };
+        link.send(&out.map_err(|e| e.to_string())?).map_err(|e| stream(&e))?;
+        if let Some(access) = access.as_ref().filter(|_| cosigner.wants_key() && Instant::now() >= key_due) {
+            key_due = Instant::now() + KEY_AGAIN;
+            match cosigner.obtain_key(access, &mut link) {
+                Ok(out) => link.send(&out).map_err(|e| stream(&e))?,
+                // Its identity is in memory only, and genesis names it: it asks again rather than end.
+                Err(error) => drop(writeln!(io::stderr(), "ringi-cosigner: {error}")),
             }
         }
-    });
-    receiver
+    }
 }
 
 /// Why a frame is none, in fixed words: nothing of what was read is said.
@@ -82,19 +98,47 @@ fn broken(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::InvalidData => format!("cosigner.frame: {error}"),
         io::ErrorKind::UnexpectedEof => "cosigner.frame: cut off by the end of the stream".into(),
-        _ => format!("cosigner.stream: {error}"),
+        _ => stream(error),
     }
 }
 
-fn send(writer: &mut impl Write, frames: &[FromCosigner]) -> io::Result<()> {
-    for frame in frames {
-        write_frame(writer, frame)?;
-    }
-    writer.flush()
+fn stream(error: &io::Error) -> String {
+    format!("cosigner.stream: {error}")
 }
 
-/// The guest's clock; peers' clocks bound what it can do (rule T1).
-fn now() -> UnixMs {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+/// The time that is handed in: the module's, counted on between two questions; of a plain process the guest's, which peers'
+/// clocks bound (rule T1).
+enum Clock {
+    System,
+    Module { said: UnixMs, at: Instant },
+}
+
+impl Clock {
+    fn of_system() -> Clock {
+        Clock::System
+    }
+
+    fn of_module(enclosure: &mut Enclosure) -> Result<Clock, String> {
+        let said = enclosure.now().map_err(|e| e.to_string())?;
+        Ok(Clock::Module { said, at: Instant::now() })
+    }
+
+    /// Asks the module again when it is due.
+    fn follow(&mut self, cosigner: &mut Cosigner) -> Result<(), String> {
+        if let Clock::Module { at, .. } = self
+            && at.elapsed() >= TIME_AGAIN
+            && let Some(said) = cosigner.trusted_time().map_err(|e| e.to_string())?
+        {
+            *self = Clock::Module { said, at: Instant::now() };
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> UnixMs {
+        let milliseconds = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+        match self {
+            Clock::System => UnixMs(milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())),
+            Clock::Module { said, at } => UnixMs(said.0.saturating_add(milliseconds(at.elapsed()))),
+        }
+    }
 }

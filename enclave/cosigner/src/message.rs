@@ -119,6 +119,20 @@ pub enum PeerMessage {
         #[n(0)]
         parties: Vec<PartyIndex>,
     },
+    /// What the sender runs in, answering both directions of this channel (rule E2).
+    #[n(13)]
+    Proof {
+        /// Attestation document.
+        #[n(0)]
+        document: ByteVec,
+    },
+    /// The sender took that proof.
+    #[n(14)]
+    ProofHeard {
+        /// The handshakes that it answered.
+        #[n(0)]
+        handshakes: Digest,
+    },
 }
 
 /// A signer's part of the session id, and what its memory holds that the others' may not (rules S1, L1, I3, T1).

@@ -39,11 +39,13 @@ pub enum Domain {
     Ceremony,
     /// An entry of the host's audit log.
     AuditLog,
+    /// Both directions of a pair's channel: what a peer's attestation answers (rule E2).
+    PeerChannels,
 }
 
 impl Domain {
     /// Every domain, for the test that they are prefix-free.
-    pub const ALL: [Domain; 16] = [
+    pub const ALL: [Domain; 17] = [
         Domain::Genesis,
         Domain::PolicySet,
         Domain::Order,
@@ -60,6 +62,7 @@ impl Domain {
         Domain::Commitment,
         Domain::Ceremony,
         Domain::AuditLog,
+        Domain::PeerChannels,
     ];
 
     /// The separation string.
@@ -81,6 +84,7 @@ impl Domain {
             Domain::Commitment => "ringi/commitment/v1",
             Domain::Ceremony => "ringi/ceremony/v1",
             Domain::AuditLog => "ringi/audit-log/v1",
+            Domain::PeerChannels => "ringi/peer-channels/v1",
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod approval;
 pub mod asset;
 pub mod cbor;
 pub mod certificate;
+pub mod claim;
 pub mod decision;
 pub mod digest;
 pub mod effects;

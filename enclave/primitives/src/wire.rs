@@ -14,6 +14,7 @@ use crate::scheme::PartyIndex;
 use crate::signed::Signed;
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
+use std::fmt;
 use std::io::{self, Read, Write};
 
 /// Protocol version spoken in [`ToCosigner::Start`].
@@ -43,6 +44,10 @@ pub enum ToCosigner {
         /// Stored records from the newest snapshot on; 0 for a new cosigner.
         #[n(2)]
         records: u64,
+        /// For an attested cosigner: what it asks the key service with. `None`: its key comes over a descriptor
+        /// (development).
+        #[n(3)]
+        key_access: Option<KeyAccess>,
     },
     /// All versions of the genesis document, first to newest.
     #[n(1)]
@@ -119,6 +124,48 @@ pub enum ToCosigner {
         #[n(0)]
         records: Vec<ByteVec>,
     },
+    /// Bytes of the connection that [`FromCosigner::Dial`] asked for; none when it has ended.
+    #[n(11)]
+    Tunnel {
+        /// The bytes.
+        #[n(0)]
+        bytes: ByteVec,
+    },
+    /// Ask for [`FromCosigner::Attested`]: a fresh document that answers this nonce.
+    #[n(12)]
+    Attest {
+        /// At most [`limits::NONCE_BYTES`].
+        #[n(0)]
+        nonce: ByteVec,
+    },
+}
+
+/// What the host keeps for an attested cosigner's key. All of it is the host's word: another genesis is another
+/// encryption context and another PCR16, under which no key opens.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct KeyAccess {
+    /// All versions of genesis, as the cosigner took them; empty before.
+    #[n(0)]
+    pub genesis: Vec<Signed>,
+    /// The data key as the key service wrapped it, kept for [`FromCosigner::KeepKey`]; empty before.
+    #[n(1)]
+    pub wrapped_key: ByteVec,
+    /// Credentials for the key service: the host's, not secret from it.
+    #[n(2)]
+    pub access_key: String,
+    /// Likewise.
+    #[n(3)]
+    pub secret_key: String,
+    /// Likewise, of temporary credentials.
+    #[n(4)]
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for KeyAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Never the credentials.
+        f.debug_struct("KeyAccess").field("access_key", &self.access_key).finish_non_exhaustive()
+    }
 }
 
 /// From cosigner to host. Codes and public facts only, never a secret.
@@ -262,6 +309,37 @@ pub enum FromCosigner {
         #[n(2)]
         intent: Option<IntentId>,
     },
+    /// Connect to the key service; a connection before this one ends.
+    #[n(13)]
+    Dial {
+        /// Host name.
+        #[n(0)]
+        host: String,
+        /// TCP port.
+        #[n(1)]
+        port: u16,
+    },
+    /// Bytes for that connection.
+    #[n(14)]
+    Tunnel {
+        /// The bytes; TLS, ended in the enclave.
+        #[n(0)]
+        bytes: ByteVec,
+    },
+    /// Keep this wrapped data key, durably, before any record that follows: without it none of them opens.
+    #[n(15)]
+    KeepKey {
+        /// As the key service wrapped it.
+        #[n(0)]
+        wrapped_key: ByteVec,
+    },
+    /// Answer to [`ToCosigner::Attest`].
+    #[n(16)]
+    Attested {
+        /// The document; none from a plain process.
+        #[n(0)]
+        document: Option<ByteVec>,
+    },
 }
 
 /// What a stored record is.
@@ -341,6 +419,9 @@ pub struct CosignerStatus {
     /// The receipt key of this boot: what a resume names (rule B1).
     #[n(9)]
     pub boot_key: PublicKey,
+    /// Peers that have proved to run an allowed image (rule E2); empty for plain processes, which ask nobody.
+    #[n(10)]
+    pub proved: Vec<PartyIndex>,
 }
 
 /// Writes one frame.

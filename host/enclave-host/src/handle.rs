@@ -136,7 +136,7 @@ fn check_lengths(records: &[StoredRecord]) -> Result<(), StartError> {
 
 /// What a cosigner is told first: who it is and its records, in frames of moderate size.
 fn start_frames(me: PartyIndex, records: Vec<StoredRecord>) -> impl Iterator<Item = ToCosigner> + Send {
-    let start = ToCosigner::Start { version: wire::VERSION, me, records: records.len() as u64 };
+    let start = ToCosigner::Start { version: wire::VERSION, me, records: records.len() as u64, key_access: None };
     let mut records = records.into_iter().map(|r| ByteVec::from(r.record)).peekable();
     let frames = std::iter::from_fn(move || {
         let mut frame = vec![records.next()?];

@@ -72,12 +72,18 @@ impl Authority {
         let mut kept = u32::try_from(secret.len()).unwrap_or(u32::MAX).to_be_bytes().to_vec();
         kept.extend_from_slice(&secret);
         kept.extend_from_slice(&authority.root_der);
-        let beside = path.with_extension("new");
+        let beside = path.with_extension(format!("{}", std::process::id()));
         let mut file = fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&beside)?;
         file.write_all(&kept)?;
         file.sync_all()?;
-        fs::rename(&beside, &path)?;
-        Ok(authority)
+        // Whoever is first makes it; the others take that one.
+        let placed = fs::hard_link(&beside, &path);
+        fs::remove_file(&beside)?;
+        match placed {
+            Ok(()) => Ok(authority),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Authority::of_bytes(&fs::read(&path)?),
+            Err(e) => Err(e.into()),
+        }
     }
 
     /// With the secret, PKCS#8.

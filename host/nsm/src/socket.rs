@@ -1,10 +1,11 @@
-//! The module over a unix socket, for enclaves that are plain processes: each message is its length (u32, big endian) and
-//! its bytes. The driver's bounds hold here too.
+//! The module's end of the socket to a process.
 
 use crate::module::Module;
-use ringi_attestation::nsm::{MESSAGE_BYTES, Transport};
-use std::io::{self, Read, Write};
+use ringi_attestation::nsm::{read_message, write_message};
+use std::io;
 use std::os::unix::net::UnixStream;
+
+pub use ringi_attestation::nsm::Socket;
 
 /// Answers one program until it hangs up.
 ///
@@ -15,34 +16,4 @@ pub fn serve(module: &mut Module, stream: &mut UnixStream) -> io::Result<()> {
         write_message(stream, &module.answer(&request))?;
     }
     Ok(())
-}
-
-/// The program's end.
-pub struct Socket(pub UnixStream);
-
-impl Transport for Socket {
-    fn call(&mut self, request: &[u8]) -> io::Result<Vec<u8>> {
-        write_message(&mut self.0, request)?;
-        read_message(&mut self.0)?.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))
-    }
-}
-
-fn write_message(stream: &mut UnixStream, bytes: &[u8]) -> io::Result<()> {
-    let length = u32::try_from(bytes.len()).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    stream.write_all(&[&length.to_be_bytes(), bytes].concat())
-}
-
-fn read_message(stream: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
-    let mut length = [0; 4];
-    if stream.read(&mut length[..1])? == 0 {
-        return Ok(None);
-    }
-    stream.read_exact(&mut length[1..])?;
-    let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-    if length > MESSAGE_BYTES {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "a message is longer than an NSM takes"));
-    }
-    let mut bytes = vec![0; length];
-    stream.read_exact(&mut bytes)?;
-    Ok(Some(bytes))
 }

@@ -14,6 +14,12 @@ pub trait Transport {
     fn call(&mut self, request: &[u8]) -> std::io::Result<Vec<u8>>;
 }
 
+impl Transport for Box<dyn Transport + Send> {
+    fn call(&mut self, request: &[u8]) -> std::io::Result<Vec<u8>> {
+        self.as_mut().call(request)
+    }
+}
+
 /// Why a call failed. None of them may be gone on without.
 #[derive(Debug, thiserror::Error)]
 pub enum NsmError {

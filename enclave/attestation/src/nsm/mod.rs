@@ -2,6 +2,10 @@
 
 mod client;
 mod message;
+#[cfg(feature = "simulation")]
+mod socket;
 
 pub use client::{Nsm, NsmError, Transport};
 pub use message::{Answer, Description, Fault, MESSAGE_BYTES, Question, RANDOM_BYTES};
+#[cfg(feature = "simulation")]
+pub use socket::{Socket, read_message, write_message};

@@ -41,10 +41,11 @@ census! {
     record_kind: wire::RecordKind { Change, Snapshot, SnapshotPart }
     retry: wire::Retry { Never, Later }
     to_cosigner: wire::ToCosigner {
-        Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp, Records,
+        Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp, Records, Tunnel,
+        Attest,
     }
     from_cosigner: wire::FromCosigner {
         Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,
-        DocumentRefused, Status, Event,
+        DocumentRefused, Status, Event, Dial, Tunnel, KeepKey, Attested,
     }
 }

@@ -28,7 +28,7 @@ use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{KeyPosition, VaultIndex, WalletRef};
-use ringi_primitives::wire::{CosignerStatus, FromCosigner, RecordKind, Refusal, Retry, Tag, ToCosigner};
+use ringi_primitives::wire::{CosignerStatus, FromCosigner, KeyAccess, RecordKind, Refusal, Retry, Tag, ToCosigner};
 
 pub const SCHEMES: [Scheme; 3] = Scheme::ALL;
 pub const BITCOIN_NETWORKS: [BitcoinNetwork; 4] =
@@ -473,7 +473,7 @@ pub fn spending(d: &mut Dice) -> Spending {
 
 pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
     vec![
-        ToCosigner::Start { version: 2, me: party(d), records: d.u64() },
+        ToCosigner::Start { version: 2, me: party(d), records: d.u64(), key_access: d.maybe(key_access) },
         ToCosigner::InstallGenesis { versions: d.some(signed) },
         ToCosigner::InstallPolicy { set: signed(d) },
         ToCosigner::Order { order: signed(d) },
@@ -484,7 +484,19 @@ pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
         ToCosigner::Status,
         ToCosigner::PeerUp { peer: party(d) },
         ToCosigner::Records { records: d.some(|d| d.blob().into()) },
+        ToCosigner::Tunnel { bytes: d.blob().into() },
+        ToCosigner::Attest { nonce: d.blob().into() },
     ]
+}
+
+fn key_access(d: &mut Dice) -> KeyAccess {
+    KeyAccess {
+        genesis: d.some(signed),
+        wrapped_key: d.blob().into(),
+        access_key: d.text(),
+        secret_key: d.text(),
+        session_token: d.maybe(|d| d.text()),
+    }
 }
 
 pub fn to_cosigner(d: &mut Dice) -> ToCosigner {
@@ -508,6 +520,7 @@ fn status(d: &mut Dice) -> CosignerStatus {
         sequence: d.u64(),
         sessions: d.u32(),
         boot_key: public_key(d),
+        proved: d.some(party),
     }
 }
 
@@ -531,6 +544,10 @@ pub fn from_cosigners(d: &mut Dice) -> Vec<FromCosigner> {
         FromCosigner::DocumentRefused { order: d.maybe(order_id), refusal: refusal(d) },
         FromCosigner::Status { status: status(d) },
         FromCosigner::Event { code: d.text(), peer: d.maybe(party), intent: d.maybe(intent_id) },
+        FromCosigner::Dial { host: d.text(), port: d.u64() as u16 },
+        FromCosigner::Tunnel { bytes: d.blob().into() },
+        FromCosigner::KeepKey { wrapped_key: d.blob().into() },
+        FromCosigner::Attested { document: d.maybe(|d| d.blob().into()) },
     ]
 }
 

@@ -443,6 +443,7 @@ impl Cosigners for FakeCosigners {
                 sequence: 1,
                 sessions: 0,
                 boot_key: public(n),
+                proved: vec![],
             };
             let connected = !seen.down.contains(&n);
             CosignerHealth { party: party(n), connected, status: Some(status), boot: Some(signed_boot(n)) }

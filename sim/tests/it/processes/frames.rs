@@ -22,7 +22,7 @@ fn framed(body: &[u8]) -> Vec<u8> {
 
 fn start() -> Vec<u8> {
     let me = PartyIndex::new(1).unwrap();
-    framed(&cbor::encode(&ToCosigner::Start { version: VERSION, me, records: 0 }))
+    framed(&cbor::encode(&ToCosigner::Start { version: VERSION, me, records: 0, key_access: None }))
 }
 
 fn waited(child: &mut Child) -> ExitStatus {

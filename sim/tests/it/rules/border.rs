@@ -87,13 +87,13 @@ fn frames_out_of_order_or_of_another_version_end_a_cosigner_with_a_code() {
         ToCosigner::Status,
         ToCosigner::Stored { sequence: 1 },
         ToCosigner::Abort { tag: Tag([0; 16]) },
-        ToCosigner::Start { version: VERSION + 1, me: party(1), records: 0 },
+        ToCosigner::Start { version: VERSION + 1, me: party(1), records: 0, key_access: None },
         ToCosigner::Records { records: vec![] },
     ] {
         assert_eq!(Cosigner::start(&key(), rng(), [first], now).err(), Some(Fatal::Start));
     }
     let (mut world, _) = Standard::world(102);
-    world.tell(party(1), ToCosigner::Start { version: VERSION, me: party(1), records: 0 });
+    world.tell(party(1), ToCosigner::Start { version: VERSION, me: party(1), records: 0, key_access: None });
     assert_eq!(world.ended(party(1)), Some(Fatal::Start));
     world.tell(party(2), ToCosigner::Records { records: vec![] });
     assert_eq!(world.ended(party(2)), Some(Fatal::Start));
@@ -107,7 +107,7 @@ fn a_start_takes_exactly_the_records_it_was_told_of() {
     let stored: Vec<ByteVec> = world.blob(party(1)).into_iter().map(|(_, _, r)| r.into()).collect();
     let starts = |announced: usize, frames: &[&[ByteVec]], last: Option<ToCosigner>| {
         let key = SealingKey::new(Zeroizing::new([1; 32]));
-        let start = ToCosigner::Start { version: VERSION, me: party(1), records: announced as u64 };
+        let start = ToCosigner::Start { version: VERSION, me: party(1), records: announced as u64, key_access: None };
         let records = frames.iter().map(|r| ToCosigner::Records { records: r.to_vec() });
         let frames = std::iter::once(start).chain(records).chain(last);
         Cosigner::start(&key, Box::new(rand_core::OsRng), frames, now).map(|_| ()).err()
