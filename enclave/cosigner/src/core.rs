@@ -24,7 +24,7 @@ use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
-use ringi_primitives::wire::{CosignerStatus, FromCosigner, KeyAccess, Refusal, ToCosigner};
+use ringi_primitives::wire::{CosignerStatus, FromCosigner, KeptKey, KeyAccess, Refusal, ToCosigner};
 use std::collections::BTreeMap;
 
 /// A channel that has not opened by then is opened again; each time it is waited twice as long, for a slow relay too must
@@ -267,7 +267,8 @@ impl Cosigner {
         enclosure.bind_channel(&identity.channel_public)?;
         let made = enclosure.new_key(self.me, genesis, access, self.rng.as_mut(), tunnel)?;
         self.journal = Some(Journal::new(&SealingKey::new(made.key), self.me));
-        self.emit(FromCosigner::KeepKey { wrapped_key: made.wrapped.into() });
+        let genesis = self.state.genesis_versions.clone();
+        self.emit(FromCosigner::KeepKey { key: KeptKey { genesis, wrapped_key: made.wrapped.into() } });
         self.seal_held();
         self.begin_boot();
         self.say_genesis();

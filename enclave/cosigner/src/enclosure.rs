@@ -10,7 +10,7 @@ use ringi_primitives::digest::Digest;
 use ringi_primitives::genesis::{Assurance, Genesis, GenesisChain};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
-use ringi_primitives::wire::KeyAccess;
+use ringi_primitives::wire::{KeptKey, KeyAccess};
 use std::io::{self, Read, Write};
 use zeroize::Zeroizing;
 
@@ -132,14 +132,15 @@ impl Enclosure {
     pub fn unseal(
         &mut self,
         me: PartyIndex,
+        kept: &KeptKey,
         access: &KeyAccess,
         rng: &mut dyn CryptoRngCore,
         tunnel: &mut dyn Tunnel,
     ) -> Result<Zeroizing<[u8; 32]>, EnclosureError> {
-        let chain = GenesisChain::verify(&access.genesis).map_err(|_| EnclosureError::Genesis("it does not verify"))?;
+        let chain = GenesisChain::verify(&kept.genesis).map_err(|_| EnclosureError::Genesis("it does not verify"))?;
         self.bind_genesis(chain.root())?;
         self.asked(me, &chain, access, rng, tunnel, |client, tunnel, context, recipient, document| {
-            client.decrypt(tunnel, context, recipient, document, &access.wrapped_key)
+            client.decrypt(tunnel, context, recipient, document, &kept.wrapped_key)
         })
     }
 

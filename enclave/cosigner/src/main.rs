@@ -43,12 +43,9 @@ fn run() -> Result<(), String> {
             let (me, access) = (*me, access.clone());
             let mut enclosure = module::enclosure()?;
             let clock = Clock::of_module(&mut enclosure)?;
-            let key = if access.genesis.is_empty() {
-                None
-            } else {
-                let key = enclosure.unseal(me, &access, &mut OsRng, &mut link).map_err(|e| e.to_string())?;
-                Some(SealingKey::new(key))
-            };
+            let kept = access.kept.as_ref();
+            let key = kept.map(|kept| enclosure.unseal(me, kept, &access, &mut OsRng, &mut link)).transpose();
+            let key = key.map_err(|e| e.to_string())?.map(SealingKey::new);
             serve(link, first, Some(enclosure), key, Some(access), clock)
         }
         _ => {

@@ -140,24 +140,32 @@ pub enum ToCosigner {
     },
 }
 
-/// What the host keeps for an attested cosigner's key. All of it is the host's word: another genesis is another
-/// encryption context and another PCR16, under which no key opens.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
-pub struct KeyAccess {
-    /// All versions of genesis, as the cosigner took them; empty before.
+/// An attested cosigner's data key as the host keeps it. All of it is the host's word: another genesis is another encryption
+/// context and another PCR16, under which no key opens.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct KeptKey {
+    /// All versions of genesis when the key was wrapped, first to newest; the newest names the key service's key.
     #[n(0)]
     pub genesis: Vec<Signed>,
-    /// The data key as the key service wrapped it, kept for [`FromCosigner::KeepKey`]; empty before.
+    /// The data key as the key service wrapped it.
     #[n(1)]
     pub wrapped_key: ByteVec,
+}
+
+/// How an attested cosigner comes to its data key.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct KeyAccess {
+    /// What it said with [`FromCosigner::KeepKey`]; `None` before.
+    #[n(0)]
+    pub kept: Option<KeptKey>,
     /// Credentials for the key service: the host's, not secret from it.
-    #[n(2)]
+    #[n(1)]
     pub access_key: String,
     /// Likewise.
-    #[n(3)]
+    #[n(2)]
     pub secret_key: String,
     /// Likewise, of temporary credentials.
-    #[n(4)]
+    #[n(3)]
     pub session_token: Option<String>,
 }
 
@@ -329,9 +337,9 @@ pub enum FromCosigner {
     /// Keep this wrapped data key, durably, before any record that follows: without it none of them opens.
     #[n(15)]
     KeepKey {
-        /// As the key service wrapped it.
+        /// What to hand back at the next start.
         #[n(0)]
-        wrapped_key: ByteVec,
+        key: KeptKey,
     },
     /// Answer to [`ToCosigner::Attest`].
     #[n(16)]

@@ -1,6 +1,6 @@
 //! The seam between a running enclave and its kind: process, emulator, hardware.
 
-use crate::StartError;
+use crate::{KeyService, StartError};
 use ringi_primitives::scheme::PartyIndex;
 use std::path::Path;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,6 +13,11 @@ pub trait Enclave: Send + Sync + 'static {
     /// # Errors
     /// [`StartError`].
     async fn launch(&self, me: PartyIndex, folder: &Path, records: Records) -> Result<Launched, StartError>;
+
+    /// What its cosigners ask for the key that seals their records; `None`: it comes over a descriptor (development).
+    fn key_service(&self) -> Option<&KeyService> {
+        None
+    }
 
     /// The name operators see: `process`, `qemu`, `nitro`.
     fn kind(&self) -> &'static str;

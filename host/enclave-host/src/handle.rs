@@ -2,14 +2,15 @@
 
 use crate::backend::{Launched, Lifeline, Records};
 use crate::committer::Committer;
+use crate::key_service::{self, Tunnel};
 use crate::stream::{frame_bytes, read_frame};
 use crate::{Enclave, Ending, Event, RecordStore, SendError, StartError, StoredRecord};
 use minicbor::bytes::ByteVec;
 use ringi_primitives::limits;
 use ringi_primitives::scheme::PartyIndex;
-use ringi_primitives::wire::{self, FromCosigner, ToCosigner};
+use ringi_primitives::wire::{self, FromCosigner, KeptKey, KeyAccess, ToCosigner};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
@@ -66,13 +67,17 @@ impl EnclaveHandle {
         let (store, records) = open_records(folder).await?;
         let kind = if records.is_empty() { Records::None } else { Records::Some };
         check_lengths(&records)?;
-        let first = start_frames(me, records);
+        let service = enclave.key_service();
+        let access = service.map(|s| s.access(folder)).transpose()?;
+        let first = start_frames(me, records, access);
         let launched = enclave.launch(me, folder, kind).await?;
         tracing::info!(code = "enclave.started", cosigner = me.number(), kind = enclave.kind());
         let (to_cosigner, frames) = mpsc::channel(TO_COSIGNER);
         let (stop, stopped) = mpsc::channel(1);
         let (told_ending, ending) = watch::channel(None);
-        let run = Run::spawn(launched, store, first, frames, to_cosigner.clone(), events);
+        let tunnel = Tunnel::new(service, to_cosigner.clone());
+        let keys = Keys { folder: folder.to_owned(), tunnel };
+        let run = Run::spawn(launched, store, keys, first, frames, to_cosigner.clone(), events);
         tokio::spawn(run.drive(stopped, told_ending));
         Ok(EnclaveHandle { me, to_cosigner, stop, ending })
     }
@@ -135,8 +140,12 @@ fn check_lengths(records: &[StoredRecord]) -> Result<(), StartError> {
 }
 
 /// What a cosigner is told first: who it is and its records, in frames of moderate size.
-fn start_frames(me: PartyIndex, records: Vec<StoredRecord>) -> impl Iterator<Item = ToCosigner> + Send {
-    let start = ToCosigner::Start { version: wire::VERSION, me, records: records.len() as u64, key_access: None };
+fn start_frames(
+    me: PartyIndex,
+    records: Vec<StoredRecord>,
+    key_access: Option<KeyAccess>,
+) -> impl Iterator<Item = ToCosigner> + Send {
+    let start = ToCosigner::Start { version: wire::VERSION, me, records: records.len() as u64, key_access };
     let mut records = records.into_iter().map(|r| ByteVec::from(r.record)).peekable();
     let frames = std::iter::from_fn(move || {
         let mut frame = vec![records.next()?];
@@ -164,6 +173,7 @@ impl Run {
     fn spawn(
         launched: Launched,
         store: RecordStore,
+        keys: Keys,
         first: impl Iterator<Item = ToCosigner> + Send + 'static,
         frames: mpsc::Receiver<ToCosigner>,
         to_cosigner: mpsc::Sender<ToCosigner>,
@@ -175,7 +185,7 @@ impl Run {
         let committer = Committer { store, queue, to_cosigner, events: events.clone(), closing: told_closing };
         Run {
             life,
-            reader: tokio::spawn(read_frames(reader, to_store, events.clone())),
+            reader: tokio::spawn(read_frames(reader, to_store, keys, events.clone())),
             writer: tokio::spawn(write_frames(writer, first, frames)),
             committer: tokio::spawn(committer.run()),
             closing,
@@ -225,9 +235,25 @@ async fn fault(task: &mut JoinHandle<Result<(), Ending>>, done: &mut bool) -> Op
     }
 }
 
+/// What a cosigner's key needs of the host.
+struct Keys {
+    folder: PathBuf,
+    tunnel: Tunnel,
+}
+
+impl Keys {
+    async fn keep(&self, key: KeptKey) -> Result<(), Ending> {
+        let folder = self.folder.clone();
+        let kept = tokio::task::spawn_blocking(move || key_service::keep(&folder, &key)).await;
+        let kept = kept.map_err(|e| Ending::Records { code: "records.thread", detail: e.to_string() })?;
+        kept.map_err(|e| Ending::Records { code: e.code(), detail: e.to_string() })
+    }
+}
+
 async fn read_frames(
     mut stream: Box<dyn AsyncRead + Send + Unpin>,
     to_store: mpsc::Sender<StoredRecord>,
+    mut keys: Keys,
     events: mpsc::Sender<Event>,
 ) -> Result<(), Ending> {
     let mut stream = tokio::io::BufReader::with_capacity(WRITE_BYTES, &mut stream);
@@ -239,6 +265,10 @@ async fn read_frames(
                     return Ok(());
                 }
             }
+            Ok(Some(FromCosigner::Dial { host, port })) => keys.tunnel.dial(&host, port).await,
+            Ok(Some(FromCosigner::Tunnel { bytes })) => keys.tunnel.carry(&bytes).await,
+            // In order with the records: it is durable before any that it seals.
+            Ok(Some(FromCosigner::KeepKey { key })) => keys.keep(key).await?,
             Ok(Some(said)) => {
                 if events.send(Event::Said(said)).await.is_err() {
                     tracing::debug!(code = "enclave.unheard", "nobody listens to the cosigner");

@@ -1,15 +1,21 @@
 //! The `Process` back end: a cosigner as an ordinary child process. For development and for trust in the operator.
 //!
 //! The child gets an empty environment, no arguments and three descriptors: 0 is one end of a socket pair (the stream,
-//! both directions), 1 the read end of a pipe with the 32 bytes of the development sealing key, 2 its log.
+//! both directions), 1 the emulated security module or the read end of a pipe with the 32 bytes of the development sealing
+//! key, 2 its log.
 
 use crate::sealing_key::SealingKey;
-use crate::{Enclave, Launched, Lifeline, Records, StartError};
+use crate::{Enclave, KeyService, Launched, Lifeline, Records, StartError};
+use ringi_attestation::{Pcr, PcrIndex};
+use ringi_nsm::{Authority, Clock, Module};
 use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::time::UnixMs;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, Command};
@@ -18,29 +24,76 @@ use tokio::process::{Child, ChildStderr, Command};
 const LOG_LINE_BYTES: u64 = 8 * 1024;
 
 /// Runs `ringi-cosigner` as a child process.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Process {
     program: PathBuf,
+    emulation: Option<Emulation>,
 }
 
+/// What makes a plain process go the attested way: an emulated security module, and a key service that believes it. It
+/// protects from nobody who is root on this machine (rule E3).
+#[derive(Clone)]
+pub struct Emulation {
+    /// Vouches for the module's documents.
+    pub authority: Arc<Authority>,
+    /// What the module says was booted.
+    pub measurements: Vec<(PcrIndex, Pcr)>,
+    /// Where the cosigner's key comes from.
+    pub service: KeyService,
+}
+
+impl Emulation {
+    /// The registers of a program that no hypervisor measured: its bytes as the application, under a boot of its own, so that
+    /// they are never an image's.
+    ///
+    /// # Errors
+    /// If the program cannot be read.
+    pub fn measure(program: &Path) -> std::io::Result<Vec<(PcrIndex, Pcr)>> {
+        let bytes = std::fs::read(program)?;
+        Ok(vec![
+            (PcrIndex::IMAGE, Pcr::of_image([PROCESS, &bytes])),
+            (PcrIndex::BOOT, Pcr::of_image([PROCESS])),
+            (PcrIndex::APPLICATION, Pcr::of_image([&bytes[..]])),
+        ])
+    }
+}
+
+/// In the place of a kernel and its ramdisk.
+const PROCESS: &[u8] = b"ringi/process/v1";
+
 impl Process {
-    /// With the path of the program.
+    /// With the path of the program; its sealing key is the folder's development key.
     pub fn new(program: impl Into<PathBuf>) -> Process {
-        Process { program: program.into() }
+        Process { program: program.into(), emulation: None }
     }
 
-    fn spawn(&self, folder: &Path, records: Records) -> Result<(Child, UnixStream), StartError> {
-        let key = SealingKey::load_or_make(folder, records)?;
+    /// The same under attestation.
+    pub fn attested(program: impl Into<PathBuf>, emulation: Emulation) -> Process {
+        Process { program: program.into(), emulation: Some(emulation) }
+    }
+
+    /// What becomes the child's descriptor 1.
+    fn module_or_key(&self, me: PartyIndex, folder: &Path, records: Records) -> Result<OwnedFd, StartError> {
+        match &self.emulation {
+            Some(emulation) => emulation.serve(me).map_err(StartError::Prepare),
+            None => {
+                let key = SealingKey::load_or_make(folder, records)?;
+                let (key_reader, mut key_writer) = std::io::pipe().map_err(StartError::Prepare)?;
+                // 32 bytes fit every pipe's buffer: this does not wait for the child.
+                key_writer.write_all(key.expose()).map_err(StartError::Prepare)?;
+                Ok(OwnedFd::from(key_reader))
+            }
+        }
+    }
+
+    fn spawn(&self, me: PartyIndex, folder: &Path, records: Records) -> Result<(Child, UnixStream), StartError> {
+        let module = self.module_or_key(me, folder, records)?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(StartError::Prepare)?;
-        let (key_reader, mut key_writer) = std::io::pipe().map_err(StartError::Prepare)?;
-        // 32 bytes fit every pipe's buffer: this does not wait for the child.
-        key_writer.write_all(key.expose()).map_err(StartError::Prepare)?;
-        drop(key_writer);
         let child = Command::new(&self.program)
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::from(key_reader))
+            .stdout(Stdio::from(module))
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -53,7 +106,7 @@ impl Process {
 #[async_trait::async_trait]
 impl Enclave for Process {
     async fn launch(&self, me: PartyIndex, folder: &Path, records: Records) -> Result<Launched, StartError> {
-        let (mut child, stream) = self.spawn(folder, records)?;
+        let (mut child, stream) = self.spawn(me, folder, records)?;
         if let Some(log) = child.stderr.take() {
             tokio::spawn(copy_log(me, log));
         }
@@ -61,8 +114,36 @@ impl Enclave for Process {
         Ok(Launched { reader: Box::new(reader), writer: Box::new(writer), life: Box::new(ChildLife(child)) })
     }
 
+    fn key_service(&self) -> Option<&KeyService> {
+        self.emulation.as_ref().map(|e| &e.service)
+    }
+
     fn kind(&self) -> &'static str {
         "process"
+    }
+}
+
+impl Emulation {
+    /// A fresh module for one run, on a thread that ends when the child does: registers do not outlive a boot.
+    fn serve(&self, me: PartyIndex) -> std::io::Result<OwnedFd> {
+        let (mut ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let name = format!("i-process-enc{me}");
+        let mut module = Module::new(&name, &self.measurements, self.authority.clone(), Arc::new(SystemClock));
+        std::thread::Builder::new().name(name).spawn(move || {
+            if let Err(e) = ringi_nsm::socket::serve(&mut module, &mut ours) {
+                tracing::warn!(code = "enclave.module", "emulated security module: {e}");
+            }
+        })?;
+        Ok(OwnedFd::from(theirs))
+    }
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixMs {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

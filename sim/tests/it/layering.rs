@@ -17,7 +17,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host/provider", &["primitives", "chain", "policy", "mpc"]),
     ("host/ledger", &["primitives", "chain", "policy", "mpc"]),
     ("host/relay", &["primitives", "chain", "policy", "mpc"]),
-    ("host/enclave-host", &["primitives", "chain", "policy", "mpc"]),
+    ("host/enclave-host", &["nsm", "attestation", "primitives", "chain", "policy", "mpc"]),
     ("host/orchestrator", &["provider", "ledger", "relay", "enclave-host", "primitives", "chain", "policy", "mpc"]),
     ("host/store", &["orchestrator", "ledger", "relay", "primitives"]),
     (

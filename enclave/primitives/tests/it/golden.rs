@@ -108,6 +108,7 @@ fn documents_are_frozen() {
     forms.extend(both("AddressStatement", make::address_statement));
     forms.extend(both("BootCertificate", make::boot));
     forms.extend(both("SignedBoot", make::signed_boot));
+    forms.extend(both("Claim", make::claim));
     forms.extend(both("Verdict", make::verdict));
     forms.extend(both("SignedVerdict", make::signed_verdict));
     forms.extend(both("Receipt", make::receipt));
@@ -123,7 +124,7 @@ fn documents_are_frozen() {
     forms.extend(both("SigningRequest", make::signing_request));
     forms.extend(both("FinishedSignature", make::finished));
     forms.extend(both("Spending", make::spending));
-    frozen_forms("documents.hex", 46, &forms);
+    frozen_forms("documents.hex", 48, &forms);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
 use ringi_primitives::asset::{Asset, AssetKey};
 use ringi_primitives::certificate::{AddressStatement, KeyCertificate, SignedCertificate};
+use ringi_primitives::claim::Claim;
 use ringi_primitives::decision::{Charge, Decision, DenyReason, LimitKey, MissingApproval, Spending, Subject};
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::{Effect, OpaqueKind, Outpoint, Slot};
@@ -28,7 +29,9 @@ use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{KeyPosition, VaultIndex, WalletRef};
-use ringi_primitives::wire::{CosignerStatus, FromCosigner, KeyAccess, RecordKind, Refusal, Retry, Tag, ToCosigner};
+use ringi_primitives::wire::{
+    CosignerStatus, FromCosigner, KeptKey, KeyAccess, RecordKind, Refusal, Retry, Tag, ToCosigner,
+};
 
 pub const SCHEMES: [Scheme; 3] = Scheme::ALL;
 pub const BITCOIN_NETWORKS: [BitcoinNetwork; 4] =
@@ -294,6 +297,18 @@ pub fn boot(d: &mut Dice) -> BootCertificate {
     }
 }
 
+pub fn claim(d: &mut Dice) -> Claim {
+    Claim {
+        version: 1,
+        genesis: d.maybe(digest),
+        cosigner: party(d),
+        channel_key: d.bytes(),
+        identity_key: public_key(d),
+        receipt_key: public_key(d),
+        boot: d.u64(),
+    }
+}
+
 pub fn signed_boot(d: &mut Dice) -> SignedBoot {
     SignedBoot { certificate: boot(d), signature: signature(d) }
 }
@@ -489,10 +504,13 @@ pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
     ]
 }
 
+fn kept_key(d: &mut Dice) -> KeptKey {
+    KeptKey { genesis: d.some(signed), wrapped_key: d.blob().into() }
+}
+
 fn key_access(d: &mut Dice) -> KeyAccess {
     KeyAccess {
-        genesis: d.some(signed),
-        wrapped_key: d.blob().into(),
+        kept: d.maybe(kept_key),
         access_key: d.text(),
         secret_key: d.text(),
         session_token: d.maybe(|d| d.text()),
@@ -546,7 +564,7 @@ pub fn from_cosigners(d: &mut Dice) -> Vec<FromCosigner> {
         FromCosigner::Event { code: d.text(), peer: d.maybe(party), intent: d.maybe(intent_id) },
         FromCosigner::Dial { host: d.text(), port: d.u64() as u16 },
         FromCosigner::Tunnel { bytes: d.blob().into() },
-        FromCosigner::KeepKey { wrapped_key: d.blob().into() },
+        FromCosigner::KeepKey { key: kept_key(d) },
         FromCosigner::Attested { document: d.maybe(|d| d.blob().into()) },
     ]
 }
