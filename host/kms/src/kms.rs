@@ -84,11 +84,14 @@ impl Kms {
 
     /// Answers a request. Every call of a known caller is in the audit log before its answer leaves; where the log cannot be
     /// written, there is no answer but a failure. Blocks: it writes to the disk.
-    pub fn answer(&self, request: &Signable<'_>, target: Option<&str>) -> Answer {
+    pub fn answer(&self, request: &Signable<'_>) -> Answer {
         let now = self.clock.now();
         let mut trail = Trail::new(now);
-        let mut result = self.authenticated(request, target, now, &mut trail);
-        if let Err(error) = self.store.audit(&trail.line(result.as_ref().err())) {
+        let mut result = self.authenticated(request, now, &mut trail);
+        // Whoever is nobody must not be able to fill the disk.
+        if trail.principal.is_some()
+            && let Err(error) = self.store.audit(&trail.line(result.as_ref().err()))
+        {
             result = Err(Refusal::internal(&error));
         }
         trail.trace(result.as_ref().err());
@@ -102,16 +105,11 @@ impl Kms {
         }
     }
 
-    fn authenticated(
-        &self,
-        request: &Signable<'_>,
-        target: Option<&str>,
-        now: UnixMs,
-        trail: &mut Trail,
-    ) -> Result<Vec<u8>, Refusal> {
+    fn authenticated(&self, request: &Signable<'_>, now: UnixMs, trail: &mut Trail) -> Result<Vec<u8>, Refusal> {
         let caller = sigv4::verify(request, &self.access, self.deployment.region(), now)?;
         trail.principal = Some(caller.principal.arn().to_owned());
         let unknown = || Refusal::new(Code::UnknownOperation, "There is no such operation.");
+        let target = sigv4::single(request.headers, "x-amz-target")?;
         let operation = target.and_then(|target| target.strip_prefix("TrentService.")).ok_or_else(unknown)?;
         let (name, run) = operations::find(operation).ok_or_else(unknown)?;
         trail.action = Some(name);
@@ -152,19 +150,26 @@ impl Turn<'_> {
         Some(key.clone())
     }
 
-    /// Changes a key: judged on what is there now, kept on disk, and only then in force.
-    pub(crate) fn change<T>(
+    /// Changes a key that the caller was let to: on what is there now, kept on disk, and only then in force.
+    ///
+    /// # Errors
+    /// What `change` says; `KMSInternalException` where another policy came into force meanwhile.
+    pub(crate) fn change(
         &mut self,
-        id: &KeyId,
-        change: impl FnOnce(&mut KeyRecord) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
+        authorized: &KeyRecord,
+        change: impl FnOnce(&mut KeyRecord) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        let id = authorized.facts.id;
         let mut keys = self.kms.keys();
         let gone = || Refusal::new(Code::NotFound, "The key does not exist any more");
-        let mut changed = keys.get(id).cloned().ok_or_else(gone)?;
-        let value = change(&mut changed)?;
+        let mut changed = keys.get(&id).cloned().ok_or_else(gone)?;
+        if changed.facts.policy != authorized.facts.policy {
+            return Err(Refusal::internal(&"the policy changed while a call was under way"));
+        }
+        change(&mut changed)?;
         self.kms.store.write(&changed).map_err(|e| Refusal::internal(&e))?;
-        keys.insert(*id, changed);
-        Ok(value)
+        keys.insert(id, changed);
+        Ok(())
     }
 
     /// The recipient that a request names, verified.

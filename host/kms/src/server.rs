@@ -84,8 +84,7 @@ async fn call(State(kms): State<Arc<Kms>>, request: Request) -> Response {
     let answered = tokio::task::spawn_blocking(move || {
         let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
         let signable = Signable { method: &parts.method, target, headers: &parts.headers, body: &body };
-        let operation = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
-        kms.answer(&signable, operation)
+        kms.answer(&signable)
     });
     response(answered.await.unwrap_or_else(|e| refused(&Refusal::internal(&e))))
 }

@@ -21,7 +21,7 @@ pub(crate) fn parameters(turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>,
     // Takes a moment: no lock is held.
     let (pending, public) = wrapping::prepare(request.wrapping_key_spec, until)?;
     let token = pending.token.clone();
-    turn.change(&key.facts.id, |key| {
+    turn.change(&key, |key| {
         key.import = Some(pending);
         Ok(())
     })?;
@@ -64,7 +64,7 @@ pub(crate) fn import(turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Ref
     }
     let used = pending.token.clone();
     let digest = digest_of(&material);
-    turn.change(&key.facts.id, |key| {
+    turn.change(&key, |key| {
         let same = key.import.as_ref().is_some_and(|import| import.token.expose() == used.expose());
         if !same {
             return Err(wrong());
@@ -112,7 +112,7 @@ pub(crate) fn delete(turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Ref
     let request: OfKey = wire::read(request)?;
     wire::without_grants(&request.grant_tokens)?;
     let key = external(turn, &request.key_id)?;
-    turn.change(&key.facts.id, |key| {
+    turn.change(&key, |key| {
         key.material = None;
         key.facts.valid_to_ms = None;
         Ok(())

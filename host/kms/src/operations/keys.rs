@@ -166,9 +166,9 @@ pub(crate) fn disable(turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Re
 }
 
 fn switch(turn: &mut Turn<'_>, request: &[u8], enabled: bool) -> Result<Vec<u8>, Refusal> {
-    let id = plain(turn, request)?.facts.id;
-    let (arn, now) = (turn.kms.deployment.arn(&id), turn.now);
-    turn.change(&id, |key| match key.state(now) {
+    let key = plain(turn, request)?;
+    let (arn, now) = (turn.kms.deployment.arn(&key.facts.id), turn.now);
+    turn.change(&key, |key| match key.state(now) {
         KeyState::PendingDeletion => Err(invalid_state(&arn, "is pending deletion.")),
         KeyState::PendingImport => Err(invalid_state(&arn, "is pending import.")),
         KeyState::Enabled | KeyState::Disabled => {
@@ -189,7 +189,7 @@ pub(crate) fn schedule_deletion(turn: &mut Turn<'_>, request: &[u8]) -> Result<V
     }
     let arn = turn.kms.deployment.arn(&key.facts.id);
     let at = turn.now.plus_ms(days.saturating_mul(DAY_MS)).0;
-    turn.change(&key.facts.id, |key| match key.facts.deletion_ms {
+    turn.change(&key, |key| match key.facts.deletion_ms {
         Some(_) => Err(invalid_state(&arn, "is pending deletion.")),
         None => {
             key.facts.deletion_ms = Some(at);
@@ -201,9 +201,9 @@ pub(crate) fn schedule_deletion(turn: &mut Turn<'_>, request: &[u8]) -> Result<V
 }
 
 pub(crate) fn cancel_deletion(turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusal> {
-    let id = plain(turn, request)?.facts.id;
-    let arn = turn.kms.deployment.arn(&id);
-    turn.change(&id, |key| match key.facts.deletion_ms.take() {
+    let key = plain(turn, request)?;
+    let arn = turn.kms.deployment.arn(&key.facts.id);
+    turn.change(&key, |key| match key.facts.deletion_ms.take() {
         None => Err(invalid_state(&arn, "is not pending deletion.")),
         Some(_) => {
             key.facts.enabled = false;

@@ -20,7 +20,7 @@ pub(crate) fn put(turn: &mut Turn<'_>, request: &[u8]) -> Result<Vec<u8>, Refusa
     if !request.bypass_policy_lockout_safety_check {
         check_lockout(turn, &policy, &turn.kms.deployment.arn(&key.facts.id))?;
     }
-    turn.change(&key.facts.id, |key| {
+    turn.change(&key, |key| {
         key.facts.policy = request.policy;
         Ok(())
     })?;

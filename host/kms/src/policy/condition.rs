@@ -55,6 +55,11 @@ impl Key {
         matches!(self, Key::Image | Key::Pcr(_))
     }
 
+    /// Whether it looks at a pair of the encryption context.
+    pub(crate) fn is_encryption_context(&self) -> bool {
+        matches!(self, Key::EncryptionContext(_))
+    }
+
     /// The register it looks at.
     pub(crate) fn register(&self) -> Option<PcrIndex> {
         match self {

@@ -7,8 +7,7 @@ mod evaluate;
 mod parse;
 mod pattern;
 
-pub(crate) use condition::{Condition, Key, Operator};
+pub(crate) use condition::{Comparison, Condition, Operator};
 pub use evaluate::{Call, Context, Verdict, evaluate};
 pub use parse::{Effect, Policy, PrincipalPattern, Statement};
-pub(crate) use pattern::matches;
 pub use pattern::matches_action;

@@ -2,5 +2,14 @@
 
 mod actions;
 mod boto;
+mod cms;
+mod durable;
+mod enclave;
+mod errors;
+mod lint;
+mod policies;
 mod raw;
+mod recipients;
+mod sdk;
+mod signatures;
 mod world;

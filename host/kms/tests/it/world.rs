@@ -23,8 +23,8 @@ pub struct Signer {
     pub id: &'static str,
     pub secret: &'static str,
     pub token: Option<&'static str>,
-    arn: &'static str,
-    actions: &'static [&'static str],
+    pub arn: &'static str,
+    pub actions: &'static [&'static str],
 }
 
 /// May do everything that the account decides.
