@@ -3,7 +3,7 @@
 //! A plain process has none. The module's time is the trusted one (rule T1): the guest's clock is the host's.
 
 use rand_core::CryptoRngCore;
-use ringi_attestation::kms::{Client, Context, Credentials, DataKey, KmsError, KmsKey, RecipientKey};
+use ringi_attestation::kms::{Client, Context, Credentials, DataKey, KmsError, KmsKey, RecipientKey, context};
 use ringi_attestation::nsm::{Nsm, Transport};
 use ringi_attestation::{Document, PcrIndex, Root};
 use ringi_primitives::digest::Digest;
@@ -199,13 +199,6 @@ impl Enclosure {
         }
         Ok(())
     }
-}
-
-/// What the wrapped key is bound to: nobody can put another workspace's or another cosigner's in its place.
-fn context(root: Digest, me: PartyIndex) -> Context {
-    let pairs =
-        [("ringi:genesis", root.to_string()), ("ringi:cosigner", me.to_string()), ("ringi:use", "records".into())];
-    pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
 }
 
 fn kms_key(genesis: &Genesis, me: PartyIndex) -> Result<KmsKey, EnclosureError> {

@@ -7,6 +7,8 @@ use super::sigv4::{Credentials, Request, authorization};
 use super::tls;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ringi_primitives::digest::Digest;
+use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -21,6 +23,12 @@ const ERROR_BYTES: usize = 64;
 
 /// What a wrapped key is bound to: the same names and values open it again, and nothing else does.
 pub type Context = std::collections::BTreeMap<String, String>;
+
+/// The context of a cosigner's data key: no host can put another workspace's or another cosigner's in its place.
+pub fn context(genesis: Digest, cosigner: PartyIndex) -> Context {
+    let pairs = [("genesis", genesis.to_string()), ("cosigner", cosigner.to_string())];
+    pairs.into_iter().map(|(name, value)| (name.to_string(), value)).collect()
+}
 
 /// A data key and the form in which the host keeps it.
 pub struct DataKey {

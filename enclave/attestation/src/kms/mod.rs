@@ -12,7 +12,7 @@ mod recipient;
 mod sigv4;
 mod tls;
 
-pub use client::{Client, Context, DataKey, KmsError};
+pub use client::{Client, Context, DataKey, KmsError, context};
 pub use place::{KmsKey, KmsKeyError, Trust};
 pub use recipient::RecipientKey;
 pub use sigv4::{Credentials, Request, authorization};

@@ -1,0 +1,41 @@
+//! A key management server with the wire protocol of AWS KMS, which really verifies attestation documents.
+//!
+//! For those who have no AWS, and for tests. The root of trust is the operator: whoever holds the server's folder holds every
+//! key in it ([`FolderStore`]). What it promises is what AWS KMS promises by policy: a data key leaves for a measured
+//! enclave only, sealed for the key in that enclave's attestation document. Facts: AWS KMS API reference and developer guide.
+
+mod access;
+mod asymmetric;
+mod audit;
+mod cms;
+mod error;
+mod identity;
+mod kms;
+pub mod limits;
+pub mod lint;
+mod operations;
+pub mod policy;
+mod recipient;
+mod recommended;
+mod record;
+mod sealed;
+mod secret;
+mod server;
+mod sigv4;
+mod store;
+mod symmetric;
+mod wire;
+mod wrapping;
+
+pub use access::{AccessError, AccessKey, AccessKeys};
+pub use audit::root_name;
+pub use error::{Code, Refusal};
+pub use identity::{Deployment, KeyId, Principal};
+pub use kms::{Answer, Clock, Configuration, Kms, SystemClock};
+pub use recipient::Recipient;
+pub use recommended::{CosignerKey, encryption_context, genesis_register, recommended_policy};
+pub use record::{Facts, KeyRecord, KeySpec, KeyState, KeyUsage, Origin};
+pub use secret::Secret;
+pub use server::{router, serve};
+pub use sigv4::Signable;
+pub use store::{FolderStore, Store, StoreError};
