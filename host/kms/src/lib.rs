@@ -24,6 +24,7 @@ mod server;
 mod sigv4;
 mod store;
 mod symmetric;
+mod tls;
 mod wire;
 mod wrapping;
 
@@ -36,6 +37,7 @@ pub use recipient::Recipient;
 pub use recommended::{CosignerKey, encryption_context, genesis_register, recommended_policy};
 pub use record::{Facts, KeyRecord, KeySpec, KeyState, KeyUsage, Origin};
 pub use secret::Secret;
-pub use server::{router, serve};
+pub use server::{router, serve, serve_tls};
 pub use sigv4::Signable;
 pub use store::{FolderStore, Store, StoreError};
+pub use tls::TlsIdentity;

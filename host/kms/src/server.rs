@@ -1,9 +1,10 @@
-//! The socket: HTTP requests in, answers out, within bounds. No TLS: put something in front that ends it.
+//! The socket: HTTP requests in, answers out, within bounds; over TLS for cosigners, which believe one pinned certificate.
 
 use crate::error::{Code, Refusal};
 use crate::kms::{Answer, Kms};
 use crate::limits::{BODY_BYTES, CONNECTIONS, READ_SECONDS};
 use crate::sigv4::Signable;
+use crate::tls::TlsIdentity;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -17,7 +18,8 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 /// After a failed accept (no descriptors left) the next try waits this long.
@@ -30,11 +32,44 @@ pub fn router(kms: Arc<Kms>) -> Router {
     Router::new().fallback(call).with_state(kms)
 }
 
-/// Serves until `stop` is ready, then lets open requests end.
+/// Serves plain HTTP until `stop` is ready, then lets open requests end. For a machine's own clients, or behind something
+/// that ends TLS.
 ///
 /// # Errors
 /// Only if the listener itself is unusable.
 pub async fn serve(kms: Arc<Kms>, listener: TcpListener, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+    serve_over(kms, listener, stop, |stream| async { Ok(stream) }).await
+}
+
+/// The same over TLS.
+///
+/// # Errors
+/// As [`serve`].
+pub async fn serve_tls(
+    kms: Arc<Kms>,
+    listener: TcpListener,
+    identity: &TlsIdentity,
+    stop: impl Future<Output = ()> + Send,
+) -> io::Result<()> {
+    let acceptor = identity.acceptor();
+    let wait = Duration::from_secs(READ_SECONDS);
+    serve_over(kms, listener, stop, move |stream| {
+        let accepted = tokio::time::timeout(wait, acceptor.accept(stream));
+        async { accepted.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) }
+    })
+    .await
+}
+
+async fn serve_over<S, F>(
+    kms: Arc<Kms>,
+    listener: TcpListener,
+    stop: impl Future<Output = ()> + Send,
+    secured: impl Fn(TcpStream) -> F,
+) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = io::Result<S>> + Send + 'static,
+{
     let _ = listener.local_addr()?;
     let router = router(kms);
     let graceful = GracefulShutdown::new();
@@ -58,13 +93,20 @@ pub async fn serve(kms: Arc<Kms>, listener: TcpListener, stop: impl Future<Outpu
             () = &mut stop => break,
         };
         let _ = stream.set_nodelay(true);
-        let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(READ_SECONDS));
+        let (secured, watcher) = (secured(stream), graceful.watcher());
         let service = TowerToHyperService::new(router.clone());
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             let _place = place;
-            if let Err(error) = connection.await {
+            let mut builder = http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(READ_SECONDS));
+            let ended = match secured.await {
+                Ok(stream) => watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await,
+                Err(error) => {
+                    tracing::debug!(%error, "a connection was not secured");
+                    return;
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "a connection ended early");
             }
         });
