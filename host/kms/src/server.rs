@@ -2,7 +2,7 @@
 
 use crate::error::{Code, Refusal};
 use crate::kms::{Answer, Kms};
-use crate::limits::{BODY_BYTES, CONNECTIONS, READ_SECONDS};
+use crate::limits::{BODY_BYTES, CONNECTIONS, HEAD_BYTES, HEADERS, READ_SECONDS};
 use crate::sigv4::Signable;
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -59,7 +59,11 @@ pub async fn serve(kms: Arc<Kms>, listener: TcpListener, stop: impl Future<Outpu
         };
         let _ = stream.set_nodelay(true);
         let mut builder = http1::Builder::new();
-        builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(READ_SECONDS));
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(READ_SECONDS))
+            .max_headers(HEADERS)
+            .max_buf_size(HEAD_BYTES);
         let service = TowerToHyperService::new(router.clone());
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
