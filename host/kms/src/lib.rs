@@ -40,4 +40,22 @@ pub use secret::Secret;
 pub use server::{router, serve, serve_tls};
 pub use sigv4::Signable;
 pub use store::{FolderStore, Store, StoreError};
+<<<<<<< HEAD
 pub use tls::TlsIdentity;
+=======
+
+/// Feeds foreign bytes to every parser of them; what is read keeps its promises.
+pub fn fuzz(data: &[u8]) {
+    if let Some(blob) = symmetric::Blob::parse(data) {
+        let material = Secret::new(vec![7; symmetric::MATERIAL_BYTES]);
+        assert!(blob.open(&material, &Default::default()).is_err());
+    }
+    assert!(Recipient::verify(data, &[ringi_attestation::Root::AWS], ringi_primitives::time::UnixMs(0)).is_err());
+    operations::fuzz(data);
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    sigv4::fuzz(text);
+    let readable = policy::Policy::parse(text).is_ok();
+    let found = lint::lint(&[lint::Named { name: "fuzz", text }], 2);
+    assert_eq!(readable, found.iter().all(|finding| finding.code != "kms.unreadable"));
+}
+>>>>>>> wip-b

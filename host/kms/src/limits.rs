@@ -2,6 +2,10 @@
 
 /// A request's body: a policy is 32 KiB, a document 16 KiB and its base64 22 KiB.
 pub const BODY_BYTES: usize = 128 * 1024;
+/// Headers of one request: SDKs send about fifteen.
+pub const HEADERS: usize = 64;
+/// Request line and headers of one request. A session token has up to 4096 bytes.
+pub const HEAD_BYTES: usize = 32 * 1024;
 /// What Encrypt takes.
 pub const PLAINTEXT_BYTES: usize = 4096;
 /// What Sign takes as a message.

@@ -2,7 +2,7 @@
 
 use crate::error::{Code, Refusal};
 use crate::kms::{Answer, Kms};
-use crate::limits::{BODY_BYTES, CONNECTIONS, READ_SECONDS};
+use crate::limits::{BODY_BYTES, CONNECTIONS, HEAD_BYTES, HEADERS, READ_SECONDS};
 use crate::sigv4::Signable;
 use crate::tls::TlsIdentity;
 use axum::Router;
@@ -93,7 +93,16 @@ where
             () = &mut stop => break,
         };
         let _ = stream.set_nodelay(true);
+<<<<<<< HEAD
         let (secured, watcher) = (secured(stream), graceful.watcher());
+=======
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(Duration::from_secs(READ_SECONDS))
+            .max_headers(HEADERS)
+            .max_buf_size(HEAD_BYTES);
+>>>>>>> wip-b
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
             let _place = place;

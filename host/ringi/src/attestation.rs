@@ -71,7 +71,7 @@ fn moment(text: &str) -> Result<Moment, Failure> {
 }
 
 /// `aws`, or the certificate in a file: PEM or DER.
-fn root_of(text: &str) -> Result<Root, Failure> {
+pub(crate) fn root_of(text: &str) -> Result<Root, Failure> {
     if text == "aws" {
         return Ok(Root::AWS);
     }

@@ -46,6 +46,9 @@ pub enum Command {
     /// Attestation documents of enclaves, offline.
     #[command(subcommand)]
     Attestation(AttestationCommand),
+    /// A key server of our own with the wire protocol of AWS KMS, and policies for its keys and AWS's.
+    #[command(subcommand)]
+    Kms(KmsCommand),
     /// Check an address or a receipt, offline.
     #[command(subcommand)]
     Verify(VerifyCommand),
@@ -342,6 +345,93 @@ pub enum AttestationCommand {
         #[arg(long)]
         nonce: Option<String>,
     },
+}
+
+/// `ringi kms`.
+#[derive(Subcommand)]
+pub enum KmsCommand {
+    /// Run the key server on a folder until Ctrl-C.
+    ///
+    /// Whoever can read the folder has every key in it: master.key opens the files in keys/. Calls are recorded in
+    /// audit.jsonl. There is no TLS: listen on this machine only, or put something in front that ends it.
+    Serve(KmsServeArgs),
+    /// Add an access key to a server's file; the server reads it at its next start.
+    AccessKey {
+        /// The server's folder.
+        #[arg(long, env = "RINGI_KMS_FOLDER", default_value = "kms")]
+        folder: PathBuf,
+        /// Who signs with it: `arn:aws:iam::ACCOUNT:user/NAME` or `arn:aws:iam::ACCOUNT:role/NAME`.
+        #[arg(long)]
+        principal: String,
+        /// An action that the account lets it do, such as `kms:CreateKey` or `kms:*`; may be repeated. Needed where no key's
+        /// policy is asked (CreateKey, ListKeys, GenerateRandom), or where one leaves the choice to the account.
+        #[arg(long = "action")]
+        actions: Vec<String>,
+    },
+    /// Find key policies that would let a human, or a program that nobody measured, decrypt. Fails on errors.
+    ///
+    /// Several policies are also looked at together, as those of one workspace's cosigners: nobody may have power over the
+    /// keys of as many cosigners as sign (rule E1).
+    Lint {
+        /// Key policies, JSON, for AWS KMS or for this server.
+        #[arg(required = true)]
+        policies: Vec<PathBuf>,
+        /// How many cosigners sign.
+        #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=9))]
+        threshold: u8,
+    },
+    /// Print the recommended policy of a cosigner's key, for CreateKey with BypassPolicyLockoutSafetyCheck.
+    ///
+    /// Only the measured images of this workspace's cosigner may have the key's plaintext, and nobody can change that
+    /// afterwards: keep it until you are sure of the images.
+    Policy(KmsPolicyArgs),
+}
+
+/// `ringi kms serve`.
+#[derive(Args)]
+pub struct KmsServeArgs {
+    /// Keys, the master key, access keys and the audit log; made where there is none.
+    #[arg(long, env = "RINGI_KMS_FOLDER", default_value = "kms")]
+    pub folder: PathBuf,
+    /// Where to listen.
+    #[arg(long, env = "RINGI_KMS_LISTEN", default_value = "127.0.0.1:7430")]
+    pub listen: String,
+    /// Whose attestation documents are taken: `aws`, a root certificate's file (DER or PEM), or the SHA-256 of one in hex;
+    /// may be repeated. A simulation's root makes every document of that simulation good.
+    #[arg(long = "root", value_name = "aws|FILE|SHA256", required = true)]
+    pub roots: Vec<String>,
+    /// The account in the keys' names, 12 digits: this server's own, and not one of AWS's.
+    #[arg(long, default_value = "000000000000")]
+    pub account: String,
+    /// The region that clients sign for.
+    #[arg(long, default_value = "us-east-1")]
+    pub region: String,
+    /// What goes into log.json of the folder.
+    #[arg(long, env = "RINGI_LOG", default_value = "info")]
+    pub log: String,
+}
+
+/// `ringi kms policy`.
+#[derive(Args)]
+pub struct KmsPolicyArgs {
+    /// The role that the enclave's host calls with.
+    #[arg(long)]
+    pub role: String,
+    /// Somebody who may look at the key and its policy; may be repeated.
+    #[arg(long = "reader")]
+    pub readers: Vec<String>,
+    /// PCR0 of an image that may have the key, hex; may be repeated.
+    #[arg(long = "image", required = true)]
+    pub images: Vec<String>,
+    /// PCR8, hex: the certificate that signs the images. Asked for besides the image.
+    #[arg(long)]
+    pub signer: Option<String>,
+    /// The workspace.
+    #[arg(long)]
+    pub genesis: PathBuf,
+    /// Which cosigner.
+    #[arg(long)]
+    pub cosigner: u8,
 }
 
 /// `ringi policy`.

@@ -12,6 +12,7 @@ pub mod form;
 pub mod fresh;
 pub mod genesis;
 pub mod keys;
+pub mod kms;
 pub mod log;
 pub mod order;
 pub mod output;

@@ -2,7 +2,8 @@
 
 use crate::attestation;
 use crate::cli::{
-    Cli, Command, DemoArgs, GenesisCommand, InstallCommand, OrderCommand, PolicyCommand, VerifyArgs, VerifyCommand,
+    Cli, Command, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand, PolicyCommand, VerifyArgs,
+    VerifyCommand,
 };
 use crate::demo::Demo;
 use crate::documents::read_genesis;
@@ -10,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{genesis, log, order, policy, remote, up};
+use crate::{genesis, kms, log, order, policy, remote, up};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -29,6 +30,8 @@ pub fn run(cli: Cli) -> Done {
         Command::Policy(command) => run_policy(command, output),
         Command::Order(command) => run_order(command, output),
         Command::Attestation(command) => attestation::run(command, output),
+        Command::Kms(KmsCommand::Serve(args)) => runtime()?.block_on(kms::serve(args, output)),
+        Command::Kms(command) => kms::run(command, output),
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),

@@ -152,7 +152,8 @@ fn starter(folder: &Path, settings: &Settings) -> Result<PolicyForm, Failure> {
     crate::form::read(&path)
 }
 
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+/// Ready at Ctrl-C, or when the process is asked to end.
+pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let broken = |e: std::io::Error| Failure::new("cli.signal", e, "report this");
     let mut interrupt = signal(SignalKind::interrupt()).map_err(broken)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(broken)?;

@@ -47,3 +47,11 @@ fn body<T: Serialize>(answer: &T) -> Result<Vec<u8>, Refusal> {
 fn done() -> Result<Vec<u8>, Refusal> {
     Ok(b"{}".to_vec())
 }
+
+/// Reads foreign bytes as every request that there is.
+pub(crate) fn fuzz(data: &[u8]) {
+    use crate::wire::{self, read};
+    let _ = (read::<wire::CreateKey>(data), read::<wire::OfKey>(data), read::<wire::PutKeyPolicy>(data));
+    let _ = (read::<wire::ListKeys>(data), read::<wire::Encrypt>(data), read::<wire::Decrypt>(data));
+    let _ = (read::<wire::GenerateDataKey>(data), read::<wire::Sign>(data), read::<wire::ImportKeyMaterial>(data));
+}

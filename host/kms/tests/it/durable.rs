@@ -3,11 +3,14 @@
 use crate::actions::key;
 use crate::boto::{Boto, bytes, of_bytes};
 use crate::raw::{self, Raw};
-use crate::world::{ADMIN, NOBODY, World};
-use ringi_kms::{FolderStore, Store, StoreError};
+use crate::world::{ADMIN, NOBODY, OfWorld, World};
+use axum::http::{HeaderMap, Method};
+use ringi_kms::{FolderStore, KeyId, KeyRecord, Kms, Signable, Store, StoreError};
 use serde_json::{Value, json};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[test]
 fn keys_outlive_a_restart() {
@@ -148,4 +151,79 @@ fn calls_are_audited_without_what_is_secret() {
     let text = std::fs::read_to_string(world.path().join("audit.jsonl")).unwrap();
     let last = text.lines().last().unwrap();
     assert_eq!(serde_json::from_str::<Value>(last).unwrap()["action"], "CreateKey");
+}
+
+/// A store whose disk fails when it is told to.
+struct Failing {
+    store: FolderStore,
+    writes: Arc<AtomicBool>,
+    audits: Arc<AtomicBool>,
+}
+
+fn failing(fails: &AtomicBool) -> Result<(), StoreError> {
+    let full = || StoreError::Io(std::io::Error::from(std::io::ErrorKind::StorageFull));
+    if fails.load(Ordering::SeqCst) { Err(full()) } else { Ok(()) }
+}
+
+impl Store for Failing {
+    fn read(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        self.store.read()
+    }
+
+    fn write(&self, key: &KeyRecord) -> Result<(), StoreError> {
+        failing(&self.writes).and_then(|()| self.store.write(key))
+    }
+
+    fn remove(&self, key: &KeyId) -> Result<(), StoreError> {
+        failing(&self.writes).and_then(|()| self.store.remove(key))
+    }
+
+    fn audit(&self, line: &str) -> Result<(), StoreError> {
+        failing(&self.audits).and_then(|()| self.store.audit(line))
+    }
+}
+
+/// Without a socket.
+fn answered(kms: &Kms, request: &Raw) -> (u16, Value) {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &request.headers {
+        headers.append(name.parse::<axum::http::HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    let answer = kms.answer(&Signable { method: &Method::POST, target: "/", headers: &headers, body: &request.body });
+    (answer.status, serde_json::from_slice(&answer.body).unwrap())
+}
+
+#[test]
+fn a_full_disk_changes_nothing_and_releases_nothing() {
+    let mut world = World::new();
+    let address = |world: &World, operation: &str, body: Value| Raw::of(world, operation, body).signed(ADMIN);
+    let id = made(&world)["KeyId"].clone();
+    let describe = address(&world, "DescribeKey", json!({"KeyId": id}));
+    let disable = address(&world, "DisableKey", json!({"KeyId": id}));
+    let create = address(&world, "CreateKey", json!({}));
+    let list = address(&world, "ListKeys", json!({}));
+    let random = address(&world, "GenerateRandom", json!({"NumberOfBytes": 8}));
+    let unsigned = Raw::of(&world, "ListKeys", json!({}));
+    world.stop();
+    let (writes, audits) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let store = FolderStore::open(world.path()).unwrap();
+    let store = Failing { store, writes: writes.clone(), audits: audits.clone() };
+    let clock = Box::new(OfWorld(world.clock.clone()));
+    let kms = Kms::new(world.configuration(), Box::new(store), clock).unwrap();
+    writes.store(true, Ordering::SeqCst);
+    for request in [&disable, &create] {
+        let (status, body) = answered(&kms, request);
+        assert_eq!((status, &body["__type"]), (500, &json!("KMSInternalException")));
+        assert!(!body.to_string().contains("storage"), "the cause is told: {body}");
+    }
+    assert_eq!(answered(&kms, &describe).1["KeyMetadata"]["KeyState"], "Enabled");
+    assert_eq!(answered(&kms, &list).1["Keys"].as_array().unwrap().len(), 1);
+    writes.store(false, Ordering::SeqCst);
+    audits.store(true, Ordering::SeqCst);
+    let (status, body) = answered(&kms, &random);
+    assert_eq!((status, body.get("Plaintext")), (500, None), "an answer left without its line in the audit log");
+    // Whoever is nobody writes no line, and so meets no failure of it.
+    assert_eq!(answered(&kms, &unsigned).0, 400);
+    audits.store(false, Ordering::SeqCst);
+    assert_eq!(answered(&kms, &random).0, 200);
 }

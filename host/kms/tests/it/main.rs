@@ -6,6 +6,7 @@ mod cms;
 mod durable;
 mod enclave;
 mod errors;
+mod foreign;
 mod lint;
 mod policies;
 mod raw;

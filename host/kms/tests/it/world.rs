@@ -116,7 +116,7 @@ impl World {
         Kms::new(self.configuration(), Box::new(store), Box::new(OfWorld(self.clock.clone()))).unwrap()
     }
 
-    fn configuration(&self) -> Configuration {
+    pub fn configuration(&self) -> Configuration {
         let key = |signer: Signer| AccessKey {
             access_key_id: signer.id.into(),
             secret_access_key: Secret::new(signer.secret.into()),

@@ -43,7 +43,7 @@ fn write_genesis_form(folder: &Path, ada: &str, grace: &str) {
 }
 
 /// A folder with admins' keys `ada` and `grace`, somebody else's `eve`, and a genesis that both signed.
-fn founded() -> tempfile::TempDir {
+pub fn founded() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let (ada, grace) = (public(at, "ada", "ed25519"), public(at, "grace", "p256"));
