@@ -205,6 +205,11 @@ impl AccessKeys {
         AccessKeys::new(self.0.into_values().chain([key]).collect())
     }
 
+    /// The first by id.
+    pub fn first(&self) -> Option<&AccessKey> {
+        self.0.values().next()
+    }
+
     /// The key of this id.
     pub fn find(&self, id: &str) -> Option<&AccessKey> {
         self.0.get(id)

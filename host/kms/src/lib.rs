@@ -40,9 +40,7 @@ pub use secret::Secret;
 pub use server::{router, serve, serve_tls};
 pub use sigv4::Signable;
 pub use store::{FolderStore, Store, StoreError};
-<<<<<<< HEAD
 pub use tls::TlsIdentity;
-=======
 
 /// Feeds foreign bytes to every parser of them; what is read keeps its promises.
 pub fn fuzz(data: &[u8]) {
@@ -58,4 +56,3 @@ pub fn fuzz(data: &[u8]) {
     let found = lint::lint(&[lint::Named { name: "fuzz", text }], 2);
     assert_eq!(readable, found.iter().all(|finding| finding.code != "kms.unreadable"));
 }
->>>>>>> wip-b

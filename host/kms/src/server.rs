@@ -93,21 +93,16 @@ where
             () = &mut stop => break,
         };
         let _ = stream.set_nodelay(true);
-<<<<<<< HEAD
         let (secured, watcher) = (secured(stream), graceful.watcher());
-=======
-        let mut builder = http1::Builder::new();
-        builder
-            .timer(TokioTimer::new())
-            .header_read_timeout(Duration::from_secs(READ_SECONDS))
-            .max_headers(HEADERS)
-            .max_buf_size(HEAD_BYTES);
->>>>>>> wip-b
         let service = TowerToHyperService::new(router.clone());
         tokio::spawn(async move {
             let _place = place;
             let mut builder = http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(READ_SECONDS));
+            builder
+                .timer(TokioTimer::new())
+                .header_read_timeout(Duration::from_secs(READ_SECONDS))
+                .max_headers(HEADERS)
+                .max_buf_size(HEAD_BYTES);
             let ended = match secured.await {
                 Ok(stream) => watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await,
                 Err(error) => {

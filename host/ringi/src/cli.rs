@@ -1,6 +1,7 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
 use crate::keys::KeyKind;
+use crate::platform::settings::EnclaveKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ringi_primitives::key::PublicKey;
 use std::path::PathBuf;
@@ -99,6 +100,9 @@ pub struct UpArgs {
     /// The cosigner program.
     #[arg(long, env = "RINGI_COSIGNER")]
     pub cosigner: Option<PathBuf>,
+    /// What the cosigners run in; fixed when the workspace is founded.
+    #[arg(long, env = "RINGI_ENCLAVE")]
+    pub enclave: Option<EnclaveKind>,
     /// What goes into log.json of the data folder, such as `info` or `ringi_gateway=debug`.
     #[arg(long, env = "RINGI_LOG")]
     pub log: Option<String>,

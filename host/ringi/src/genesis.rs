@@ -5,9 +5,11 @@ use crate::failure::{Done, Failure};
 use crate::fresh;
 use crate::keys::SecretKey;
 use crate::output::Output;
+use ringi_attestation::kms::KmsKey;
+use ringi_attestation::{Pcr, PcrIndex};
 use ringi_primitives::cbor;
-use ringi_primitives::digest::Domain;
-use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain};
+use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, Measurement};
 use ringi_primitives::id::{PersonId, WorkspaceId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
@@ -33,6 +35,25 @@ pub struct GenesisForm {
     pub admins: Vec<AdminForm>,
     /// The cosigners, first to last.
     pub cosigners: Vec<CosignerForm>,
+    /// Registers of allowed images; several lines of one register are alternatives. Empty for plain processes.
+    #[serde(default)]
+    pub measurements: Vec<MeasurementForm>,
+    /// SHA-256 of the attestation roots that are believed, hex.
+    #[serde(default)]
+    pub trust_roots: Vec<String>,
+    /// Each cosigner's key of its key service, first to last.
+    #[serde(default)]
+    pub kms_keys: Vec<String>,
+}
+
+/// One register of an allowed image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MeasurementForm {
+    /// Its number.
+    pub pcr: u8,
+    /// SHA-384, hex.
+    pub value: String,
 }
 
 fn process() -> String {
@@ -92,15 +113,41 @@ pub fn from_form(form: &GenesisForm, previous: Option<&GenesisChain>) -> Result<
         admin_quorum: form.admin_quorum,
         threshold: form.threshold,
         cosigners: cosigners.collect::<Result<_, Failure>>()?,
-        measurements: vec![],
-        trust_roots: vec![],
+        measurements: form.measurements.iter().map(measurement).collect::<Result<_, Failure>>()?,
+        trust_roots: form.trust_roots.iter().map(|text| trust_root(text)).collect::<Result<_, Failure>>()?,
         relying_parties: vec![],
-        kms_keys: vec![],
+        kms_keys: form.kms_keys.iter().map(|text| kms_key(text)).collect::<Result<_, Failure>>()?,
         recovery: vec![],
         assurance: Assurance::Process,
     };
     genesis.validate().map_err(|e| Failure::new("cli.genesis", e, "correct that field of the file and try again"))?;
     Ok(genesis)
+}
+
+fn wrong(what: String) -> Failure {
+    Failure::new("cli.genesis", what, "correct that field of the file and try again")
+}
+
+fn measurement(form: &MeasurementForm) -> Result<Measurement, Failure> {
+    let value = Pcr::from_hex(&form.value).filter(|pcr| *pcr != Pcr::ZERO);
+    let (Some(value), Some(index)) = (value, PcrIndex::new(form.pcr)) else {
+        return Err(wrong(format!(
+            "measurement of PCR{}: not 96 hex digits other than zeros, or no register",
+            form.pcr
+        )));
+    };
+    Ok(Measurement { pcr: index.number(), value: value.0.to_vec() })
+}
+
+fn trust_root(text: &str) -> Result<Digest, Failure> {
+    let mut root = [0; 32];
+    hex::decode_to_slice(text, &mut root).map_err(|_| wrong(format!("trust root `{text}`: not 64 hex digits")))?;
+    Ok(Digest(root))
+}
+
+fn kms_key(text: &str) -> Result<String, Failure> {
+    let key = KmsKey::parse(text).map_err(|e| wrong(format!("`{text}`: {e}")))?;
+    Ok(key.to_string())
 }
 
 fn cosigner(form: &CosignerForm, index: u8) -> Result<CosignerIdentity, Failure> {

@@ -1,26 +1,32 @@
 //! A development workspace: every key lies in the data folder. For first runs and the demo; never for real money.
 
-use super::start::{Platform, of_service};
+use super::fleet::Introduction;
+use super::start::{Attested, Platform, of_service};
 use crate::documents::{GenesisFile, add_signature, read_genesis, write};
 use crate::failure::{Done, Failure};
-use crate::genesis::{AdminForm, CosignerForm, GenesisForm, from_form};
+use crate::genesis::{AdminForm, CosignerForm, GenesisForm, MeasurementForm, from_form};
 use crate::keys::{KeyKind, SecretKey};
 use crate::order::order;
 use crate::policy::{PolicyForm, to_set};
+use ringi_attestation::{Expectation, Moment, Pcr, PcrIndex, verify};
 use ringi_orchestrator::service::Installation;
 use ringi_primitives::cbor;
+use ringi_primitives::claim::{CLAIM_BYTES, Claim};
 use ringi_primitives::digest::Domain;
 use ringi_primitives::genesis::{Genesis, GenesisChain};
 use ringi_primitives::order::{KeyId, OrderAction};
 use ringi_primitives::policy_set::RootIndex;
-use ringi_primitives::scheme::Scheme;
+use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::Signed;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often the cosigners of a new workspace are looked at: half a minute.
 const READY_TRIES: u32 = 600;
 const READY_EVERY: Duration = Duration::from_millis(50);
+/// A document that was just asked for.
+const FRESH_MS: u64 = 60_000;
 /// Admins of a development workspace; two of them sign.
 const ADMINS: [&str; 3] = ["admin-1", "admin-2", "admin-3"];
 
@@ -88,6 +94,16 @@ impl Development {
             channel_key: hex::encode(i.channel_key),
             identity_key: i.identity_key,
         });
+        let attested = match &platform.attested {
+            Some(attested) => Some((attested, seen(platform, attested, &introductions).await?)),
+            None => None,
+        };
+        let (measurements, trust_roots, kms_keys) = match &attested {
+            Some((attested, keys)) => {
+                (measured(&attested.measurements), vec![hex::encode(attested.root.0)], keys.clone())
+            }
+            None => Default::default(),
+        };
         let form = GenesisForm {
             workspace: None,
             admin_quorum: 2,
@@ -95,12 +111,18 @@ impl Development {
             assurance: "process".into(),
             admins,
             cosigners: cosigners.collect(),
+            measurements,
+            trust_roots,
+            kms_keys,
         };
         let genesis = from_form(&form, None)?;
         let mut signed = Signed { body: cbor::encode(&genesis), signatures: vec![] };
         sign(folder, &mut signed, Domain::Genesis, &genesis, &ADMINS)?;
         let versions = vec![signed];
         let chain = GenesisChain::verify(&versions).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
+        if let Some((attested, keys)) = &attested {
+            close(attested, keys, &chain).await?;
+        }
         let genesis = GenesisFile(versions.clone());
         write(&Development::genesis_path(folder), &cbor::encode(&genesis))?;
         in_force(platform.service.install_genesis(versions).await.map_err(of_service)?)?;
@@ -139,6 +161,55 @@ impl Development {
         sign(&self.folder, &mut signed, Domain::Order, self.chain.head(), &ADMINS[..2])?;
         in_force(platform.service.submit_order(signed).await.map_err(of_service)?)
     }
+}
+
+/// G1: what each cosigner introduces itself with is what its fresh document claims, under the image that was started. Gives
+/// a key of the key server for each.
+async fn seen(
+    platform: &Platform,
+    attested: &Attested,
+    introductions: &[Introduction],
+) -> Result<Vec<String>, Failure> {
+    let next = "look at log.json in the data folder";
+    let mut keys = Vec::new();
+    for (introduction, n) in introductions.iter().zip(1u8..) {
+        let refused =
+            |what: &dyn std::fmt::Display| Failure::new("cli.attestation", format!("cosigner {n}: {what}"), next);
+        let nonce: [u8; 32] = [crate::fresh::id()?, crate::fresh::id()?].concat().try_into().unwrap_or([0; 32]);
+        let party = PartyIndex::new(n).ok_or_else(|| refused(&"there are at most nine"))?;
+        let document = platform.fleet.attest(party, &nonce).await.ok_or_else(|| refused(&"it attests nothing"))?;
+        let moment = Moment::Now { max_age_ms: FRESH_MS };
+        let mut expectation = Expectation::of(vec![attested.root], moment).with_nonce(&nonce);
+        for (index, value) in &attested.measurements {
+            expectation = expectation.with_pcr(*index, *value);
+        }
+        let verified = verify(&document, &expectation, crate::fresh::now()).map_err(|e| refused(&e))?;
+        let claim = verified.document().user_data.as_deref().and_then(|d| cbor::decode::<Claim>(d, CLAIM_BYTES).ok());
+        let own = claim.is_some_and(|c| {
+            (c.cosigner, c.channel_key, c.identity_key) == (party, introduction.channel_key, introduction.identity_key)
+        });
+        if !own {
+            return Err(refused(&"it claims other keys than it introduced itself with"));
+        }
+        keys.push(attested.kms.create_key().await?);
+    }
+    Ok(keys)
+}
+
+fn measured(measurements: &[(PcrIndex, Pcr)]) -> Vec<MeasurementForm> {
+    measurements.iter().map(|(pcr, value)| MeasurementForm { pcr: pcr.number(), value: value.hex() }).collect()
+}
+
+/// E1: from now on each key is for this workspace's measured cosigner, and nobody changes that.
+async fn close(attested: &Attested, keys: &[String], chain: &GenesisChain) -> Done {
+    let images: BTreeSet<Pcr> =
+        attested.measurements.iter().filter(|(pcr, _)| *pcr == PcrIndex::IMAGE).map(|(_, value)| *value).collect();
+    for (key, n) in keys.iter().zip(1u8..) {
+        if let Some(party) = PartyIndex::new(n) {
+            attested.kms.close(key, chain.root(), party, images.clone()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Until all cosigners have granted each other's boots (rule B1): nothing can be ordered of them before.

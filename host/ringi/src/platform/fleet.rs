@@ -14,7 +14,7 @@ use ringi_primitives::order::Order;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::{FromCosigner, Tag, ToCosigner};
 use ringi_relay::{Endpoint, EndpointGone, Relay};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -47,6 +47,8 @@ struct Shared {
     attempts: Attempts,
     waiting: Waiting,
     documents: tokio::sync::Mutex<()>,
+    /// Who waits for a cosigner's document, first to last: they are answered in order.
+    attesting: Mutex<BTreeMap<PartyIndex, VecDeque<oneshot::Sender<Option<Vec<u8>>>>>>,
 }
 
 struct Facts {
@@ -72,6 +74,7 @@ impl Fleet {
             attempts: Attempts::default(),
             waiting: Waiting::default(),
             documents: tokio::sync::Mutex::default(),
+            attesting: Mutex::default(),
         }));
         for (me, events) in order.into_iter().zip(events) {
             tokio::spawn(listen(fleet.clone(), me, events));
@@ -92,6 +95,27 @@ impl Fleet {
                 return known;
             }
             changed.changed().await.ok()?;
+        }
+    }
+
+    /// A cosigner's fresh attestation document that answers this nonce; `None` from a plain process, or one that is away.
+    pub async fn attest(&self, party: PartyIndex, nonce: &[u8]) -> Option<Vec<u8>> {
+        let (tell, told) = oneshot::channel();
+        let member = self.0.members.get(&party)?;
+        // Sent under the lock: answers come in the order of the questions.
+        {
+            let mut attesting = self.0.attesting.lock().unwrap_or_else(PoisonError::into_inner);
+            member.current()?.try_send(ToCosigner::Attest { nonce: nonce.to_vec().into() }).ok()?;
+            attesting.entry(party).or_default().push_back(tell);
+        }
+        tokio::time::timeout(Duration::from_millis(DOCUMENT_MS), told).await.ok()?.ok()?
+    }
+
+    fn attested(&self, me: PartyIndex, document: Option<Vec<u8>>) {
+        let mut attesting = self.0.attesting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(waits) = attesting.get_mut(&me).and_then(VecDeque::pop_front) {
+            // Whoever asked may have gone meanwhile.
+            let _ = waits.send(document);
         }
     }
 
@@ -137,6 +161,7 @@ impl Fleet {
         });
         self.0.attempts.gone(me);
         self.0.waiting.gone(me);
+        self.0.attesting.lock().unwrap_or_else(PoisonError::into_inner).remove(&me);
     }
 
     async fn said(&self, me: PartyIndex, said: FromCosigner) {
@@ -164,7 +189,12 @@ impl Fleet {
                 let intent = intent.map(|i| i.to_string());
                 tracing::info!(target: "cosigner", cosigner = me.number(), code, peer, intent, "event");
             }
-            FromCosigner::Store { .. } => {}
+            // The enclave's host answers these itself.
+            FromCosigner::Store { .. }
+            | FromCosigner::Dial { .. }
+            | FromCosigner::Tunnel { .. }
+            | FromCosigner::KeepKey { .. } => {}
+            FromCosigner::Attested { document } => self.attested(me, document.map(Vec::from)),
             answer => self.answered(me, answer),
         }
     }

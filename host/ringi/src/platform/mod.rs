@@ -1,6 +1,7 @@
 //! The platform on this machine: cosigners, relay, store, orchestrator and gateway wired together.
 
 mod attempts;
+pub mod built_in_kms;
 pub mod chains;
 pub mod development;
 pub mod fleet;

@@ -9,7 +9,20 @@ use std::path::{Path, PathBuf};
 /// The file's name in the data folder.
 pub const FILE: &str = "ringi.toml";
 /// Environment variables that are read; any other that begins with `RINGI_` is refused.
-pub const VARIABLES: [&str; 5] = ["RINGI_DATA", "RINGI_LISTEN", "RINGI_COSIGNER", "RINGI_LOG", "RINGI_URL"];
+pub const VARIABLES: [&str; 6] =
+    ["RINGI_DATA", "RINGI_LISTEN", "RINGI_COSIGNER", "RINGI_ENCLAVE", "RINGI_LOG", "RINGI_URL"];
+
+/// What the cosigners of this machine run in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum EnclaveKind {
+    /// A process whose sealing key lies in its folder: nothing is attested.
+    #[default]
+    Plain,
+    /// A process under an emulated security module, its key from the built-in key server: the attested path, without
+    /// hardware that would make it worth more.
+    Process,
+}
 
 /// The settings in force.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -19,6 +32,8 @@ pub struct Settings {
     pub listen: String,
     /// The cosigner program.
     pub cosigner: PathBuf,
+    /// What they run in; must be what genesis says once there is one.
+    pub enclave: EnclaveKind,
     /// Cosigners of this machine; must be genesis' number once there is one.
     pub cosigners: u8,
     /// Signers needed, for a development genesis.
@@ -87,6 +102,7 @@ impl Default for Settings {
         Settings {
             listen: "127.0.0.1:7420".into(),
             cosigner: "target/enclave/release/ringi-cosigner".into(),
+            enclave: EnclaveKind::Plain,
             cosigners: 3,
             threshold: 2,
             log: "info".into(),
@@ -103,6 +119,8 @@ pub struct Overrides {
     pub listen: Option<String>,
     /// The cosigner program.
     pub cosigner: Option<PathBuf>,
+    /// What the cosigners run in.
+    pub enclave: Option<EnclaveKind>,
     /// What is logged.
     pub log: Option<String>,
 }
@@ -117,6 +135,7 @@ pub fn read(folder: &Path, overrides: Overrides) -> Result<Settings, Failure> {
     let mut settings = if path.exists() { crate::form::read(&path)? } else { Settings::default() };
     settings.listen = overrides.listen.unwrap_or(settings.listen);
     settings.cosigner = overrides.cosigner.unwrap_or(settings.cosigner);
+    settings.enclave = overrides.enclave.unwrap_or(settings.enclave);
     settings.log = overrides.log.unwrap_or(settings.log);
     Ok(settings)
 }

@@ -1,10 +1,13 @@
 //! Starts everything in one data folder, in order: lock and store, cosigners, relay, chains, orchestrator.
 
+use super::built_in_kms::BuiltInKms;
 use super::chains::{BitcoinNet, Chains, EvmNet};
 use super::fleet::Fleet;
-use super::settings::Settings;
+use super::settings::{EnclaveKind, Settings};
 use crate::failure::Failure;
-use ringi_enclave_host::{Backoff, Process, supervise};
+use ringi_attestation::{Pcr, PcrIndex, Root};
+use ringi_enclave_host::{Backoff, Emulation, Enclave, Process, supervise};
+use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Orchestrator, Service};
 use ringi_primitives::network::NetworkId;
@@ -17,12 +20,43 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
+/// The emulated machines of attested processes.
+pub struct Attested {
+    /// Where their keys come from.
+    pub kms: BuiltInKms,
+    /// What the modules measure.
+    pub measurements: Vec<(PcrIndex, Pcr)>,
+    /// Who vouches for them.
+    pub root: Root,
+    authority: Arc<Authority>,
+}
+
+impl Attested {
+    async fn start(folder: &Path, program: &Path) -> Result<Attested, Failure> {
+        let simulation = folder.join("simulation");
+        std::fs::create_dir_all(&simulation).map_err(|e| Failure::file(&simulation, &e))?;
+        let authority = Authority::of_folder(&simulation)
+            .map_err(|e| Failure::new("cli.simulation", e, "restore the folder `simulation` from a copy"))?;
+        let measurements = Emulation::measure(program).map_err(|e| Failure::file(program, &e))?;
+        let root = authority.root();
+        let kms = BuiltInKms::start(&folder.join("kms"), root).await?;
+        Ok(Attested { kms, measurements, root, authority: Arc::new(authority) })
+    }
+
+    fn process(&self, program: &Path) -> Process {
+        let (authority, measurements) = (self.authority.clone(), self.measurements.clone());
+        Process::attested(program, Emulation { authority, measurements, service: self.kms.service() })
+    }
+}
+
 /// A running platform without its API.
 pub struct Platform {
     /// What the API calls.
     pub service: Arc<dyn Service>,
     /// The cosigners.
     pub fleet: Fleet,
+    /// What the cosigners are measured by; `None` for plain processes.
+    pub attested: Option<Arc<Attested>>,
     /// Coins of the Bitcoin network, where no node is configured.
     pub coins: Option<Arc<FixedCoins>>,
     orchestrator: Orchestrator,
@@ -52,7 +86,13 @@ impl Platform {
             Failure::new(e.code(), format!("{}: {e}", folder.display()), next)
         })?;
         let store = Arc::new(store);
-        let fleet = start_fleet(folder, settings).await?;
+        let program = program(&settings.cosigner)?;
+        let attested = match settings.enclave {
+            EnclaveKind::Plain => None,
+            EnclaveKind::Process => Some(Arc::new(Attested::start(folder, &program).await?)),
+        };
+        let enclave = attested.as_ref().map_or_else(|| Process::new(&program), |a| a.process(&program));
+        let fleet = start_fleet(folder, settings, Arc::new(enclave)).await?;
         let (chains, coins) = open_chains(folder, settings)?;
         let ports = Ports {
             store: store.clone(),
@@ -65,7 +105,7 @@ impl Platform {
         let orchestrator = Orchestrator::start(Config::default(), ports, store).await.map_err(of_service)?;
         let service: Arc<dyn Service> = Arc::new(orchestrator.clone());
         let followers = tokio::sync::Mutex::new(chains.follow(&service));
-        Ok(Platform { service, fleet, coins, orchestrator, followers })
+        Ok(Platform { service, fleet, attested, coins, orchestrator, followers })
     }
 
     /// Stops following the chains and driving transfers, then the cosigners. Nothing is lost.
@@ -73,6 +113,9 @@ impl Platform {
         self.followers.lock().await.shutdown().await;
         self.orchestrator.stop().await;
         self.fleet.stop().await;
+        if let Some(attested) = &self.attested {
+            attested.kms.stop().await;
+        }
     }
 }
 
@@ -81,8 +124,7 @@ pub fn of_service(error: ringi_orchestrator::ServiceError) -> Failure {
     Failure::new(&error.code, &error.message, error.remedy.clone())
 }
 
-async fn start_fleet(folder: &Path, settings: &Settings) -> Result<Fleet, Failure> {
-    let program = program(&settings.cosigner)?;
+async fn start_fleet(folder: &Path, settings: &Settings, enclave: Arc<dyn Enclave>) -> Result<Fleet, Failure> {
     let (relay, mut notices) = Relay::new(Arc::new(Faithful));
     tokio::spawn(async move { while notices.recv().await.is_some() {} });
     let (mut members, mut failed) = (Vec::new(), Vec::new());
@@ -92,7 +134,7 @@ async fn start_fleet(folder: &Path, settings: &Settings) -> Result<Fleet, Failur
         })?;
         let home = folder.join("cosigners").join(number.to_string());
         std::fs::create_dir_all(&home).map_err(|e| Failure::file(&home, &e))?;
-        let started = supervise(Arc::new(Process::new(&program)), party, &home, Backoff::default()).await;
+        let started = supervise(enclave.clone(), party, &home, Backoff::default()).await;
         match started {
             Ok(member) => members.push(member),
             Err(e) => {
