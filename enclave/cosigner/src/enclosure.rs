@@ -94,7 +94,7 @@ impl Enclosure {
         self.nsm.attest(nonce, user_data, public_key).map_err(of_module)
     }
 
-    /// G1: measures the workspace. Once: a second one would be another register.
+    /// G1: measures the workspace and locks its register, for documents hold locked ones only. Once: there is no second.
     ///
     /// # Errors
     /// [`EnclosureError`].
@@ -104,6 +104,7 @@ impl Enclosure {
             Some(_) => Err(EnclosureError::Genesis("another workspace is measured already")),
             None => {
                 self.nsm.extend(PcrIndex::GENESIS, &root.0).map_err(of_module)?;
+                self.nsm.lock(PcrIndex::GENESIS).map_err(of_module)?;
                 self.bound = Some(root);
                 Ok(())
             }

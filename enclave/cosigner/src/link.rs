@@ -75,9 +75,10 @@ impl Link {
         }
     }
 
-    /// Every frame as it comes, as long as it comes; for the first ones, which are waited for.
-    pub fn incoming(&self) -> impl Iterator<Item = io::Result<ToCosigner>> + '_ {
-        self.frames.iter()
+    /// Every frame as it comes, as long as it comes, what was set aside first; for the first ones, which are waited for.
+    pub fn incoming(&mut self) -> impl Iterator<Item = io::Result<ToCosigner>> + '_ {
+        let Link { frames, stashed, .. } = self;
+        std::iter::from_fn(move || stashed.pop_front().map(Ok).or_else(|| frames.recv().ok()))
     }
 
     /// Hands frames to the host.

@@ -12,7 +12,7 @@ use ringi_cosigner::core::Cosigner;
 use ringi_cosigner::enclosure::Enclosure;
 use ringi_cosigner::journal::SealingKey;
 use ringi_primitives::time::UnixMs;
-use ringi_primitives::wire::{KeyAccess, ToCosigner};
+use ringi_primitives::wire::{FromCosigner, KeyAccess, ToCosigner};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -33,8 +33,8 @@ fn main() {
 }
 
 fn run() -> Result<(), String> {
-    let stream = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().map_err(|e| e.to_string())?);
-    let mut link = Link::over(stream).map_err(|e| e.to_string())?;
+    let inherited = UnixStream::from(io::stdin().as_fd().try_clone_to_owned().map_err(|e| e.to_string())?);
+    let mut link = Link::over(inherited).map_err(|e| e.to_string())?;
     // A host that ends the stream before it says anything wants nothing.
     let Some(first) = link.incoming().next() else { return Ok(()) };
     let first = first.map_err(|e| broken(&e))?;
@@ -46,6 +46,9 @@ fn run() -> Result<(), String> {
             let kept = access.kept.as_ref();
             let key = kept.map(|kept| enclosure.unseal(me, kept, &access, &mut OsRng, &mut link)).transpose();
             let key = key.map_err(|e| e.to_string())?.map(SealingKey::new);
+            if key.is_some() {
+                link.send(&[FromCosigner::KeyOpen]).map_err(|e| stream(&e))?;
+            }
             serve(link, first, Some(enclosure), key, Some(access), clock)
         }
         _ => {

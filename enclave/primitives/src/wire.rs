@@ -117,7 +117,8 @@ pub enum ToCosigner {
         #[n(0)]
         peer: PartyIndex,
     },
-    /// After `Start`: its stored records, oldest first, in as many frames as they need.
+    /// After `Start`, or after [`FromCosigner::KeyOpen`] if it has a kept key: its stored records, oldest first, in as many
+    /// frames as they need.
     #[n(10)]
     Records {
         /// Sealed records as they were handed out by [`FromCosigner::Store`].
@@ -341,6 +342,9 @@ pub enum FromCosigner {
         #[n(0)]
         key: KeptKey,
     },
+    /// The kept key is open: send the records now. Said once, by an attested cosigner that has a key.
+    #[n(17)]
+    KeyOpen,
     /// Answer to [`ToCosigner::Attest`].
     #[n(16)]
     Attested {

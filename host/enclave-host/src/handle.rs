@@ -11,9 +11,10 @@ use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::{self, FromCosigner, KeptKey, KeyAccess, ToCosigner};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 /// Frames waiting for the cosigner: a burst of 32 sessions' messages.
@@ -69,14 +70,16 @@ impl EnclaveHandle {
         check_lengths(&records)?;
         let service = enclave.key_service();
         let access = service.map(|s| s.access(folder)).transpose()?;
-        let first = start_frames(me, records, access);
+        let opened = Arc::new(Notify::new());
+        let waits = access.as_ref().is_some_and(|a| a.kept.is_some());
+        let first = First { frames: start_frames(me, records, access), waits: waits.then(|| opened.clone()) };
         let launched = enclave.launch(me, folder, kind).await?;
         tracing::info!(code = "enclave.started", cosigner = me.number(), kind = enclave.kind());
         let (to_cosigner, frames) = mpsc::channel(TO_COSIGNER);
         let (stop, stopped) = mpsc::channel(1);
         let (told_ending, ending) = watch::channel(None);
         let tunnel = Tunnel::new(service, to_cosigner.clone());
-        let keys = Keys { folder: folder.to_owned(), tunnel };
+        let keys = Keys { folder: folder.to_owned(), tunnel, opened };
         let run = Run::spawn(launched, store, keys, first, frames, to_cosigner.clone(), events);
         tokio::spawn(run.drive(stopped, told_ending));
         Ok(EnclaveHandle { me, to_cosigner, stop, ending })
@@ -174,7 +177,7 @@ impl Run {
         launched: Launched,
         store: RecordStore,
         keys: Keys,
-        first: impl Iterator<Item = ToCosigner> + Send + 'static,
+        first: First<impl Iterator<Item = ToCosigner> + Send + 'static>,
         frames: mpsc::Receiver<ToCosigner>,
         to_cosigner: mpsc::Sender<ToCosigner>,
         events: mpsc::Sender<Event>,
@@ -239,6 +242,14 @@ async fn fault(task: &mut JoinHandle<Result<(), Ending>>, done: &mut bool) -> Op
 struct Keys {
     folder: PathBuf,
     tunnel: Tunnel,
+    /// Told when the records may be sent.
+    opened: Arc<Notify>,
+}
+
+/// The first frames, and what the records behind `Start` wait for.
+struct First<I> {
+    frames: I,
+    waits: Option<Arc<Notify>>,
 }
 
 impl Keys {
@@ -269,6 +280,7 @@ async fn read_frames(
             Ok(Some(FromCosigner::Tunnel { bytes })) => keys.tunnel.carry(&bytes).await,
             // In order with the records: it is durable before any that it seals.
             Ok(Some(FromCosigner::KeepKey { key })) => keys.keep(key).await?,
+            Ok(Some(FromCosigner::KeyOpen)) => keys.opened.notify_one(),
             Ok(Some(said)) => {
                 if events.send(Event::Said(said)).await.is_err() {
                     tracing::debug!(code = "enclave.unheard", "nobody listens to the cosigner");
@@ -286,7 +298,7 @@ async fn read_frames(
 
 async fn write_frames(
     mut stream: Box<dyn AsyncWrite + Send + Unpin>,
-    first: impl Iterator<Item = ToCosigner> + Send,
+    first: First<impl Iterator<Item = ToCosigner> + Send>,
     frames: mpsc::Receiver<ToCosigner>,
 ) {
     if let Err(e) = write_all(stream.as_mut(), first, frames).await {
@@ -296,11 +308,24 @@ async fn write_frames(
 
 async fn write_all(
     stream: &mut (dyn AsyncWrite + Send + Unpin),
-    first: impl Iterator<Item = ToCosigner> + Send,
+    mut first: First<impl Iterator<Item = ToCosigner> + Send>,
     mut frames: mpsc::Receiver<ToCosigner>,
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
-    for frame in first {
+    for start in first.frames.next() {
+        push_frame(&mut bytes, &start);
+        stream.write_all(&bytes).await?;
+        bytes.clear();
+    }
+    if let Some(opened) = &first.waits {
+        // Until its key is open the cosigner would have to keep the records in its memory.
+        while let Some(frame) = until(opened, &mut frames).await {
+            push_frame(&mut bytes, &frame);
+            stream.write_all(&bytes).await?;
+            bytes.clear();
+        }
+    }
+    for frame in first.frames {
         push_frame(&mut bytes, &frame);
         drop(frame);
         stream.write_all(&bytes).await?;
@@ -316,6 +341,14 @@ async fn write_all(
         bytes.clear();
     }
     Ok(())
+}
+
+/// The next frame; `None` once the cosigner's key is open, or there are no more.
+async fn until(opened: &Notify, frames: &mut mpsc::Receiver<ToCosigner>) -> Option<ToCosigner> {
+    tokio::select! {
+        () = opened.notified() => None,
+        frame = frames.recv() => frame,
+    }
 }
 
 fn push_frame(bytes: &mut Vec<u8>, frame: &ToCosigner) {

@@ -85,6 +85,17 @@ impl<T: Transport> Nsm<T> {
         }
     }
 
+    /// Makes a register unchangeable; documents hold locked registers only.
+    ///
+    /// # Errors
+    /// [`NsmError`].
+    pub fn lock(&mut self, index: PcrIndex) -> Result<(), NsmError> {
+        match self.ask(&Question::LockPcr(index.into()))? {
+            Answer::LockPcr => Ok(()),
+            _ => Err(other()),
+        }
+    }
+
     /// Makes every register unchangeable: what is attested afterwards cannot be extended by whoever breaks in.
     ///
     /// # Errors

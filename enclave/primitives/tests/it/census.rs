@@ -47,5 +47,6 @@ census! {
     from_cosigner: wire::FromCosigner {
         Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,
         DocumentRefused, Status, Event, Dial, Tunnel, KeepKey, Attested,
+        KeyOpen,
     }
 }

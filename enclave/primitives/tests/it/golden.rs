@@ -131,7 +131,7 @@ fn documents_are_frozen() {
 fn wire_messages_are_frozen() {
     let mut forms = each("ToCosigner", census::to_cosigner::ALL, census::to_cosigner::name, make::to_cosigners);
     forms.extend(each("FromCosigner", census::from_cosigner::ALL, census::from_cosigner::name, make::from_cosigners));
-    frozen_forms("wire.hex", 60, &forms);
+    frozen_forms("wire.hex", 62, &forms);
 }
 
 #[test]

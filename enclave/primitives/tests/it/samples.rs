@@ -566,6 +566,7 @@ pub fn from_cosigners(d: &mut Dice) -> Vec<FromCosigner> {
         FromCosigner::Tunnel { bytes: d.blob().into() },
         FromCosigner::KeepKey { key: kept_key(d) },
         FromCosigner::Attested { document: d.maybe(|d| d.blob().into()) },
+        FromCosigner::KeyOpen,
     ]
 }
 

@@ -193,7 +193,8 @@ impl Fleet {
             FromCosigner::Store { .. }
             | FromCosigner::Dial { .. }
             | FromCosigner::Tunnel { .. }
-            | FromCosigner::KeepKey { .. } => {}
+            | FromCosigner::KeepKey { .. }
+            | FromCosigner::KeyOpen => {}
             FromCosigner::Attested { document } => self.attested(me, document.map(Vec::from)),
             answer => self.answered(me, answer),
         }

@@ -10,6 +10,7 @@ use ringi_enclave_host::{Backoff, Emulation, Enclave, Process, supervise};
 use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Orchestrator, Service};
+use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_provider::bitcoin::{FeeRate, FixedCoins};
@@ -87,6 +88,7 @@ impl Platform {
         })?;
         let store = Arc::new(store);
         let program = program(&settings.cosigner)?;
+        founded_so(folder, settings.enclave)?;
         let attested = match settings.enclave {
             EnclaveKind::Plain => None,
             EnclaveKind::Process => Some(Arc::new(Attested::start(folder, &program).await?)),
@@ -104,6 +106,11 @@ impl Platform {
         };
         let orchestrator = Orchestrator::start(Config::default(), ports, store).await.map_err(of_service)?;
         let service: Arc<dyn Service> = Arc::new(orchestrator.clone());
+        if let Err(failure) = allowed(service.as_ref(), attested.as_deref()) {
+            orchestrator.stop().await;
+            fleet.stop().await;
+            return Err(failure);
+        }
         let followers = tokio::sync::Mutex::new(chains.follow(&service));
         Ok(Platform { service, fleet, attested, coins, orchestrator, followers })
     }
@@ -116,6 +123,43 @@ impl Platform {
         if let Some(attested) = &self.attested {
             attested.kms.stop().await;
         }
+    }
+}
+
+/// Whether genesis allows what this machine would run: its key server and the peers refuse anything else, less plainly.
+fn allowed(service: &dyn Service, attested: Option<&Attested>) -> Result<(), Failure> {
+    let Some(genesis) = service.genesis() else { return Ok(()) };
+    let chain = GenesisChain::verify(&genesis.versions)
+        .map_err(|e| Failure::new("cli.genesis", e, "restore the data folder from a copy"))?;
+    let head = chain.head();
+    let Some(attested) = attested else { return Ok(()) };
+    let named = |(index, value): &(PcrIndex, Pcr)| {
+        let mut of = head.measurements.iter().filter(|m| m.pcr == index.number()).peekable();
+        of.peek().is_none() || of.any(|m| m.value == value.0)
+    };
+    if attested.measurements.iter().all(named) {
+        return Ok(());
+    }
+    let next = "use the program that the workspace was founded with, or name it with --cosigner";
+    Err(Failure::new("cli.other_program", "genesis does not allow this cosigner program's measurements", next))
+}
+
+/// Whether the cosigners of this folder were founded in this kind of enclave: their keys lie in another place else.
+fn founded_so(folder: &Path, enclave: EnclaveKind) -> Result<(), Failure> {
+    let Ok(homes) = std::fs::read_dir(folder.join("cosigners")) else { return Ok(()) };
+    let homes: Vec<PathBuf> = homes.flatten().map(|home| home.path()).collect();
+    let any = |file: &str| homes.iter().any(|home| home.join(file).exists());
+    match enclave {
+        EnclaveKind::Plain if any("wrapped.key") => {
+            let next = "run the command with --enclave process, or write enclave = \"process\" into ringi.toml";
+            Err(Failure::new("cli.enclave", "this workspace's cosigners must be attested", next))
+        }
+        EnclaveKind::Process if any("development-sealing.key") => {
+            let next =
+                "run the command with --enclave plain; found a new workspace in another folder for attested ones";
+            Err(Failure::new("cli.enclave", "this workspace was founded without attestation", next))
+        }
+        EnclaveKind::Plain | EnclaveKind::Process => Ok(()),
     }
 }
 
