@@ -79,7 +79,32 @@ impl Kms {
     pub fn new(configuration: Configuration, store: Box<dyn Store>, clock: Box<dyn Clock>) -> Result<Kms, StoreError> {
         let keys = store.read()?.into_iter().map(|key| (key.facts.id, key)).collect();
         let Configuration { deployment, access, roots } = configuration;
-        Ok(Kms { deployment, access, roots, store, clock, keys: Mutex::new(keys) })
+        let kms = Kms { deployment, access, roots, store, clock, keys: Mutex::new(keys) };
+        kms.sweep();
+        Ok(kms)
+    }
+
+    /// Removes what is over: keys after their last day, imported material after its last, wrapping keys that nobody used.
+    /// What cannot be removed is not in force, and is tried again at the next call. Blocks: it writes to the disk.
+    pub fn sweep(&self) {
+        let now = self.clock.now();
+        let mut keys = self.keys();
+        let mut over = Vec::new();
+        for (id, key) in keys.iter_mut() {
+            let done = if key.is_deleted(now) {
+                self.store.remove(id).map(|()| over.push(*id))
+            } else if let Some(rest) = key.without_what_is_over(now) {
+                self.store.write(&rest).map(|()| *key = rest)
+            } else {
+                Ok(())
+            };
+            if let Err(error) = done {
+                tracing::error!(%error, key = %id, "what is over was not removed");
+            }
+        }
+        for id in over {
+            keys.remove(&id);
+        }
     }
 
     /// Answers a request. Every call of a known caller is in the audit log before its answer leaves; where the log cannot be

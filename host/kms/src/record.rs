@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Refusal};
 use crate::identity::KeyId;
+use crate::limits::IMPORT_MS;
 use crate::secret::Secret;
 use crate::wrapping::PendingImport;
 use ringi_primitives::time::UnixMs;
@@ -118,6 +119,21 @@ impl KeyRecord {
     /// Whether its time is over.
     pub(crate) fn is_deleted(&self, now: UnixMs) -> bool {
         self.facts.deletion_ms.is_some_and(|at| now.0 >= at)
+    }
+
+    /// The key without imported material and wrapping keys whose time is over; `None` where it has none.
+    pub(crate) fn without_what_is_over(&self, now: UnixMs) -> Option<KeyRecord> {
+        let dead_material = self.material.is_some() && self.living_material(now).is_none();
+        // For another day, whoever is late is told that he is.
+        let dead_import = self.import.as_ref().is_some_and(|import| now > import.until.plus_ms(IMPORT_MS));
+        let mut rest = self.clone();
+        if dead_material {
+            (rest.material, rest.facts.valid_to_ms) = (None, None);
+        }
+        if dead_import {
+            rest.import = None;
+        }
+        (dead_material || dead_import).then_some(rest)
     }
 
     fn living_material(&self, now: UnixMs) -> Option<&Secret> {

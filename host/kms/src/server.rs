@@ -24,6 +24,8 @@ use tokio::sync::Semaphore;
 
 /// After a failed accept (no descriptors left) the next try waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What is over is removed so often.
+const SWEEP: Duration = Duration::from_secs(60);
 /// Open requests have this long to end.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -71,6 +73,7 @@ where
     F: Future<Output = io::Result<S>> + Send + 'static,
 {
     let _ = listener.local_addr()?;
+    let sweeping = tokio::spawn(sweep(kms.clone()));
     let router = router(kms);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
@@ -116,8 +119,18 @@ where
         });
     }
     drop(listener);
+    sweeping.abort();
     let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     Ok(())
+}
+
+/// Removes what is over, now and then: nobody has to ask for a key that day.
+async fn sweep(kms: Arc<Kms>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let kms = kms.clone();
+        let _ = tokio::task::spawn_blocking(move || kms.sweep()).await;
+    }
 }
 
 async fn call(State(kms): State<Arc<Kms>>, request: Request) -> Response {

@@ -194,7 +194,7 @@ fn a_key_is_deleted_when_its_days_are_over() {
 }
 
 /// Wraps material as an importer does.
-fn wrapped(parameters: &Value, material: &[u8]) -> Value {
+pub fn wrapped(parameters: &Value, material: &[u8]) -> Value {
     let key = PublicEncryptingKey::from_der(&of_bytes(&parameters["PublicKey"])).unwrap();
     let key = OaepPublicEncryptingKey::new(key).unwrap();
     let mut room = vec![0; key.ciphertext_size()];

@@ -227,3 +227,42 @@ fn a_full_disk_changes_nothing_and_releases_nothing() {
     audits.store(false, Ordering::SeqCst);
     assert_eq!(answered(&kms, &random).0, 200);
 }
+
+#[test]
+fn what_is_over_is_removed_without_being_asked_for() {
+    let mut world = World::new();
+    let doomed = made(&world)["KeyId"].clone();
+    let kept = made(&world)["KeyId"].clone();
+    let schedule = json!({"KeyId": doomed, "PendingWindowInDays": 7});
+    assert_eq!(raw::call(&world, ADMIN, "ScheduleKeyDeletion", schedule).status, 200);
+    let external = raw::call(&world, ADMIN, "CreateKey", json!({"Origin": "EXTERNAL"})).body["KeyMetadata"].clone();
+    let prepare = json!({
+        "KeyId": external["KeyId"], "WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048",
+    });
+    let parameters = raw::call(&world, ADMIN, "GetParametersForImport", prepare.clone()).body;
+    let material = crate::actions::wrapped(&json!({"PublicKey": {"$bytes": parameters["PublicKey"]}}), &[7; 32]);
+    let import = json!({
+        "KeyId": external["KeyId"], "ImportToken": parameters["ImportToken"], "EncryptedKeyMaterial": material["$bytes"],
+        "ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": world.clock.now().0 / 1000 + 3600,
+    });
+    assert_eq!(raw::call(&world, ADMIN, "ImportKeyMaterial", import).status, 200);
+    // Another wrapping key, which nobody uses.
+    assert_eq!(raw::call(&world, ADMIN, "GetParametersForImport", prepare).status, 200);
+    world.stop();
+    let size = |id: &Value| {
+        let path = world.path().join("keys").join(format!("{}.key", id.as_str().unwrap()));
+        std::fs::metadata(path).map(|file| file.len()).ok()
+    };
+    let (before, other) = (size(&external["KeyId"]).unwrap(), size(&kept));
+    world.clock.by_ms(7 * 24 * 3_600_000 + 1000);
+    let kms = world.kms();
+    assert_eq!(size(&doomed), None);
+    assert_eq!(size(&kept), other);
+    // The wrapping key alone has more than a kilobyte.
+    let after = size(&external["KeyId"]).unwrap();
+    assert!(before - after > 1000, "{before} bytes, then {after}");
+    // The material does not come back with an earlier time.
+    world.clock.by_ms(-7 * 24 * 3_600_000);
+    let request = Raw::of(&world, "DescribeKey", json!({"KeyId": external["KeyId"]})).signed(ADMIN);
+    assert_eq!(answered(&kms, &request).1["KeyMetadata"]["KeyState"], "PendingImport");
+}

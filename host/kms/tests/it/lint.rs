@@ -167,13 +167,26 @@ fn a_denial_to_everybody_heals_what_it_covers() {
         assert!(found.contains("kms.unattested") && found.contains("kms.policy_changeable"), "{weaker}: {found:?}");
     }
     // A denial with a second condition does not always pin the image.
-    let denial = json!({"StringNotEquals": {IMAGE_KEY: IMAGE.hex(), CONTEXT_KEY: "ab"}});
+    let denial = json!({"StringNotEquals": {IMAGE_KEY: IMAGE.hex(), "kms:ViaService": "x"}});
     let policy = with_denials(allow(json!("kms:Decrypt"), json!({"Null": {IMAGE_KEY: "false"}})));
     let mut policy: Value = serde_json::from_str(&policy).unwrap();
     policy["Statement"].as_array_mut().unwrap().push(json!({
         "Effect": "Deny", "Principal": "*", "Resource": "*", "Action": "kms:Decrypt", "Condition": denial,
     }));
     assert!(codes(&policy.to_string()).contains("kms.any_image"));
+    // A list of images that are not wanted, where a document is asked for, lets every other image in.
+    for operator in ["StringNotEquals", "StringEqualsIfExists"] {
+        let key = "kms:RecipientAttestation:PCR16";
+        let policy = changed(|all| {
+            all.retain(|statement| statement["Sid"] == "Never");
+            all.push(allow(json!("kms:Decrypt"), json!({operator: {key: IMAGE.hex()}})));
+            all.push(json!({
+                "Effect": "Deny", "Principal": "*", "Resource": "*", "Action": "kms:Decrypt",
+                "Condition": {"Null": {IMAGE_KEY: "true"}},
+            }));
+        });
+        assert!(codes(&policy).contains("kms.any_image"), "{operator}: {:?}", codes(&policy));
+    }
 }
 
 #[test]

@@ -7,11 +7,12 @@ use crate::raw::call;
 use crate::world::{ADMIN, ENCLAVE, ENCLAVE_ARN, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringi_attestation::Pcr;
-use ringi_kms::{CosignerKey, Principal, encryption_context, genesis_register, recommended_policy};
+use ringi_attestation::{Document, Pcr, Root};
+use ringi_kms::{Code, CosignerKey, Principal, Recipient, encryption_context, genesis_register, recommended_policy};
 use ringi_primitives::digest::Digest;
 use ringi_primitives::scheme::PartyIndex;
 use serde_json::{Value, json};
+use std::path::PathBuf;
 
 const GENESIS: Digest = Digest([0x67; 32]);
 
@@ -267,3 +268,35 @@ fn the_key_in_the_document_is_rsa_of_2048_to_4096_bits() {
 
 /// SubjectPublicKeyInfo of a P-256 key.
 const P256: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/77ncG01TyHs+ELNoaM+3IS1BD/0Tytcj+2cJ8s3eGWtOvNQwQRCJcrXALKVkNNRezHPeP21mpxKfcMpNq/5vg==";
+
+/// Genuine documents of AWS, which are not part of the repository: RINGI_NITRO_DOCUMENTS names their folder. The good ones
+/// verify, and are refused only for what their program left out: a key.
+#[test]
+fn genuine_documents_verify_at_their_time_and_not_later() {
+    let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/testdata/nitro"));
+    let folder = std::env::var_os("RINGI_NITRO_DOCUMENTS").map_or_else(beside, PathBuf::from);
+    let read = |name: &str| std::fs::read(folder.join(name)).ok();
+    let at_its_time = |bytes: &[u8], later_ms: u64| {
+        let made = Document::read(bytes).unwrap().timestamp;
+        let result = Recipient::verify(bytes, &[Root::AWS], made.plus_ms(later_ms));
+        result.map(|recipient| recipient.root()).map_err(|e| (e.code, e.message))
+    };
+    let mut seen = 0;
+    for (name, code, text) in [
+        ("evervault-debug-mode-attestation-doc-bytes-46591b92.cbor", Code::AccessDenied, "attestation.debug"),
+        ("veracruz-project-aws_nitro_document_bad_sig-7df2cdc0.cbor", Code::Validation, "attestation.signature"),
+        ("veracruz-project-aws_nitro_document-8ff485d8.cbor", Code::Validation, "has no public key"),
+        ("Dstack-TEE-nitro_attestation-5e983e0b.cbor", Code::Validation, "has no public key"),
+    ] {
+        let Some(bytes) = read(name) else { continue };
+        seen += 1;
+        let found = at_its_time(&bytes, 0);
+        assert!(found.as_ref().is_err_and(|(c, t)| *c == code && t.contains(text)), "{name}: {found:?}");
+        let (_, later) = at_its_time(&bytes, 300_001).unwrap_err();
+        let forged = text == "attestation.signature";
+        assert!(later.contains(if forged { text } else { "attestation.too_old" }), "{name}: {later}");
+    }
+    if seen == 0 {
+        eprintln!("SKIPPED: no folder of genuine documents; name it with RINGI_NITRO_DOCUMENTS");
+    }
+}

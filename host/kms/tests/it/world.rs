@@ -165,7 +165,7 @@ impl World {
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.running.as_ref().unwrap().address
+        self.running.as_ref().map_or(SocketAddr::from(([127, 0, 0, 1], 1)), |running| running.address)
     }
 
     pub fn path(&self) -> &Path {

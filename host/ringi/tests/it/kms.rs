@@ -105,13 +105,13 @@ impl Server {
     fn start(folder: &Path, more: &[&str]) -> (Server, Value) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringi"));
         command.current_dir(folder).args(["--json", "kms", "serve", "--folder", "k", "--listen", "127.0.0.1:0"]);
-        let mut child = command.args(more).stdout(Stdio::piped()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut server = Server(command.args(more).stdout(Stdio::piped()).spawn().unwrap());
+        let mut out = BufReader::new(server.0.stdout.take().unwrap());
         let mut text = String::new();
         loop {
             assert!(out.read_line(&mut text).unwrap() > 0, "it ended: {text}");
             if let Ok(value) = serde_json::from_str(&text) {
-                return (Server(child), value);
+                return (server, value);
             }
         }
     }
