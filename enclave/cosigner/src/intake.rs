@@ -38,8 +38,12 @@ impl<I: Iterator<Item = ToCosigner>> Iterator for StoredRecords<I> {
     fn next(&mut self) -> Option<ByteVec> {
         let left = self.left.checked_sub(1)?;
         while self.frame.len() == 0 {
-            let Some(ToCosigner::Records { records }) = self.frames.next() else { return None };
-            self.frame = records.into_iter();
+            match self.frames.next()? {
+                ToCosigner::Records { records } => self.frame = records.into_iter(),
+                // The end of a connection to the key service comes when it comes.
+                ToCosigner::Tunnel { .. } => {}
+                _ => return None,
+            }
         }
         self.left = left;
         self.frame.next()

@@ -312,20 +312,24 @@ async fn write_all(
     mut frames: mpsc::Receiver<ToCosigner>,
 ) -> io::Result<()> {
     let mut bytes = Vec::new();
-    for start in first.frames.next() {
+    if let Some(start) = first.frames.next() {
         push_frame(&mut bytes, &start);
         stream.write_all(&bytes).await?;
         bytes.clear();
     }
+    let mut later = Vec::new();
     if let Some(opened) = &first.waits {
-        // Until its key is open the cosigner would have to keep the records in its memory.
+        // Until its key is open the cosigner would have to keep the records, and all else, in its memory.
         while let Some(frame) = until(opened, &mut frames).await {
-            push_frame(&mut bytes, &frame);
+            match frame {
+                ToCosigner::Tunnel { .. } => push_frame(&mut bytes, &frame),
+                other => later.push(other),
+            }
             stream.write_all(&bytes).await?;
             bytes.clear();
         }
     }
-    for frame in first.frames {
+    for frame in first.frames.chain(later) {
         push_frame(&mut bytes, &frame);
         drop(frame);
         stream.write_all(&bytes).await?;
