@@ -7,6 +7,7 @@ mod fields;
 mod kills;
 mod layering;
 mod licences;
+mod parent;
 mod processes;
 mod repository;
 mod rules;
