@@ -1,6 +1,7 @@
 //! The host of the kill runs: it keeps records, carries frames badly, and asks for more than it may have.
 
 use super::copies::Copies;
+use super::office::{Office, cost_of};
 use super::payments::{Ask, COIN_CAP, COINS, Kind, PAYMENTS, Pick, Place, amend};
 use super::points::{KillPoint, Loss};
 use super::promises::{Memory, Promises, Signature};
@@ -8,9 +9,13 @@ use super::refresh::Refreshes;
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use ringi_cosigner::state::Record;
+use ringi_orchestrator::ports::{CosignerHealth, CrashPoint};
 use ringi_primitives::asset::AssetKey;
+use ringi_primitives::cbor;
 use ringi_primitives::id::IntentId;
-use ringi_primitives::receipt::SignedVerdict;
+use ringi_primitives::intent::Intent;
+use ringi_primitives::receipt::{SignedBoot, SignedVerdict};
+use ringi_primitives::request::SigningRequest;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::{CosignerStatus, FromCosigner, Tag, ToCosigner};
 use ringi_sim::inside::opened_from;
@@ -29,6 +34,16 @@ pub struct Asked {
     pub number: u64,
 }
 
+/// How often what happens, by seed: a calm host that asks for too much, one that likes second copies, one whose admins refresh
+/// keys, and a wild one. Frames carried, records acknowledged, attempts, time, kills, refreshes, deaths of the orchestrator,
+/// second copies.
+const CHANCES: [[u64; 8]; 4] = [
+    [580, 140, 36, 28, 2, 0, 6, 0],
+    [580, 140, 36, 28, 2, 0, 2, 10],
+    [580, 140, 24, 28, 4, 6, 2, 0],
+    [580, 140, 36, 28, 8, 2, 2, 4],
+];
+
 /// Everything the host does in one run.
 pub struct Host {
     pub world: World,
@@ -42,6 +57,9 @@ pub struct Host {
     pub promises: Promises,
     pub copies: Copies,
     pub refreshes: Refreshes,
+    pub office: Office,
+    /// Boot certificates of those whose boot was granted.
+    boots: BTreeMap<PartyIndex, SignedBoot>,
     /// Which intents the script asked for under which nonce.
     pub tried: BTreeMap<u64, BTreeSet<Ask>>,
     /// Nonces below are given away.
@@ -62,7 +80,8 @@ impl Host {
         let copies = Copies::new(&world);
         let rng = ChaCha20Rng::seed_from_u64(seed);
         let (asked, refreshes, tried, reached) = Default::default();
-        let (attempts, fresh) = (0, 0);
+        let (attempts, fresh, boots) = (0, 0, BTreeMap::new());
+        let office = Office::open(&world, &standard);
         Host {
             world,
             standard,
@@ -74,6 +93,8 @@ impl Host {
             promises,
             copies,
             refreshes,
+            office,
+            boots,
             tried,
             fresh,
             reached,
@@ -90,22 +111,77 @@ impl Host {
 
     /// One thing, by chance.
     pub fn step(&mut self) {
-        match self.below(400) {
-            0..=289 => self.carry(),
-            290..=359 => {
+        let chances = CHANCES[usize::try_from(self.seed).unwrap() % CHANCES.len()];
+        let mut chance = self.below(chances.iter().sum());
+        let event = chances.iter().position(|weight| {
+            let here = chance < *weight;
+            chance = chance.saturating_sub(*weight);
+            here
+        });
+        match event.expect("one of them") {
+            0 => self.carry(),
+            1 => {
                 let p = self.anybody();
                 self.acknowledge(p);
             }
-            360..=377 => self.ask(),
-            378..=391 => {
+            2 => self.ask(),
+            3 => {
                 let ms = self.below(900);
                 self.pass(ms);
             }
-            392..=395 => self.kill(),
-            396..=397 => self.refresh(),
+            4 => self.kill(),
+            5 => self.refresh(),
+            6 => self.doom(),
             _ => self.double(),
         }
         self.hear();
+        self.serve();
+    }
+
+    /// Lets the orchestrator work, and brings its attempts to the cosigners.
+    pub fn serve(&mut self) {
+        // Until the faults stop.
+        if !self.world.acknowledges && !self.office.is_doomed() {
+            self.office.crash_at(self.next_point().map(|point| (point, 1)));
+        }
+        self.office.work();
+        let (attempts, aborts) = self.office.take_mail();
+        for attempt in attempts {
+            let request: SigningRequest =
+                cbor::decode(&attempt.request, usize::MAX).expect("the orchestrator's own request");
+            let intent = Intent::parse(&request.intent).expect("our own intent").id;
+            self.note(attempt.tag, intent, intent, cost_of(intent));
+            self.send(attempt.tag, &attempt.request, &attempt.signers);
+        }
+        for (tag, signers) in aborts {
+            for p in signers {
+                self.world.tell(p, ToCosigner::Abort { tag });
+                self.copies.tell(p, ToCosigner::Abort { tag }, self.world.now);
+            }
+        }
+    }
+
+    /// The next point of this seed's list at which the orchestrator has not died. Two seeds' lists have no point in common, or
+    /// all; seven seeds' have every point.
+    fn next_point(&self) -> Option<CrashPoint> {
+        let first = usize::try_from(self.seed).unwrap();
+        let half = CrashPoint::ALL.len() / 2;
+        let list = [CrashPoint::ALL[first % half], CrashPoint::ALL[half + first % half]];
+        let reached = self.office.reached();
+        list.into_iter().find(|point| !reached.contains(point))
+    }
+
+    /// The orchestrator dies where it stands, or is to die when it next comes to some point.
+    fn doom(&mut self) {
+        if self.below(2) == 0 {
+            return self.office.kill();
+        }
+        if let Some(point) = self.next_point() {
+            return self.office.crash_at(Some((point, 1)));
+        }
+        let any = CrashPoint::ALL[usize::try_from(self.below(CrashPoint::ALL.len() as u64)).unwrap()];
+        let times = 1 + self.below(2);
+        self.office.crash_at(Some((any, times)));
     }
 
     /// Time passes for everybody.
@@ -113,6 +189,24 @@ impl Host {
         self.world.now = self.world.now.plus_ms(ms);
         self.world.tick();
         self.copies.tick(self.world.now);
+        self.keep_office(ms > 300);
+    }
+
+    /// The orchestrator sees how cosigners and chain stand.
+    pub fn keep_office(&mut self, mine: bool) {
+        let parties = self.world.parties();
+        let mut health = Vec::new();
+        for p in parties {
+            let status = self.status(p);
+            health.push(CosignerHealth {
+                party: p,
+                connected: status.is_some(),
+                status,
+                boot: self.boots.get(&p).cloned(),
+            });
+        }
+        self.office.health(health);
+        self.office.pass(self.world.now, mine);
     }
 
     /// Carries one of the frames on their way: mostly faithfully.
@@ -211,6 +305,7 @@ impl Host {
 
     /// Kills it and starts it from what is kept.
     pub fn restart(&mut self, p: PartyIndex, loss: Loss) {
+        self.hear_from(p);
         self.world.kill(p);
         let mut records = self.world.blob(p);
         if loss == Loss::Unacknowledged && records.len() > self.durable[&p] {
@@ -221,6 +316,8 @@ impl Host {
         self.world.set_blob(p, records);
         self.world.start(p).unwrap_or_else(|e| panic!("seed {}: {p} does not start: {e}", self.seed));
         self.copies.started(p);
+        self.boots.remove(&p);
+        self.office.gone(p);
         self.relink(p);
     }
 
@@ -279,7 +376,8 @@ impl Host {
     }
 
     fn durable_records(&self, p: PartyIndex) -> Vec<Record> {
-        let kept = self.world.blob(p).into_iter().take(self.durable[&p]);
+        let count = if self.world.acknowledges { usize::MAX } else { self.durable[&p] };
+        let kept = self.world.blob(p).into_iter().take(count);
         opened_from(p, kept.map(|(_, _, record)| record))
     }
 
@@ -306,11 +404,13 @@ impl Host {
     }
 
     fn take(&mut self, p: PartyIndex, copy: u64, said: FromCosigner) {
+        self.office.hear(p, &said);
         match said {
             FromCosigner::Signed { tag, verdict, .. } => self.take_signature(p, copy, tag, &verdict),
             FromCosigner::Ready { boot } => {
                 self.promises.ready(p, boot.certificate.boot, copy, self.attempts);
                 self.copies.granted(p, boot.certificate.boot, copy);
+                self.boots.insert(p, boot);
             }
             FromCosigner::OrderDone { order, certificate } => self.refreshes.done(p, order, certificate),
             FromCosigner::DocumentRefused { order: Some(order), .. } => self.refreshes.refused(p, order),

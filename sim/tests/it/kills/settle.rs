@@ -18,6 +18,16 @@ const ROUNDS: usize = 24;
 const CEREMONY_MS: u64 = 125_000;
 const DAY_MS: u64 = 86_400_000;
 
+/// Whether every payment is at an end, or waits for the nonce of one that is blocked and must be replaced (rule I3).
+fn all_ended(ends: &[String]) -> bool {
+    let blocked = ends.iter().any(|end| end.starts_with("blocked"));
+    let ended = |end: &String| {
+        let waits = ["submitted", "awaiting_approval", "queued", "broadcasting", "confirming"].contains(&end.as_str());
+        !waits && (end != "signing" || blocked)
+    };
+    !ends.is_empty() && ends.iter().all(ended)
+}
+
 impl Host {
     /// Ends the run and checks what must hold then.
     pub fn settle(&mut self) {
@@ -28,6 +38,7 @@ impl Host {
             self.hear_from(p);
         }
         self.check_places();
+        self.finish_office();
         // A day later the limits are free, and every pair signs on both chains: in the epoch that there is.
         for (number, pair) in (10..).zip(PAIRS) {
             self.tomorrow();
@@ -70,6 +81,32 @@ impl Host {
             self.world.parties().into_iter().for_each(|p| self.restart(p, Loss::Nothing));
         }
         panic!("seed {}: not everybody was granted a boot", self.seed);
+    }
+
+    /// Whatever it died of, every payment of the orchestrator's ends, and those that it says are completed are on the chain:
+    /// one transaction each. A day later the limits that the script used up are free again.
+    fn finish_office(&mut self) {
+        self.office.crash_at(None);
+        self.tomorrow();
+        let mut ends = Vec::new();
+        for _ in 0..300 {
+            self.pass(1_000);
+            self.serve();
+            self.world.run();
+            for p in self.world.parties() {
+                self.durable.insert(p, self.world.blob(p).len());
+                self.hear_from(p);
+            }
+            ends = self.office.ends();
+            if all_ended(&ends) {
+                break;
+            }
+        }
+        assert!(all_ended(&ends), "seed {}: the orchestrator's payments stand at {ends:?}", self.seed);
+        let completed = ends.iter().filter(|end| *end == "completed").count();
+        assert_eq!(self.office.mined(), completed, "seed {}: {ends:?}", self.seed);
+        let limits = ends.iter().filter(|end| *end != "completed" && *end != "signing");
+        assert!(limits.into_iter().all(|end| end.ends_with("policy.limit_exceeded")), "seed {}: {ends:?}", self.seed);
     }
 
     fn tomorrow(&mut self) {
