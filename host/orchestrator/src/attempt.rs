@@ -47,6 +47,11 @@ impl Outcome {
         self.refusals.iter().filter(|(_, r)| r.retry == Retry::Never && !r.code.starts_with("boot."))
     }
 
+    /// I3: whether the nonce was refused because those below it are not pinned.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.refusals.iter().any(|(_, r)| r.code == "pin.nonce_gap")
+    }
+
     /// Stable code of what went wrong: the first signer's reason, for the others are then aborted by the host itself.
     pub(crate) fn code(&self) -> String {
         self.refusals.first().map_or_else(|| "signing.no_answer".to_string(), |(_, r)| r.code.clone())

@@ -219,10 +219,11 @@ async fn failed(
         Some((_, refusal)) if is_hopeless(&ready.case, lessons) => {
             Event::RefusedForGood { rule: refusal.detail.clone(), code: refusal.code.clone(), exposure }
         }
+        None if outcome.is_gap() => Event::SlotRefused(exposure),
         _ if attempts >= core.config.max_attempts => Event::AttemptsExhausted { code: outcome.code(), exposure },
         _ => Event::AttemptFailed(exposure),
     };
-    let ends = !matches!(event, Event::AttemptFailed(_));
+    let ends = !matches!(event, Event::AttemptFailed(_) | Event::SlotRefused(_));
     let detail = outcome.refusals.first().map(|(from, r)| format!("cosigner {from}: {}", r.detail)).unwrap_or_default();
     tracing::info!(transfer = %live.record.header.id, code = outcome.code(), detail, attempts, "attempt failed");
     core.apply(live, event, Vec::new()).await?;
