@@ -33,7 +33,12 @@ pub struct Inside(Rc<RefCell<Between>>);
 
 /// The records of a cosigner, opened with this world's sealing key.
 pub fn opened(world: &World, p: PartyIndex) -> Vec<Record> {
-    let stored = world.blob(p).into_iter().map(|(_, _, record)| ByteVec::from(record));
+    opened_from(p, world.blob(p).into_iter().map(|(_, _, record)| record))
+}
+
+/// The same of sealed records that lie elsewhere.
+pub fn opened_from(p: PartyIndex, sealed: impl Iterator<Item = Vec<u8>>) -> Vec<Record> {
+    let stored = sealed.map(ByteVec::from);
     let mut records = Vec::new();
     let keep = |record| -> Result<(), JournalError> {
         records.push(record);

@@ -7,4 +7,5 @@ pub mod history;
 pub mod inside;
 pub mod people;
 pub mod requests;
+pub mod twin;
 pub mod world;

@@ -466,7 +466,7 @@ pub fn start_frames(me: PartyIndex, stored: impl IntoIterator<Item = Vec<u8>>) -
 }
 
 /// What a host does when the last record of a snapshot is durable.
-fn drop_before_snapshot(records: &mut Vec<(u64, RecordKind, Vec<u8>)>) {
+pub(crate) fn drop_before_snapshot(records: &mut Vec<(u64, RecordKind, Vec<u8>)>) {
     let parts = records.iter().rev().skip(1).take_while(|(_, kind, _)| *kind == RecordKind::SnapshotPart).count();
     records.drain(..records.len() - parts - 1);
 }

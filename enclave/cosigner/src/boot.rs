@@ -253,11 +253,11 @@ impl Cosigner {
         }
     }
 
-    /// A peer says how far its journal reaches; kept in memory, and in the next record.
+    /// A peer says how far its journal reaches. B1: recorded at once, for a restart here must not forget it.
     pub(crate) fn note_head(&mut self, from: PartyIndex, boot: u64, sequence: u64) {
-        if self.boot.fenced(from) == Some(boot) {
-            let head = self.state.peer_heads.entry(from).or_default();
-            head.sequence = head.sequence.max(sequence);
+        let head = self.state.peer_heads.get(&from).copied().unwrap_or_default();
+        if self.boot.fenced(from) == Some(boot) && sequence > head.sequence {
+            self.record(&[PeerHead { sequence, ..head }.record(from)]);
         }
     }
 

@@ -41,9 +41,15 @@ impl Outcome {
         named.chain(self.gone.iter().copied()).chain(self.silent.iter().copied()).collect()
     }
 
-    /// The refusals that no later attempt changes.
+    /// The refusals that no later attempt changes. What a cosigner says of its own boot (rule B1) is not of the request: it
+    /// may come back under another.
     pub(crate) fn for_good(&self) -> impl Iterator<Item = &(PartyIndex, Refusal)> {
-        self.refusals.iter().filter(|(_, r)| r.retry == Retry::Never)
+        self.refusals.iter().filter(|(_, r)| r.retry == Retry::Never && !r.code.starts_with("boot."))
+    }
+
+    /// I3: whether the nonce was refused because those below it are not pinned.
+    pub(crate) fn is_gap(&self) -> bool {
+        self.refusals.iter().any(|(_, r)| r.code == "pin.nonce_gap")
     }
 
     /// Stable code of what went wrong: the first signer's reason, for the others are then aborted by the host itself.

@@ -104,6 +104,14 @@ fn pick(core: &Core, case: &Case, lessons: &Lessons) -> Option<Vec<PartyIndex>> 
     choose(&core.ports.cosigners.health(), &wanted)
 }
 
+/// Whether too few are left that have not refused for good. Who is only away now may come back.
+fn is_hopeless(case: &Case, lessons: &Lessons) -> bool {
+    let Ok(genesis) = case.workspace.genesis() else { return false };
+    let head = genesis.head();
+    let left = head.cosigners.iter().filter(|c| !lessons.refusals.contains_key(&c.index)).count();
+    left < usize::from(head.threshold)
+}
+
 /// Until something changes (a cosigner's health, a lower nonce); looked at again after a sweep, for the expiry.
 async fn wait(core: &Core, change: &mut watch::Receiver<u64>) {
     let sweep = tokio::time::sleep(Duration::from_millis(core.config.sweep_ms));
@@ -208,13 +216,14 @@ async fn failed(
     let attempts = ready.attempts.saturating_add(1);
     let last = outcome.for_good().last();
     let event = match last {
-        Some((_, refusal)) if pick(core, &ready.case, lessons).is_none() => {
+        Some((_, refusal)) if is_hopeless(&ready.case, lessons) => {
             Event::RefusedForGood { rule: refusal.detail.clone(), code: refusal.code.clone(), exposure }
         }
+        None if outcome.is_gap() => Event::SlotRefused(exposure),
         _ if attempts >= core.config.max_attempts => Event::AttemptsExhausted { code: outcome.code(), exposure },
         _ => Event::AttemptFailed(exposure),
     };
-    let ends = !matches!(event, Event::AttemptFailed(_));
+    let ends = !matches!(event, Event::AttemptFailed(_) | Event::SlotRefused(_));
     let detail = outcome.refusals.first().map(|(from, r)| format!("cosigner {from}: {}", r.detail)).unwrap_or_default();
     tracing::info!(transfer = %live.record.header.id, code = outcome.code(), detail, attempts, "attempt failed");
     core.apply(live, event, Vec::new()).await?;

@@ -23,6 +23,9 @@ pub enum Event {
     AttemptStarted,
     /// An attempt ended without a signature; another may succeed.
     AttemptFailed(Exposure),
+    /// The slot itself was refused, for the node named one that leaves a gap (rule I3). Unless a cosigner may have pinned it,
+    /// another is chosen.
+    SlotRefused(Exposure),
     /// So many distinct cosigners refuse for good that no signer set is left.
     RefusedForGood {
         /// The rule or check that decided.
@@ -250,6 +253,13 @@ fn signing(held: Held, attempt: u32, event: Event) -> Option<Stepped> {
             let next = Transfer::Prepared { held: left(exposure), attempts: attempt };
             Some((next, vec![Command::Store, Command::Sign]))
         }
+        Event::SlotRefused(exposure) => Some(match left(exposure) {
+            held if held.exposure == Exposure::None => {
+                let commands = vec![Command::Store, Command::ReleaseSlot, Command::Prepare];
+                (Transfer::Queued { rules: held.rules }, commands)
+            }
+            held => (Transfer::Prepared { held, attempts: attempt }, vec![Command::Store, Command::Sign]),
+        }),
         Event::RefusedForGood { rule, code, exposure } => Some(refused(Some(left(exposure)), rule, code)),
         Event::AttemptsExhausted { code, exposure } => {
             Some(ended(Some(left(exposure)), &code, "no attempt at signing succeeded"))
@@ -343,6 +353,7 @@ impl Event {
             Event::CannotPrepare { .. } => "cannot_prepare",
             Event::AttemptStarted => "attempt_started",
             Event::AttemptFailed(_) => "attempt_failed",
+            Event::SlotRefused(_) => "slot_refused",
             Event::RefusedForGood { .. } => "refused_for_good",
             Event::AttemptsExhausted { .. } => "attempts_exhausted",
             Event::Signed(_) => "signed",

@@ -64,6 +64,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => Just(Event::AttemptStarted),
         1 => exposure().prop_map(Event::AttemptFailed),
         1 => exposure().prop_map(|exposure| Event::RefusedForGood { rule: "r".into(), code: "c.d".into(), exposure }),
+        1 => exposure().prop_map(Event::SlotRefused),
         1 => exposure().prop_map(|exposure| Event::AttemptsExhausted { code: "c.d".into(), exposure }),
         3 => signed().prop_map(Event::Signed),
         1 => Just(Event::Accepted),

@@ -14,11 +14,11 @@ const CENT: &str = "10000000000000000";
 const FEE: &str = "5000000000000000";
 
 /// What the rest of the story stands on.
-struct Scene<'a> {
-    node: &'a Node,
-    platform: Platform,
-    wallet: String,
-    account: String,
+pub struct Scene<'a> {
+    pub node: &'a Node,
+    pub platform: Platform,
+    pub wallet: String,
+    pub account: String,
 }
 
 impl Scene<'_> {
@@ -51,7 +51,7 @@ impl Scene<'_> {
     }
 
     /// A drafted and submitted payment's id.
-    fn pay(&self, out: &str, changes: &[(&str, &str)]) -> String {
+    pub fn pay(&self, out: &str, changes: &[(&str, &str)]) -> String {
         self.drafted(out, changes);
         self.submit(out)["transfer"]["id"].as_str().unwrap().to_string()
     }
@@ -108,7 +108,7 @@ then = {{ demand = "max_fee", network = "eip155:31337", amount = "0.01" }}
     std::fs::write(folder.join("next.toml"), text).unwrap();
 }
 
-fn a_policy_is_installed_once_and_signed(folder: &Path, platform: &Platform) {
+pub fn a_policy_is_installed_once_and_signed(folder: &Path, platform: &Platform) {
     write_policy(folder, platform);
     platform.good(&["policy", "fetch", "--key", INITIATOR, "--genesis", GENESIS, "--out", "now.ringi"]);
     let new = [
@@ -141,7 +141,7 @@ fn a_policy_is_installed_once_and_signed(folder: &Path, platform: &Platform) {
 }
 
 /// A wallet, its addresses verified offline, its balance as the node says.
-fn a_wallet_is_made_and_funded<'a>(node: &'a Node, platform: Platform) -> Scene<'a> {
+pub fn a_wallet_is_made_and_funded<'a>(node: &'a Node, platform: Platform) -> Scene<'a> {
     let wallet = platform.good(&["wallet", "new", "--key", INITIATOR, "--vault", "treasury", "operations"]);
     let wallet = wallet["id"].as_str().unwrap().to_string();
     platform.refuses(&["wallet", "new", "--key", INITIATOR, "--vault", "treasury", "operations"], "wallet.name_used");

@@ -48,13 +48,19 @@ impl Node {
     }
 
     pub fn call(&self, method: &str, params: Value) -> Value {
+        Node::ask(&self.url(), method, params)
+    }
+
+    /// Asks the node under this address.
+    pub fn ask(url: &str, method: &str, params: Value) -> Value {
+        let address = url.trim_start_matches("http://");
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let head = format!(
             "POST / HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-            self.address,
+            address,
             body.len()
         );
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();

@@ -81,8 +81,13 @@ pub struct Platform {
 impl Platform {
     /// Writes the settings of a new folder: this node, one confirmation.
     pub fn settle(folder: &Path, node: &Node) {
-        let evm =
-            format!("[[evm]]\nurl = \"{}\"\nchain_id = {CHAIN_ID}\nconfirmations = 1\npoll_ms = 50\n", node.url());
+        Platform::settle_at(folder, &node.url(), 1);
+    }
+
+    /// The same for a node under another address, with so many confirmations.
+    pub fn settle_at(folder: &Path, url: &str, confirmations: u64) {
+        let chain = format!("chain_id = {CHAIN_ID}\nconfirmations = {confirmations}\npoll_ms = 50\n");
+        let evm = format!("[[evm]]\nurl = \"{url}\"\n{chain}");
         std::fs::create_dir_all(folder.join("data")).unwrap();
         std::fs::write(folder.join("data/ringi.toml"), evm).unwrap();
     }

@@ -90,6 +90,21 @@ fn b1_an_old_blob_gets_no_grant() {
     assert_eq!(pay(&mut world, &standard, 2, 1000, 1, &[2, 3]), SIGNED);
 }
 
+/// How far a peer's journal reaches is not forgotten by a restart.
+#[test]
+fn b1_a_restart_forgets_no_peers_journal() {
+    let (mut world, standard) = Standard::world(91);
+    let old = world.blob(party(1));
+    assert_eq!(pay(&mut world, &standard, 1, 550_000, 0, &[1, 2]), SIGNED);
+    restart(&mut world, 2);
+    world.kill(party(1));
+    world.set_blob(party(1), old);
+    world.take_said(party(1));
+    restart(&mut world, 1);
+    assert!(events(&mut world, 1).contains(&"boot.rolled_back".to_string()));
+    assert_eq!(pay(&mut world, &standard, 2, 1000, 1, &[1, 3])[0], "boot.rolled_back");
+}
+
 /// Two copies of one state: the boot number was granted to the first one's key, the second gets nothing.
 #[test]
 fn b1_a_second_copy_of_a_boot_gets_no_grant() {
