@@ -72,8 +72,9 @@ pub(crate) const POLICY_DOCUMENT_BYTES: usize = limits::POLICY_BYTES + 64 * 1024
 
 /// Whether a call takes a query. No write does: the query is not signed.
 pub(crate) fn takes_query(method: &Method, route: &str) -> bool {
-    let listing = ["/v1/transfers", "/v1/wallets", "/v1/wallets/{id}/addresses", "/v1/deposits", "/v1/audit"];
-    (method == Method::GET || method == Method::HEAD) && listing.contains(&route)
+    let asking =
+        ["/v1/transfers", "/v1/wallets", "/v1/wallets/{id}/addresses", "/v1/deposits", "/v1/audit", "/v1/attestation"];
+    (method == Method::GET || method == Method::HEAD) && asking.contains(&route)
 }
 
 /// The row of a route. A write that is not listed is an admin's: forgetting a row locks, it does not open.
@@ -82,7 +83,7 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
     let row = |who, stage, media, body_bytes, nonce| Access { who, stage, media, body_bytes, nonce };
     if method == Method::GET || method == Method::HEAD {
         let stage = match route {
-            "/v1/genesis" | "/v1/policy" | "/v1/cosigners" | "/v1/events" => S::Genesis,
+            "/v1/genesis" | "/v1/policy" | "/v1/cosigners" | "/v1/attestation" | "/v1/events" => S::Genesis,
             _ => S::Policy,
         };
         return row(W::Known, stage, M::None, 0, N::Nobody);

@@ -335,6 +335,11 @@ impl Client {
         self.read("/v1/cosigners", "").await
     }
 
+    /// A fresh document that answers the nonce; for the caller to verify.
+    pub async fn attestation(&self, cosigner: u8, nonce: &[u8]) -> Result<model::Attestation, ClientError> {
+        self.read("/v1/attestation", &format!("cosigner={cosigner}&nonce={}", hex::encode(nonce))).await
+    }
+
     pub async fn caller(&self) -> Result<model::Caller, ClientError> {
         self.read("/v1/caller", "").await
     }

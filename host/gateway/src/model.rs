@@ -8,7 +8,7 @@ mod wallet;
 
 pub use audit::AuditEntry;
 pub use documents::{
-    Asset, Assets, Caller, Cosigner, Cosigners, Event, Genesis, Health, Installation, PartyAnswer, Policy,
+    Asset, Assets, Attestation, Caller, Cosigner, Cosigners, Event, Genesis, Health, Installation, PartyAnswer, Policy,
 };
 pub use requests::{NewAddress, NewApproval, NewWallet};
 pub use transfer::{

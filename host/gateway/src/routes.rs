@@ -37,6 +37,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(documents::policy, documents::install_policy))
         .routes(routes!(documents::order))
         .routes(routes!(documents::cosigners))
+        .routes(routes!(documents::attestation))
         .routes(routes!(documents::caller))
         .routes(routes!(events::events))
         .routes(routes!(audit::read))

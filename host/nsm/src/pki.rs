@@ -104,6 +104,11 @@ impl Authority {
         Ok(Authority { root_der: certificate.to_vec(), root: Issuer::new(root_params(), key) })
     }
 
+    /// The root certificate, DER: for people who verify. Public.
+    pub fn certificate(&self) -> &[u8] {
+        &self.root_der
+    }
+
     /// What verifiers of this simulation must name.
     pub fn root(&self) -> Root {
         Root::of_certificate(&self.root_der)

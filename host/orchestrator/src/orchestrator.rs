@@ -21,6 +21,7 @@ use ringi_primitives::intent::Intent;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::KeyPurpose;
+use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -223,6 +224,17 @@ impl Service for Orchestrator {
         let workspace = self.core.workspace();
         let genesis = workspace.genesis.as_ref().map(|g| g.head());
         self.core.ports.cosigners.health().iter().map(|h| render::cosigner(h, genesis)).collect()
+    }
+
+    async fn attest(&self, cosigner: u8, nonce: &[u8]) -> Result<Vec<u8>, ServiceError> {
+        let document = match PartyIndex::new(cosigner) {
+            Some(party) => self.core.ports.cosigners.attest(party, nonce).await,
+            None => None,
+        };
+        document.ok_or_else(|| {
+            let message = format!("cosigner {cosigner} gave no attestation document");
+            ServiceError::conflict("cosigner.unattested", message, "Ask a cosigner that is up and attested.")
+        })
     }
 
     fn genesis(&self) -> Option<GenesisView> {

@@ -180,6 +180,12 @@ pub trait Service: Send + Sync {
     /// All cosigners.
     fn cosigners(&self) -> Vec<CosignerView>;
 
+    /// A cosigner's fresh attestation document that answers this nonce. The host's word for nothing: whoever asked verifies it.
+    ///
+    /// # Errors
+    /// `cosigner.unattested`.
+    async fn attest(&self, cosigner: u8, nonce: &[u8]) -> Result<Vec<u8>, ServiceError>;
+
     /// The genesis in force.
     fn genesis(&self) -> Option<GenesisView>;
 

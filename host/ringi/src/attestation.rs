@@ -1,14 +1,18 @@
 //! `ringi attestation`: what an enclave's document says, and whether it is true. Offline; the default root is AWS's.
 
-use crate::cli::AttestationCommand;
+use crate::cli::{AttestArgs, AttestationCommand};
+use crate::documents::read_genesis;
 use crate::failure::{Done, Failure};
 use crate::fresh;
 use crate::output::Output;
+use crate::remote;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringi_attestation::{Document, Expectation, Moment, Pcr, PcrIndex, Root, verify};
+use ringi_attestation::{CosignerIs, Document, Expectation, Moment, Pcr, PcrIndex, Root, verify};
+use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -44,6 +48,39 @@ pub fn run(command: AttestationCommand, output: Output) -> Done {
             Ok(())
         }
     }
+}
+
+/// A fresh document of a running cosigner, asked for with a nonce of our own and checked here: allowed image, this workspace,
+/// the keys that genesis names.
+///
+/// # Errors
+/// If it cannot be reached, or is not what genesis names.
+pub async fn attest(args: &AttestArgs, output: Output) -> Done {
+    let (_, genesis) = read_genesis(&args.genesis)?;
+    let roots = [root_of(&args.root)?];
+    let cosigner = PartyIndex::new(args.cosigner).ok_or_else(|| argument("no such cosigner", "give 1 to 9"))?;
+    let (client, _) = remote::connect(&args.api)?;
+    let nonce = [fresh::id()?, fresh::id()?].concat();
+    let answer = client.attestation(args.cosigner, &nonce).await.map_err(remote::of_client)?;
+    let document = STANDARD.decode(&answer.document).map_err(|_| argument("its answer is no base64", "ask again"))?;
+    let moment = Moment::Now { max_age_ms: MAX_AGE_MS };
+    let is = CosignerIs { genesis: &genesis, cosigner, roots: &roots, moment, nonce: &nonce };
+    let (attested, claim) = is.verify(&document, fresh::now()).map_err(of_attestation)?;
+    let image = attested.document().pcrs.get(&PcrIndex::IMAGE).map(Pcr::hex).unwrap_or_default();
+    let shown = json!({
+        "cosigner": args.cosigner, "assurance": genesis.head().assurance.name(), "image": image, "boot": claim.boot,
+        "receipt_key": claim.receipt_key.text(), "genesis": genesis.root(), "root": hex::encode(attested.root().0),
+    });
+    output.show(&shown, |_| {
+        let assurance = genesis.head().assurance.name();
+        let lines = [
+            format!("cosigner {} runs an image that genesis allows: PCR0 {image}", args.cosigner),
+            format!("boot {} of workspace {}, assurance {assurance}", claim.boot, genesis.root()),
+            format!("vouched for by root {}", hex::encode(attested.root().0)),
+        ];
+        lines.join("\n")
+    });
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

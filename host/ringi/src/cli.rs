@@ -55,6 +55,9 @@ pub enum Command {
     Verify(VerifyCommand),
     /// Run the platform on a data folder until Ctrl-C; a new folder becomes a development workspace.
     Up(UpArgs),
+    /// A cosigner seen from outside.
+    #[command(subcommand)]
+    Cosigner(CosignerCommand),
     /// What a running platform says of its cosigners.
     Status {
         /// The platform.
@@ -573,7 +576,43 @@ pub enum VerifyCommand {
     /// An address statement: does the address derive from a key that all cosigners certified?
     Address(VerifyArgs),
     /// A receipt: is every statement in it true?
-    Receipt(VerifyArgs),
+    Receipt(ReceiptArgs),
+}
+
+/// `ringi cosigner`.
+#[derive(Subcommand)]
+pub enum CosignerCommand {
+    /// Ask a running cosigner for a fresh document and check here that it runs an allowed image of this workspace.
+    Attest(AttestArgs),
+}
+
+/// `ringi cosigner attest`.
+#[derive(Args)]
+pub struct AttestArgs {
+    /// The platform.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// Its number.
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub cosigner: u8,
+    /// The pinned genesis; never take it from the host.
+    #[arg(long)]
+    pub genesis: PathBuf,
+    /// Whose attestation is believed: `aws`, or the file of a simulation's root certificate.
+    #[arg(long, default_value = "aws")]
+    pub root: String,
+}
+
+/// `ringi verify receipt`.
+#[derive(Args)]
+pub struct ReceiptArgs {
+    /// What and against what.
+    #[command(flatten)]
+    pub verify: VerifyArgs,
+    /// Whose attestation of the cosigners' images is believed: `aws`, or the file of a simulation's root certificate. Plain
+    /// processes are attested by nobody.
+    #[arg(long, default_value = "aws")]
+    pub root: String,
 }
 
 /// A file and the genesis to check it against.

@@ -36,7 +36,7 @@ impl RequestSigner for SecretKey {
 }
 
 /// A client from the common arguments, and the key it signs with.
-fn connect(args: &ApiArgs) -> Result<(Client, Arc<SecretKey>), Failure> {
+pub(crate) fn connect(args: &ApiArgs) -> Result<(Client, Arc<SecretKey>), Failure> {
     let key = Arc::new(SecretKey::load(&args.key)?);
     Ok((Client::new(&args.url, key.clone()).map_err(of_client)?, key))
 }

@@ -2,8 +2,8 @@
 
 use crate::attestation;
 use crate::cli::{
-    Cli, Command, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand, PolicyCommand, VerifyArgs,
-    VerifyCommand,
+    Cli, Command, CosignerCommand, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand, PolicyCommand,
+    ReceiptArgs, VerifyArgs, VerifyCommand,
 };
 use crate::demo::Demo;
 use crate::documents::read_genesis;
@@ -35,6 +35,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),
+        Command::Cosigner(CosignerCommand::Attest(args)) => runtime()?.block_on(attestation::attest(&args, output)),
         Command::Status { api } => runtime()?.block_on(remote::status(&api, output)),
         Command::Wallet(command) => runtime()?.block_on(remote::wallet(command, output)),
         Command::Transfer(command) => runtime()?.block_on(remote::transfer(command, output)),
@@ -132,9 +133,10 @@ fn run_verify_address(args: &VerifyArgs, output: Output) -> Done {
     Ok(())
 }
 
-fn run_verify_receipt(args: &VerifyArgs, output: Output) -> Done {
-    let (file, chain) = read_genesis(&args.genesis)?;
-    let receipt = verify_receipt(&read_evidence(&args.file)?, &chain, &file.0).map_err(unverified)?;
+fn run_verify_receipt(args: &ReceiptArgs, output: Output) -> Done {
+    let (file, chain) = read_genesis(&args.verify.genesis)?;
+    let roots = [attestation::root_of(&args.root)?];
+    let receipt = verify_receipt(&read_evidence(&args.verify.file)?, &chain, &file.0, &roots).map_err(unverified)?;
     output.show(&receipt, |r| {
         let lines = [
             format!("verified: {}", r.transaction_id),
@@ -143,6 +145,10 @@ fn run_verify_receipt(args: &VerifyArgs, output: Output) -> Done {
             format!("effects: {}; at most {} base units in fees", r.effects.join("; "), r.max_fee),
             format!("decided by {}", listed(&r.rules)),
             format!("signed by cosigners {:?} of assurance {}", r.signers, r.assurance),
+            match r.images.first() {
+                Some(_) => format!("their images, PCR0: {}", r.images.join(", ")),
+                None => "their programs were not attested".to_string(),
+            },
             "It proves these verdicts and this signature. It does not prove that the chain accepted it.".to_string(),
         ];
         lines.join("\n")

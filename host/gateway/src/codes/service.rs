@@ -30,6 +30,7 @@ pub const SERVICE: &[Entry] = &[
     ),
     row("approval.unsupported", 422, "this kind of approval is not taken yet", "Approve with a key."),
     row("chain.slot_taken", 409, "the nonce or coin belongs to another intent", "Replace that intent."),
+    row("cosigner.unattested", 409, "the cosigner gave no attestation document", "Ask one that is up and attested."),
     row("cosigner.unreachable", 503, "no cosigner is reachable", "Start the cosigners and try again."),
     row("genesis.field", 400, "a field of the genesis makes no sense", "Correct it and have the admins sign again."),
     row("genesis.malformed", 400, "the genesis is no canonical document", "Have the admins sign it again."),

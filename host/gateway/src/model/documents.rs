@@ -76,6 +76,15 @@ pub struct Cosigners {
     pub items: Vec<Cosigner>,
 }
 
+/// A cosigner's attestation document. Nobody's word: verify it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Attestation {
+    /// Its number.
+    pub cosigner: u8,
+    /// The document, base64.
+    pub document: String,
+}
+
 /// A cosigner.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Cosigner {

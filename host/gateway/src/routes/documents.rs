@@ -6,7 +6,7 @@ use crate::access::{GENESIS_CHAIN_BYTES, ORDER_BYTES, POLICY_DOCUMENT_BYTES};
 use crate::admit;
 use crate::api::Api;
 use crate::codes::Code;
-use crate::extract::document;
+use crate::extract::{Asked, document};
 use crate::model;
 use crate::problem::Problem;
 use axum::body::Bytes;
@@ -15,8 +15,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ringi_primitives::cbor;
+use ringi_primitives::{cbor, limits};
+use serde::Deserialize;
 use std::sync::Arc;
+use utoipa::IntoParams;
+
+/// A nonce that nobody guesses.
+const NONCE_LEAST: usize = 16;
 
 /// List the assets of the policy set in force (rule G3).
 #[utoipa::path(get, path = "/v1/assets", tag = "workspace", operation_id = "listAssets",
@@ -77,6 +82,32 @@ pub(crate) async fn install_policy(State(api): State<Arc<Api>>, body: Bytes) -> 
 pub(crate) async fn order(State(api): State<Arc<Api>>, body: Bytes) -> Result<Response, Problem> {
     let signed = document(&body, ORDER_BYTES)?;
     Ok(answer(StatusCode::OK, &api.service.submit_order(signed).await?))
+}
+
+/// Whose document, answering what.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct AttestationQuery {
+    /// The cosigner's number.
+    #[param(minimum = 1, maximum = 9)]
+    cosigner: u8,
+    /// What the document is to answer: fresh, from whoever verifies it; 16 to 64 bytes, hex.
+    nonce: String,
+}
+
+/// Read a fresh attestation document of a cosigner.
+#[utoipa::path(get, path = "/v1/attestation", tag = "workspace", operation_id = "attestCosigner",
+    params(AttestationQuery), responses((status = 200, description = "The document.", body = model::Attestation)))]
+pub(crate) async fn attestation(
+    State(api): State<Arc<Api>>,
+    Asked(query): Asked<AttestationQuery>,
+) -> Result<Response, Problem> {
+    let nonce = hex::decode(&query.nonce).ok().filter(|n| (NONCE_LEAST..=limits::NONCE_BYTES).contains(&n.len()));
+    let nonce = nonce.ok_or_else(|| Problem::because(Code::RequestQuery, "nonce is not 16 to 64 bytes of hex"))?;
+    let document = api.service.attest(query.cosigner, &nonce).await?;
+    let view = model::Attestation { cosigner: query.cosigner, document: STANDARD.encode(document) };
+    Ok(answer(StatusCode::OK, &view))
 }
 
 /// List the cosigners and how they are.

@@ -132,4 +132,7 @@ pub trait Cosigners: Send + Sync {
     /// Sends a document to these cosigners and waits for every answer, bounded by a time of the implementation's choosing
     /// (key generation takes seconds). One answer per party, ascending.
     async fn install(&self, document: Document, to: &[PartyIndex]) -> Vec<Acknowledgement>;
+
+    /// A cosigner's fresh attestation document that answers this nonce; `None` from a plain process, or one that is away.
+    async fn attest(&self, party: PartyIndex, nonce: &[u8]) -> Option<Vec<u8>>;
 }

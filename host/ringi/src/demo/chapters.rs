@@ -176,7 +176,7 @@ async fn receipt(stage: &Stage, id: IntentId) -> Result<Vec<u8>, Failure> {
 async fn signers(stage: &Stage, id: IntentId) -> Result<Vec<u8>, Failure> {
     let bytes = receipt(stage, id).await?;
     let development = &stage.development;
-    let verified = verify_receipt(&bytes, &development.chain, &development.genesis.0);
+    let verified = verify_receipt(&bytes, &development.chain, &development.genesis.0, &[]);
     Ok(verified.map_err(|e| Failure::new(e.code(), e, "the receipt is wrong: report this"))?.signers)
 }
 
@@ -206,7 +206,7 @@ pub async fn receipts(stage: &Stage, story: &mut Story, done: &[IntentId]) -> Do
         let bytes = receipt(stage, *id).await?;
         let file = receipt_file(&stage.folder, &id.to_string());
         std::fs::write(&file, &bytes).map_err(|e| Failure::file(&file, &e))?;
-        let check = |bytes: &[u8]| verify_receipt(bytes, &stage.development.chain, &stage.development.genesis.0);
+        let check = |bytes: &[u8]| verify_receipt(bytes, &stage.development.chain, &stage.development.genesis.0, &[]);
         let verified = check(&bytes).map_err(|e| Failure::new(e.code(), e, "the receipt is wrong: report this"))?;
         let step = (bytes.len() / 64).max(1);
         let mut tried = 0;

@@ -9,6 +9,7 @@ use crate::keys::{KeyKind, SecretKey};
 use crate::order::order;
 use crate::policy::{PolicyForm, to_set};
 use ringi_attestation::{Expectation, Moment, Pcr, PcrIndex, verify};
+use ringi_orchestrator::ports::Cosigners as _;
 use ringi_orchestrator::service::Installation;
 use ringi_primitives::cbor;
 use ringi_primitives::claim::{CLAIM_BYTES, Claim};

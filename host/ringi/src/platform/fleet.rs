@@ -98,19 +98,6 @@ impl Fleet {
         }
     }
 
-    /// A cosigner's fresh attestation document that answers this nonce; `None` from a plain process, or one that is away.
-    pub async fn attest(&self, party: PartyIndex, nonce: &[u8]) -> Option<Vec<u8>> {
-        let (tell, told) = oneshot::channel();
-        let member = self.0.members.get(&party)?;
-        // Sent under the lock: answers come in the order of the questions.
-        {
-            let mut attesting = self.0.attesting.lock().unwrap_or_else(PoisonError::into_inner);
-            member.current()?.try_send(ToCosigner::Attest { nonce: nonce.to_vec().into() }).ok()?;
-            attesting.entry(party).or_default().push_back(tell);
-        }
-        tokio::time::timeout(Duration::from_millis(DOCUMENT_MS), told).await.ok()?.ok()?
-    }
-
     fn attested(&self, me: PartyIndex, document: Option<Vec<u8>>) {
         let mut attesting = self.0.attesting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(waits) = attesting.get_mut(&me).and_then(VecDeque::pop_front) {
@@ -290,6 +277,18 @@ impl Endpoint for Post {
 
 #[async_trait]
 impl Cosigners for Fleet {
+    async fn attest(&self, party: PartyIndex, nonce: &[u8]) -> Option<Vec<u8>> {
+        let (tell, told) = oneshot::channel();
+        let member = self.0.members.get(&party)?;
+        // Sent under the lock: answers come in the order of the questions.
+        {
+            let mut attesting = self.0.attesting.lock().unwrap_or_else(PoisonError::into_inner);
+            member.current()?.try_send(ToCosigner::Attest { nonce: nonce.to_vec().into() }).ok()?;
+            attesting.entry(party).or_default().push_back(tell);
+        }
+        tokio::time::timeout(Duration::from_millis(DOCUMENT_MS), told).await.ok()?.ok()?
+    }
+
     fn health(&self) -> Vec<CosignerHealth> {
         self.facts().values().map(|f| f.health.clone()).collect()
     }

@@ -38,6 +38,9 @@ impl Attested {
         std::fs::create_dir_all(&simulation).map_err(|e| Failure::file(&simulation, &e))?;
         let authority = Authority::of_folder(&simulation)
             .map_err(|e| Failure::new("cli.simulation", e, "restore the folder `simulation` from a copy"))?;
+        // For whoever verifies documents and receipts of this workspace.
+        let root = simulation.join("root.der");
+        std::fs::write(&root, authority.certificate()).map_err(|e| Failure::file(&root, &e))?;
         let measurements = Emulation::measure(program).map_err(|e| Failure::file(program, &e))?;
         let root = authority.root();
         let kms = BuiltInKms::start(&folder.join("kms"), root).await?;

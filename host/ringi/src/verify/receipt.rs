@@ -4,6 +4,7 @@
 use super::keys::CertifiedKeys;
 use super::recovery::check_recovery_ids;
 use super::{VerifyError, ensure};
+use ringi_attestation::{CosignerIs, Moment, Pcr, PcrIndex, Root};
 use ringi_chain::Decoded;
 use ringi_policy::{Question, decide};
 use ringi_primitives::amount::Amount;
@@ -17,7 +18,7 @@ use ringi_primitives::intent::Intent;
 use ringi_primitives::limits;
 use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::{KeyPurpose, PolicySet};
-use ringi_primitives::receipt::{Receipt, SignedVerdict};
+use ringi_primitives::receipt::{BootCertificate, Receipt, SignedVerdict};
 use ringi_primitives::request::SigningRequest;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
@@ -55,11 +56,13 @@ pub struct VerifiedReceipt {
     pub transaction_id: String,
     /// What the cosigners run in.
     pub assurance: &'static str,
+    /// PCR0 of each signer's image, in the same order; empty for plain processes.
+    pub images: Vec<String>,
     /// Digest of the policy set.
     pub policy: Digest,
 }
 
-/// Verifies a receipt's bytes.
+/// Verifies a receipt's bytes. `roots` are whose attestation documents are believed; plain processes give none.
 ///
 /// # Errors
 /// [`VerifyError`], the first check that fails.
@@ -67,6 +70,7 @@ pub fn verify_receipt(
     bytes: &[u8],
     genesis: &GenesisChain,
     history: &[Signed],
+    roots: &[Root],
 ) -> Result<VerifiedReceipt, VerifyError> {
     let receipt: Receipt = cbor::decode(bytes, RECEIPT_BYTES).map_err(|_| VerifyError::Malformed("not a receipt"))?;
     ensure(receipt.version == 1, VerifyError::Malformed("version is not 1"))?;
@@ -81,12 +85,13 @@ pub fn verify_receipt(
     ensure(decoded.max_fee() <= case.plan.max_fee, VerifyError::Differs("the fee of the bytes"))?;
     every_certificate_signs(&receipt, &decoded)?;
     check_verdicts(&receipt, &case, &decoded, genesis)?;
+    let images = check_machines(&receipt, genesis, history, roots)?;
     check_decision(&receipt, &case, &decoded)?;
     let signed = ringi_chain::assemble(&policy, &keys, network, unsigned, &receipt.signatures)?;
     ensure(signed.bytes == receipt.transaction, VerifyError::Differs("the transaction"))?;
     ensure(signed.id == receipt.transaction_id, VerifyError::Differs("the transaction id"))?;
     check_recovery_ids(network, unsigned, &receipt.signatures, &receipt.transaction)?;
-    Ok(summary(&receipt, &case, &decoded, genesis))
+    Ok(VerifiedReceipt { images, ..summary(&receipt, &case, &decoded, genesis) })
 }
 
 /// The policy set: every signature on it is of an admin and holds, and they are a quorum (rule G2). An older version of
@@ -240,6 +245,40 @@ fn check_verdicts(
     Ok(())
 }
 
+/// R1, E2: each boot was attested as the image that a version of genesis allows, with its receipt key and number. Gives the
+/// images.
+fn check_machines(
+    receipt: &Receipt,
+    genesis: &GenesisChain,
+    history: &[Signed],
+    roots: &[Root],
+) -> Result<Vec<String>, VerifyError> {
+    let versions = (1..history.len()).filter_map(|n| GenesisChain::verify(history.get(..n)?).ok());
+    let versions: Vec<GenesisChain> = versions.chain([genesis.clone()]).collect();
+    let mut images = Vec::new();
+    for boot in &receipt.boots {
+        let certificate = &boot.certificate;
+        let wrong = |what| VerifyError::Verdict { cosigner: certificate.cosigner.number(), what };
+        let plain = genesis.head().measurements.is_empty();
+        let Some(document) = &certificate.attestation else {
+            ensure(plain, wrong("boot is not attested, and genesis names images"))?;
+            continue;
+        };
+        ensure(!plain, wrong("boot is attested, and genesis names no image"))?;
+        let answered = BootCertificate { attestation: None, ..certificate.clone() }.digest();
+        let (moment, nonce) = (Moment::Document, &answered.0);
+        let verified = versions.iter().map(|genesis| {
+            CosignerIs { genesis, cosigner: certificate.cosigner, roots, moment, nonce }.verify(document, UnixMs(0))
+        });
+        let (attested, claim) =
+            verified.reduce(|a, b| a.or(b)).and_then(Result::ok).ok_or(wrong("attestation does not hold"))?;
+        let own = claim.receipt_key == certificate.receipt_key && claim.boot == certificate.boot;
+        ensure(own, wrong("attestation is of another boot"))?;
+        images.extend(attested.document().pcrs.get(&PcrIndex::IMAGE).map(Pcr::hex));
+    }
+    Ok(images)
+}
+
 /// The policy set itself allows these effects with these approvals, by the rules the verdicts name. What earlier intents
 /// spent is not in a receipt; which rules speak does not depend on it.
 fn check_decision(receipt: &Receipt, case: &Case, decoded: &Decoded) -> Result<(), VerifyError> {
@@ -288,6 +327,7 @@ fn summary(receipt: &Receipt, case: &Case, decoded: &Decoded, genesis: &GenesisC
         decided_at: verdicts.map(|v| v.at).collect(),
         transaction_id: receipt.transaction_id.clone(),
         assurance: genesis.head().assurance.name(),
+        images: vec![],
         policy: case.policy_digest,
     }
 }

@@ -11,7 +11,7 @@ use ringi_primitives::request::SigningRequest;
 use ringi_primitives::wallet::KeyPosition;
 
 fn check(workspace: &Workspace, receipt: &Receipt) -> Result<ringi::verify::VerifiedReceipt, VerifyError> {
-    verify_receipt(&cbor::encode(receipt), &workspace.chain, &workspace.genesis)
+    verify_receipt(&cbor::encode(receipt), &workspace.chain, &workspace.genesis, &[])
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn r1_no_byte_of_a_bitcoin_receipt_flips_unnoticed() {
 /// One bit of each byte in turn, over two threads.
 fn flip_every_byte(workspace: &Workspace, receipt: &Receipt) {
     let bytes = cbor::encode(receipt);
-    verify_receipt(&bytes, &workspace.chain, &workspace.genesis).unwrap();
+    verify_receipt(&bytes, &workspace.chain, &workspace.genesis, &[]).unwrap();
     let (chain, genesis, bytes) = (&workspace.chain, &workspace.genesis, &bytes);
     std::thread::scope(|scope| {
         for half in 0..2 {
@@ -49,7 +49,7 @@ fn flip_every_byte(workspace: &Workspace, receipt: &Receipt) {
                 for at in (half..bytes.len()).step_by(2) {
                     let mut flipped = bytes.clone();
                     flipped[at] ^= 1 << (at / 2 % 8);
-                    let found = verify_receipt(&flipped, chain, genesis);
+                    let found = verify_receipt(&flipped, chain, genesis, &[]);
                     assert!(found.is_err(), "byte {at} of {} flipped unnoticed", bytes.len());
                 }
             });
@@ -62,9 +62,12 @@ fn r1_truncated_and_extended_receipts_are_refused() {
     let workspace = Workspace::new();
     let mut bytes = cbor::encode(&workspace.evm_receipt());
     bytes.push(0);
-    assert!(matches!(verify_receipt(&bytes, &workspace.chain, &workspace.genesis), Err(VerifyError::Malformed(_))));
+    assert!(matches!(
+        verify_receipt(&bytes, &workspace.chain, &workspace.genesis, &[]),
+        Err(VerifyError::Malformed(_))
+    ));
     for length in [0, 1, bytes.len() / 2, bytes.len() - 2] {
-        let cut = verify_receipt(&bytes[..length], &workspace.chain, &workspace.genesis);
+        let cut = verify_receipt(&bytes[..length], &workspace.chain, &workspace.genesis, &[]);
         assert!(matches!(cut, Err(VerifyError::Malformed(_))), "{length}");
     }
 }
@@ -73,7 +76,7 @@ fn r1_truncated_and_extended_receipts_are_refused() {
 fn g1_a_receipt_of_another_workspace_is_refused() {
     let (workspace, other) = (Workspace::new(), Workspace::new());
     let bytes = cbor::encode(&workspace.evm_receipt());
-    assert!(matches!(verify_receipt(&bytes, &other.chain, &other.genesis), Err(VerifyError::OtherGenesis(_))));
+    assert!(matches!(verify_receipt(&bytes, &other.chain, &other.genesis, &[]), Err(VerifyError::OtherGenesis(_))));
 }
 
 #[test]

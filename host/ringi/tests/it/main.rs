@@ -1,6 +1,7 @@
 //! The command line as its users meet it: files, ceremonies, and verification that nothing slips past.
 
 mod approver;
+mod attested;
 mod bad_node;
 mod ceremonies;
 mod commands;

@@ -429,6 +429,11 @@ pub struct FakeCosigners(pub Arc<World>);
 
 #[async_trait]
 impl Cosigners for FakeCosigners {
+    /// Cosigner 1 alone is attested; its document says what it answers.
+    async fn attest(&self, party: PartyIndex, nonce: &[u8]) -> Option<Vec<u8>> {
+        (party.number() == 1).then(|| nonce.to_vec())
+    }
+
     fn health(&self) -> Vec<CosignerHealth> {
         let seen = self.0.seen.lock().unwrap();
         let one = |n: u8| {

@@ -110,6 +110,10 @@ impl CrashPoints for Desk {
 
 #[async_trait]
 impl Cosigners for Desk {
+    async fn attest(&self, _: PartyIndex, _: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
     fn health(&self) -> Vec<CosignerHealth> {
         self.mail.lock().unwrap().health.clone()
     }

@@ -298,7 +298,7 @@ fn r1_a_receipt_is_of_one_session() {
         Receipt { boots: boots.to_vec(), ..receipt(&standard, &request, &said) }
     });
     let verify =
-        |receipt: &Receipt| verify_receipt(&cbor::encode(receipt), &world.genesis(), &world.genesis_versions());
+        |receipt: &Receipt| verify_receipt(&cbor::encode(receipt), &world.genesis(), &world.genesis_versions(), &[]);
     assert!(verify(&first).is_ok() && verify(&second).is_ok(), "{:?}", verify(&first));
     assert_ne!(first.verdicts[0].verdict.session, second.verdicts[0].verdict.session);
     let mut mixed = first;
