@@ -268,7 +268,7 @@ async fn every_call_succeeds_as_described() {
         let value = desk.good(&Ask::get(path).by(APPROVER)).await;
         assert!(value["items"].as_array().is_none_or(|items| !items.is_empty()), "{path} shows nothing");
     }
-    let attest = |rest: &str| Ask::get(&format!("/v1/attestation?cosigner={rest}")).by(APPROVER);
+    let attest = |rest: &str| Ask::get("/v1/attestation").query(&format!("cosigner={rest}")).by(APPROVER);
     let told = desk.good(&attest(&format!("1&nonce={}", "ab".repeat(32)))).await["document"].clone();
     assert_eq!(told, STANDARD.encode([0xab; 32]));
     for (rest, status) in [("2&nonce=00112233445566778899aabbccddeeff", 409), ("1&nonce=00", 400), ("1&nonce=x", 400)] {
