@@ -16,6 +16,15 @@ need curl curl
 need node nodejs
 need npm npm
 need python3 python3
+# The enclave's kernel is built from source, and QEMU is unpacked from Debian's packages.
+need flex flex
+need bison bison
+need bc bc
+need cpio cpio
+need xz xz-utils
+need flock util-linux
+[ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+echo '#include <gelf.h>' | cc -E - >/dev/null 2>&1 || missing+=(libelf-dev)
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
 
 if [ "${#missing[@]}" -gt 0 ]; then
