@@ -1,8 +1,29 @@
-# Sourced by qemu.sh and kernel.sh: a private apt, so that packages of another Debian release can be fetched and checked
-# against Debian's signatures without root and without touching the machine.
+# Sourced by the scripts that fetch what the image and its emulator need. Here are the folder where that is kept, programs
+# of the Rust registry, and a private apt: packages of any Debian release are fetched and checked against Debian's
+# signatures without root and without touching the machine.
 
 # Where what is fetched and built once is kept.
 cache="${RINGI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ringi}"
+
+# cached_program NAME VERSION: prints the path of a program of the Rust registry, built with its own lock file if missing.
+cached_program() {
+    local home="$cache/$1-$2" fresh
+    if [ ! -x "$home/bin/$1" ]; then
+        mkdir -p "$cache"
+        exec 9>"$cache/$1.lock"
+        flock 9
+        if [ ! -x "$home/bin/$1" ]; then
+            fresh="$(mktemp -d "$cache/.$1-XXXXXX")"
+            CARGO_TARGET_DIR="$fresh/target" cargo install "$1" --version "$2" --locked --root "$fresh/done" >&2 || {
+                rm -rf "$fresh"
+                return 1
+            }
+            mv "$fresh/done" "$home"
+            rm -rf "$fresh"
+        fi
+    fi
+    echo "$home/bin/$1"
+}
 
 # The Debian mirror that the machine's own apt sources name; RINGI_DEBIAN_MIRROR for machines that name none.
 debian_mirror() {

@@ -11,6 +11,7 @@ mod error;
 mod expect;
 pub mod nsm;
 mod pcr;
+pub mod presentation;
 mod read;
 mod verify;
 
