@@ -67,7 +67,8 @@ fn begin(cid: u32, port: u32) -> io::Result<OwnedFd> {
 fn writable(sockets: &[OwnedFd], until: Instant) -> io::Result<Vec<usize>> {
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let left = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
+        let left =
+            Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: left.subsec_nanos().into() };
         let mut watched: Vec<_> = sockets.iter().map(|socket| PollFd::new(socket, PollFlags::OUT)).collect();
         match poll(&mut watched, Some(&left)) {
             Ok(_) => {

@@ -73,11 +73,8 @@ mod tests {
         let mut scripted = Scripted(vec![Answer::Attestation(b"document".to_vec())], vec![]);
         let mut stream = hearing(&Challenge { version: VERSION, nonce: [7; 32] });
         present(&mut Nsm::new(&mut scripted), &mut stream).unwrap();
-        let asked = Question::Attestation {
-            user_data: Some(PURPOSE.to_vec()),
-            nonce: Some(vec![7; 32]),
-            public_key: None,
-        };
+        let asked =
+            Question::Attestation { user_data: Some(PURPOSE.to_vec()), nonce: Some(vec![7; 32]), public_key: None };
         assert_eq!(scripted.1, [asked]);
         let answered: Presentation = read_frame(&mut stream.1.as_slice()).unwrap().unwrap();
         assert_eq!(answered.document.as_slice(), b"document");

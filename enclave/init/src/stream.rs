@@ -55,7 +55,11 @@ fn beat(mut stream: UnixStream) -> io::Result<()> {
     stream.write_all(&[HEARTBEAT])?;
     let mut answer = [0];
     stream.read_exact(&mut answer)?;
-    if answer == [HEARTBEAT] { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "another byte came back")) }
+    if answer == [HEARTBEAT] {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidData, "another byte came back"))
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
+mod eif;
+
+pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
+
 use crate::keys::KeyKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ringi_primitives::key::PublicKey;
@@ -46,6 +50,9 @@ pub enum Command {
     /// Attestation documents of enclaves, offline.
     #[command(subcommand)]
     Attestation(AttestationCommand),
+    /// Enclave images: build, measure, sign, verify, take apart; offline.
+    #[command(subcommand)]
+    Eif(EifCommand),
     /// Check an address or a receipt, offline.
     #[command(subcommand)]
     Verify(VerifyCommand),

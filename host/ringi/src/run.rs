@@ -10,7 +10,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{genesis, log, order, policy, remote, up};
+use crate::{eif, genesis, log, order, policy, remote, up};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -29,6 +29,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Policy(command) => run_policy(command, output),
         Command::Order(command) => run_order(command, output),
         Command::Attestation(command) => attestation::run(command, output),
+        Command::Eif(command) => eif::run(command, output),
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),
