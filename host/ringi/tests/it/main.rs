@@ -4,6 +4,7 @@ mod approver;
 mod ceremonies;
 mod commands;
 mod evidence;
+mod image;
 mod node;
 mod platform;
 mod workspace;
