@@ -23,6 +23,9 @@ need bc bc
 need cpio cpio
 need xz xz-utils
 need flock util-linux
+# Reads the OCI layouts that images are taken apart into, independently of us.
+need umoci umoci
+need openssl openssl
 [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
 echo '#include <gelf.h>' | cc -E - >/dev/null 2>&1 || missing+=(libelf-dev)
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)

@@ -67,6 +67,7 @@ fn code(status: WaitStatus) -> i32 {
 }
 
 #[cfg(test)]
+#[allow(clippy::zombie_processes, reason = "the waiting is what is tested")]
 mod tests {
     use super::*;
 

@@ -148,17 +148,86 @@ async fn an_image_with_one_bit_changed_is_not_the_image() {
     assert_eq!(refused, Err(AttestationError::Pcr(PcrIndex::IMAGE)));
 }
 
-/// `init` in the cosigner's place says that it is not the first process, and ends with code 2: the machine ends with it.
+/// A probe in the cosigner's place (enclave/init/examples/probe.rs) says what it was given and ends with code 7.
 #[tokio::test]
-async fn the_machine_ends_with_its_cosigner_and_the_exit_code_comes_out() {
+async fn the_cosigner_runs_without_privileges_and_the_machine_ends_with_it() {
+    use tokio::io::AsyncReadExt as _;
     if skipped() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    build(folder.path(), "short.eif", &program("init"));
-    let mut booted = qemu(&folder.path().join("short.eif"), &authority()).unwrap().boot(me()).await.unwrap();
+    build(folder.path(), "probe.eif", &program("probe"));
+    let mut booted = qemu(&folder.path().join("probe.eif"), &authority()).unwrap().boot(me()).await.unwrap();
+    let mut report = String::new();
+    booted.stream.read_to_string(&mut report).await.unwrap();
+    let lines: Vec<_> = report.lines().collect();
+    let none = "0000000000000000";
+    let capabilities = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|name| format!("{name}: {none}"));
+    let stated = ["Uid: 1000 1000 1000 1000", "Gid: 1000 1000 1000 1000", "Groups:", "NoNewPrivs: 1"];
+    let given = ["arguments 0 variables 0", "module on descriptor 1: Ok(32)", "init again: Ok(Some(2))"];
+    for line in stated.iter().chain(&given).copied().chain(capabilities.iter().map(String::as_str)) {
+        assert!(lines.contains(&line), "{line} is not in:\n{report}");
+    }
+    let written: Vec<_> = lines.iter().filter(|line| line.starts_with("write ")).collect();
+    assert!(written.len() == 5 && written.iter().all(|line| line.ends_with("false")), "{report}");
     let ended = tokio::time::timeout(Duration::from_secs(60), booted.life.ended()).await.unwrap();
-    assert_eq!(ended, Some(2));
+    assert_eq!(ended, Some(7));
+}
+
+/// Scanners see what is in the image: another program unpacks the layout, and the lists name our crates.
+#[test]
+fn an_extracted_image_is_read_by_others() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), "ringi.eif", &program("cosigner"));
+    let said = good(folder.path(), &["eif", "extract", "ringi.eif", "--out", "parts", "--tar", "parts.tar"]);
+    assert!(said["kernel_version"].as_str().unwrap().starts_with("6."), "{said}");
+    let list: Value = serde_json::from_slice(&std::fs::read(folder.path().join("parts/crates.json")).unwrap()).unwrap();
+    for (program, wanted) in [("init", "rustix"), ("cosigner", "dkls23-core")] {
+        let packages = list[program]["packages"].as_array().unwrap();
+        assert!(packages.iter().any(|package| package["name"] == wanted), "{program} does not list {wanted}");
+    }
+    let unpack = ["unpack", "--rootless", "--image", "parts/oci:latest", "bundle"];
+    let output = Command::new("umoci").args(unpack).current_dir(folder.path()).output();
+    let output = output.expect("umoci is installed: run scripts/setup.sh");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in ["init", "cosigner"] {
+        let unpacked = std::fs::read(folder.path().join("bundle/rootfs").join(name)).unwrap();
+        assert!(unpacked == std::fs::read(program(name)).unwrap(), "{name} is another");
+    }
+    let listed = Command::new("tar").args(["-tf", "parts.tar"]).current_dir(folder.path()).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(listed.lines().any(|line| line == "index.json"), "{listed}");
+    assert_eq!(refused(folder.path(), &["eif", "extract", "ringi.eif", "--out", "parts"]), "cli.file");
+}
+
+#[test]
+fn images_are_signed_and_verified() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), "ringi.eif", &program("cosigner"));
+    let openssl = |arguments: &str| {
+        let words = arguments.split(' ').collect::<Vec<_>>();
+        let output = Command::new("openssl").args(words).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-384 -out key.pem");
+    openssl("req -new -x509 -key key.pem -subj /CN=publisher -days 30 -out certificate.pem");
+    assert_eq!(refused(folder.path(), &["eif", "verify", "ringi.eif"]), "eif.unsigned");
+    let keys = ["--sign-key", "key.pem", "--sign-certificate", "certificate.pem"];
+    let sign = [&["eif", "sign", "ringi.eif", "--out", "signed.eif"], &keys[..]].concat();
+    let signed = good(folder.path(), &sign);
+    let register = signed["pcrs"]["PCR8"].as_str().unwrap().to_owned();
+    let unsigned = good(folder.path(), &["eif", "describe", "ringi.eif"]);
+    assert_eq!((&signed["pcrs"]["PCR0"], signed["signed"].as_bool()), (&unsigned["pcrs"]["PCR0"], Some(true)));
+    good(folder.path(), &["eif", "verify", "signed.eif", "--pcr", &format!("8={register}")]);
+    let another = format!("8={}", "ab".repeat(48));
+    assert_eq!(refused(folder.path(), &["eif", "verify", "signed.eif", "--pcr", &another]), "eif.register");
+    assert_eq!(refused(folder.path(), &sign), "cli.file");
 }
 
 #[test]
