@@ -19,7 +19,7 @@ for package in ringi-init ringi-cosigner; do
     "$auditable" auditable build -p "$package" --locked --profile image --target "$triple" --target-dir target/enclave >&2
 done
 # Stands in the cosigner's place in one test; no image that is shipped holds it.
-cargo build -p ringi-init --example probe --locked --profile image --target "$triple" --target-dir target/enclave >&2
+"$auditable" auditable build -p ringi-init --example probe --locked --profile image --target "$triple" --target-dir target/enclave >&2
 mkdir -p "$into"
 for pair in init:init ringi-cosigner:cosigner examples/probe:probe; do
     cp "target/enclave/$triple/image/${pair%:*}" "$into/.${pair#*:}.new"

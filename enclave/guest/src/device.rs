@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// The driver takes no longer request (`NSM_REQUEST_MAX_SIZE`).
 const REQUEST_BYTES: usize = 0x1000;
 /// Where the kernel's driver puts the device.
-const PATH: &str = "/dev/nsm";
+pub const DEVICE_PATH: &str = "/dev/nsm";
 
 /// The open device. A program that inherited its descriptor makes one [`From`] it.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Device {
     /// # Errors
     /// If there is none: the machine is no enclave.
     pub fn open() -> io::Result<Device> {
-        Ok(Device(OpenOptions::new().read(true).write(true).open(PATH)?.into()))
+        Ok(Device(OpenOptions::new().read(true).write(true).open(DEVICE_PATH)?.into()))
     }
 
     /// A second handle of the same device, to be inherited by another program.

@@ -6,6 +6,6 @@ mod device;
 mod parent;
 mod pool;
 
-pub use device::Device;
+pub use device::{DEVICE_PATH, Device};
 pub use parent::{HEARTBEAT_PORT, STREAM_PORT, connect_parent};
 pub use pool::{SEED_BYTES, credit_entropy};

@@ -1,10 +1,12 @@
 //! What the kernel offers to programs: its folders, and where its randomness comes from.
 
 use crate::error::InitError;
+use ringi_guest::DEVICE_PATH;
 use rustix::io::Errno;
-use rustix::mount::{MountFlags, mount};
-use std::fs;
+use rustix::mount::{MountFlags, mount, mount_remount};
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 
 /// The kernel's name for the hardware source that is being drawn from.
 const RANDOM_SOURCE: &str = "/sys/class/misc/hw_random/rng_current";
@@ -29,6 +31,16 @@ pub(crate) fn mount_all() -> Result<(), InitError> {
         }
     }
     Ok(())
+}
+
+/// Nobody writes to the root from now on, and only who inherits the security module's descriptor has it. The kernel leaves
+/// the root folder and the device open to all.
+pub(crate) fn close() -> Result<(), InitError> {
+    for (path, mode) in [(DEVICE_PATH, 0o600), ("/", 0o755)] {
+        fs::set_permissions(path, Permissions::from_mode(mode)).map_err(|e| InitError::Mount(path, e))?;
+    }
+    let flags = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    mount_remount("/", flags, c"").map_err(|e| InitError::Mount("/", e.into()))
 }
 
 /// Whether the kernel draws from the security module, where it says from what it draws.

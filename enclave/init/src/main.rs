@@ -37,6 +37,7 @@ fn main() -> ExitCode {
 fn run() -> Result<i32, InitError> {
     machine::mount_all()?;
     let device = Device::open().map_err(InitError::Module)?;
+    machine::close()?;
     machine::check_random_source()?;
     let mut module = Nsm::new(device.try_clone().map_err(InitError::Module)?);
     module::seed(&mut module)?;
