@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the two programs of the enclave's image, init and cosigner, so that the same source gives the same bytes in any
 # folder. Usage: build-enclave.sh [FOLDER]; they end up in FOLDER, target/image unless said otherwise, stripped, static,
-# with the list of their crates inside (cargo auditable).
+# with the list of their crates inside (cargo auditable). Prints that folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/debian.sh
@@ -25,3 +25,4 @@ for pair in init:init ringi-cosigner:cosigner examples/probe:probe; do
     cp "target/enclave/$triple/image/${pair%:*}" "$into/.${pair#*:}.new"
     mv "$into/.${pair#*:}.new" "$into/${pair#*:}"
 done
+echo "$into"

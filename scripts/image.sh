@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 kernel="$(scripts/kernel.sh)"
-scripts/build-enclave.sh
+scripts/build-enclave.sh >/dev/null
 cargo build -p ringi --locked
 rm -f target/image/ringi.eif
 target/debug/ringi --json eif build --kernel "$kernel" --cmdline enclave/image/cmdline \

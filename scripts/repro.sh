@@ -12,7 +12,7 @@ if [ -e .git ]; then git ls-files -z --cached --others --exclude-standard; else 
     while IFS= read -r -d '' file; do [ ! -f "$file" ] || printf '%s\0' "$file"; done >"$list"
 # Files keep their times: what has not changed is not built again.
 tar --null -T "$list" -cf - | tar -xf - -C "$copy"
-"$copy/scripts/build-enclave.sh" target/repro-image
+"$copy/scripts/build-enclave.sh" target/repro-image >/dev/null
 rm -rf target/repro/image
 cp -r "$copy/target/repro-image" target/repro/image
 echo "$PWD/target/repro/image"
