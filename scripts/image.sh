@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+scripts/setup.sh image
 kernel="$(scripts/kernel.sh)"
 scripts/build-enclave.sh >/dev/null
 cargo build -p ringi --locked

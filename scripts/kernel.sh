@@ -37,7 +37,7 @@ if [ -n "$mirror" ]; then
 else
     echo "warning: the apt sources name no Debian mirror: taking this machine's own kernel source, so the measurements are others" >&2
     source="$(apt-cache search --names-only '^linux-source-6\.[0-9]+(\.[0-9]+)?$' | cut -d' ' -f1 | sort -V | tail -n 1)"
-    [ -n "$source" ] || { echo "no package linux-source-6.* either; set RINGI_DEBIAN_MIRROR" >&2; exit 1; }
+    [ -n "$source" ] || { echo "no package linux-source-6.* either: set RINGI_DEBIAN_MIRROR, or RINGI_SKIP_QEMU=1 to test without the image" >&2; exit 1; }
     (cd "$fresh/debs" && apt-get -q download "$source") >&2
 fi
 

@@ -24,7 +24,7 @@ if [ -z "$mirror" ]; then
         echo "$own"
         exit
     fi
-    echo "no Debian mirror in the apt sources and no QEMU 11 installed; set RINGI_DEBIAN_MIRROR" >&2
+    echo "no Debian mirror in the apt sources and no QEMU 11 installed: set RINGI_DEBIAN_MIRROR, or RINGI_SKIP_QEMU=1 to test without" >&2
     exit 1
 fi
 

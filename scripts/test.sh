@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-scripts/setup.sh
+if [ "${RINGI_SKIP_QEMU:-}" = 1 ]; then scripts/setup.sh; else scripts/setup.sh image; fi
 scripts/build-cosigner.sh dev
 if [ "${RINGI_SKIP_QEMU:-}" = 1 ]; then
     echo "SKIPPED: RINGI_SKIP_QEMU=1: no enclave image is built, booted or compared with a second build"

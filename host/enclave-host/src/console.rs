@@ -9,7 +9,9 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 /// A longer line is cut into pieces.
 const LINE_BYTES: u64 = 1024;
 /// Lines kept for whoever asks why a machine ended.
-const LINES: usize = 40;
+const LINES: usize = 100;
+/// Lines that tell why a machine ended, wherever they stand.
+const TELLING: [&str; 3] = ["ringi-init:", "Kernel panic", "qemu-system-x86_64:"];
 /// How `init` says the exit code (enclave/init).
 const ENDED: &str = "ringi-init: the cosigner ended with code ";
 
@@ -41,10 +43,16 @@ impl Console {
         lines.push_back(text);
     }
 
-    /// The last lines, one text.
+    /// The lines that tell why it ended; the last ones where none does.
     pub(crate) fn last_words(&self) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lines.iter().rev().take(5).rev().map(String::as_str).collect::<Vec<_>>().join(" | ")
+        let tells = |line: &&String| TELLING.iter().any(|word| line.contains(word));
+        let mut chosen: Vec<_> = lines.iter().rev().filter(tells).take(5).map(String::as_str).collect();
+        if chosen.is_empty() {
+            chosen = lines.iter().rev().take(5).map(String::as_str).collect();
+        }
+        chosen.reverse();
+        chosen.join(" | ")
     }
 
     /// The cosigner's exit code, where `init` said one.
@@ -69,7 +77,8 @@ mod tests {
     fn the_last_lines_and_the_exit_code_are_kept() {
         let said = console("booting\r\nringi-init: the cosigner ended with code 3\r\nreboot: Restarting\x1b[2J\n");
         assert_eq!(said.exit_code(), Some(3));
-        assert_eq!(said.last_words(), "booting | ringi-init: the cosigner ended with code 3 | reboot: Restarting[2J");
+        assert_eq!(said.last_words(), "ringi-init: the cosigner ended with code 3");
+        assert_eq!(console("one\ntwo\x1b[2J\n").last_words(), "one | two[2J");
         assert_eq!(console("ringi-init: init.module: there is none\n").exit_code(), None);
     }
 

@@ -6,7 +6,7 @@ use crate::node::root;
 use crate::platform::ringi;
 use ringi_attestation::{AttestationError, Expectation, Moment, Pcr, PcrIndex, Root, verify};
 use ringi_eif::Image;
-use ringi_enclave_host::{Qemu, QemuSettings, StartError};
+use ringi_enclave_host::{Enclave as _, Qemu, QemuSettings, Records, StartError};
 use ringi_nsm::{Authority, SystemClock};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
@@ -157,9 +157,10 @@ async fn the_cosigner_runs_without_privileges_and_the_machine_ends_with_it() {
     }
     let folder = tempfile::tempdir().unwrap();
     build(folder.path(), "probe.eif", &program("probe"));
-    let mut booted = qemu(&folder.path().join("probe.eif"), &authority()).unwrap().boot(me()).await.unwrap();
+    let qemu = qemu(&folder.path().join("probe.eif"), &authority()).unwrap();
+    let mut launched = qemu.launch(me(), folder.path(), Records::None).await.unwrap();
     let mut report = String::new();
-    booted.stream.read_to_string(&mut report).await.unwrap();
+    launched.reader.read_to_string(&mut report).await.unwrap();
     let lines: Vec<_> = report.lines().collect();
     let none = "0000000000000000";
     let capabilities = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"].map(|name| format!("{name}: {none}"));
@@ -170,8 +171,44 @@ async fn the_cosigner_runs_without_privileges_and_the_machine_ends_with_it() {
     }
     let written: Vec<_> = lines.iter().filter(|line| line.starts_with("write ")).collect();
     assert!(written.len() == 5 && written.iter().all(|line| line.ends_with("false")), "{report}");
-    let ended = tokio::time::timeout(Duration::from_secs(60), booted.life.ended()).await.unwrap();
-    assert_eq!(ended, Some(7));
+    let ended = tokio::time::timeout(Duration::from_secs(60), launched.life.ended()).await.unwrap();
+    assert_eq!((ended, qemu.kind()), (Some(7), "qemu"));
+}
+
+/// The image in a machine without a security module.
+#[test]
+fn without_the_security_module_the_machine_ends() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), "ringi.eif", &program("cosigner"));
+    let image = Image::parse(&std::fs::read(folder.path().join("ringi.eif")).unwrap()).unwrap();
+    std::fs::write(folder.path().join("kernel"), &image.kernel).unwrap();
+    std::fs::write(folder.path().join("ramdisk"), image.ramdisks.concat()).unwrap();
+    let machine = "-M microvm,acpi=off,pcie=off -accel tcg -cpu max -m 256M -nodefaults -no-user-config -display none \
+                   -serial stdio -no-reboot -kernel kernel -initrd ramdisk -append";
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(script("qemu.sh")).args(machine.split_whitespace()).arg(&image.cmdline);
+    let output = command.current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("ringi-init: init.module: there is no security module"), "{said}");
+    assert!(output.status.success() && !said.contains("cosigner ended"), "{said}");
+}
+
+#[tokio::test]
+async fn an_image_that_does_not_boot_is_an_error_with_its_last_words() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    build(folder.path(), "ringi.eif", &program("cosigner"));
+    let mut broken = Image::parse(&std::fs::read(folder.path().join("ringi.eif")).unwrap()).unwrap();
+    broken.ramdisks.swap_remove(0);
+    std::fs::write(folder.path().join("broken.eif"), broken.write()).unwrap();
+    let qemu = qemu(&folder.path().join("broken.eif"), &authority()).unwrap();
+    let Err(StartError::Machine(said)) = qemu.boot(me()).await else { panic!("it boots without init") };
+    assert!(said.contains("Kernel panic"), "{said}");
 }
 
 /// Scanners see what is in the image: another program unpacks the layout, and the lists name our crates.
