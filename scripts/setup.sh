@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what is missing to build, test and run the demo on Debian 12 or Ubuntu. Safe to run again: what is there is
-# left alone. Not as root, it says which packages to install and stops.
+# left alone. Not as root, it says which packages to install and stops. Usage: setup.sh [image]; with `image` also what
+# building, booting and checking the enclave's image needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,6 +18,20 @@ need node nodejs
 need npm npm
 need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
+if [ "${1:-}" = image ]; then
+    # The enclave's kernel is built from source, and QEMU is unpacked from Debian's packages.
+    need flex flex
+    need bison bison
+    need bc bc
+    need cpio cpio
+    need xz xz-utils
+    need flock util-linux
+    # Reads the OCI layouts that images are taken apart into, independently of us.
+    need umoci umoci
+    need openssl openssl
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing+=(debian-archive-keyring)
+    echo '#include <gelf.h>' | cc -E - >/dev/null 2>&1 || missing+=(libelf-dev)
+fi
 
 if [ "${#missing[@]}" -gt 0 ]; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then

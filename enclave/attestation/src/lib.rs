@@ -13,6 +13,7 @@ pub mod kms;
 pub mod nsm;
 mod of_cosigner;
 mod pcr;
+pub mod presentation;
 mod read;
 mod verify;
 

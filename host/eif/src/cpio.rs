@@ -5,7 +5,7 @@
 use crate::error::EifError;
 
 /// Entries of one ramdisk at most.
-const ENTRIES: usize = 16_384;
+pub(crate) const ENTRIES: usize = 16_384;
 /// A path at most.
 const PATH_BYTES: usize = 1024;
 const MAGIC: &str = "070701";
@@ -72,7 +72,8 @@ fn write_entry(out: &mut Vec<u8>, number: u32, mode: u32, links: u32, path: &str
 /// Entries of an archive, or of several one behind the other, as the kernel takes them.
 ///
 /// # Errors
-/// [`EifError::Ramdisk`] for a path that leaves the root, a device node, a hard link, too many entries or broken bytes.
+/// [`EifError::PathOutside`], [`EifError::DeviceNode`], [`EifError::HardLink`], [`EifError::TooManyEntries`], and
+/// [`EifError::Ramdisk`] for broken bytes.
 pub fn read(bytes: &[u8]) -> Result<Vec<Entry>, EifError> {
     let mut entries = Vec::new();
     let mut at = 0;
@@ -81,7 +82,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Entry>, EifError> {
         let (entry, end) = read_entry(bytes, at + zeros)?;
         at = end;
         if entries.len() == ENTRIES {
-            return Err(EifError::Ramdisk("too many entries"));
+            return Err(EifError::TooManyEntries);
         }
         entries.extend(entry);
     }
@@ -111,9 +112,9 @@ fn read_entry(bytes: &[u8], at: usize) -> Result<(Option<Entry>, usize), EifErro
     let content = match mode & KIND {
         FOLDER => Content::Folder,
         FILE if links <= 1 => Content::File(data.to_vec()),
-        FILE => return Err(EifError::Ramdisk("a hard link")),
+        FILE => return Err(EifError::HardLink),
         LINK => Content::Link(String::from_utf8(data.to_vec()).map_err(|_| broken())?),
-        _ => return Err(EifError::Ramdisk("a device node or socket")),
+        _ => return Err(EifError::DeviceNode),
     };
     Ok((Some(Entry { path: inside(name)?, mode: mode & 0o7777, content }), end))
 }
@@ -122,7 +123,7 @@ fn read_entry(bytes: &[u8], at: usize) -> Result<(Option<Entry>, usize), EifErro
 fn inside(name: &str) -> Result<String, EifError> {
     let kept: Vec<&str> = name.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
     if kept.contains(&"..") || name.contains('\0') {
-        return Err(EifError::Ramdisk("a path leaves the root"));
+        return Err(EifError::PathOutside);
     }
     Ok(kept.join("/"))
 }

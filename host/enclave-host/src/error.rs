@@ -130,6 +130,15 @@ pub enum StartError {
     /// The development sealing key's file is not 32 bytes, or others may read it.
     #[error("the development sealing key's file is unusable: {0}")]
     SealingKeyUnusable(&'static str),
+    /// The image file cannot be read or is none.
+    #[error("the enclave's image: {0}")]
+    Image(String),
+    /// The emulated machine does not start, or ends before the enclave has presented itself.
+    #[error("the enclave's machine: {0}")]
+    Machine(String),
+    /// What the image says of itself at its start is not what was started.
+    #[error("the enclave is not the image that was started: {0}")]
+    Presentation(#[from] ringi_attestation::AttestationError),
 }
 
 impl StartError {
@@ -142,6 +151,9 @@ impl StartError {
             StartError::Prepare(_) => "enclave.prepare",
             StartError::SealingKeyMissing => "enclave.sealing_key_missing",
             StartError::SealingKeyUnusable(_) => "enclave.sealing_key_unusable",
+            StartError::Image(_) => "enclave.image",
+            StartError::Machine(_) => "enclave.machine",
+            StartError::Presentation(_) => "enclave.presentation",
         }
     }
 
@@ -150,8 +162,9 @@ impl StartError {
         match self {
             StartError::Records(e) => e.fault(),
             StartError::RecordTooLong { .. } => Fault::Storage,
-            StartError::Program(_) => Fault::Caller,
-            StartError::Prepare(_) => Fault::Host,
+            StartError::Program(_) | StartError::Image(_) => Fault::Caller,
+            StartError::Prepare(_) | StartError::Machine(_) => Fault::Host,
+            StartError::Presentation(_) => Fault::Cosigner,
             StartError::SealingKeyMissing | StartError::SealingKeyUnusable(_) => Fault::Storage,
         }
     }

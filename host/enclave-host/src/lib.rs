@@ -2,15 +2,17 @@
 //!
 //! The host side of [`ringi_primitives::wire`]: it carries frames and stores bytes, it never understands a sealed one and
 //! decides nothing about safety. Restarting from lost or old records can stop a cosigner, never make it sign (rule B1).
-//! A back end is an [`Enclave`]; [`Process`] is the first one.
+//! A back end is an [`Enclave`]: [`Process`] runs the cosigner as a child, [`Qemu`] boots the real image under an emulator.
 
 mod backend;
 mod committer;
+mod console;
 mod error;
 mod event;
 mod handle;
 mod key_service;
 mod process;
+mod qemu;
 mod record_format;
 mod record_store;
 mod sealing_key;
@@ -23,6 +25,7 @@ pub use event::{Ending, Event};
 pub use handle::{EnclaveHandle, Events};
 pub use key_service::KeyService;
 pub use process::{Emulation, Process};
+pub use qemu::{Booted, Qemu, QemuSettings};
 pub use record_format::StoredRecord;
 pub use record_store::RecordStore;
 pub use supervise::{Backoff, Supervised, supervise};

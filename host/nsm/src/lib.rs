@@ -9,5 +9,5 @@ mod pki;
 pub mod socket;
 
 pub use bank::Bank;
-pub use module::{Clock, Module};
+pub use module::{Clock, Module, SystemClock};
 pub use pki::{Authority, PkiError};

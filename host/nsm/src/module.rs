@@ -7,6 +7,7 @@ use ringi_attestation::nsm::{Answer, Description, Fault, MESSAGE_BYTES, Question
 use ringi_attestation::{PCRS, Pcr, PcrIndex, signed_message};
 use ringi_primitives::time::UnixMs;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The protected header: `{1: -35}`, ES384.
 const PROTECTED: [u8; 4] = [0xa1, 0x01, 0x38, 0x22];
@@ -17,6 +18,17 @@ const LEAF_MS: u64 = 2 * 3600 * 1000;
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> UnixMs;
+}
+
+/// The machine's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> UnixMs {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 /// The emulated module of one enclave.

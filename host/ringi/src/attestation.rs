@@ -119,7 +119,8 @@ pub(crate) fn root_of(text: &str) -> Result<Root, Failure> {
     Ok(Root::of_certificate(&der))
 }
 
-fn parse_register(text: &str) -> Result<(PcrIndex, Pcr), Failure> {
+/// A register and its value, `N=HEX`.
+pub(crate) fn parse_register(text: &str) -> Result<(PcrIndex, Pcr), Failure> {
     let wrong = || argument(&format!("--pcr {text} is no register"), "write 0=HEX with 96 hex digits");
     let (index, value) = text.split_once('=').ok_or_else(wrong)?;
     let index = index.parse().ok().and_then(PcrIndex::new).ok_or_else(wrong)?;

@@ -1,5 +1,9 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
+mod eif;
+
+pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
+
 use crate::keys::KeyKind;
 use crate::platform::settings::EnclaveKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -50,6 +54,9 @@ pub enum Command {
     /// A key server of our own with the wire protocol of AWS KMS, and policies for its keys and AWS's.
     #[command(subcommand)]
     Kms(KmsCommand),
+    /// Enclave images: build, measure, sign, verify, take apart; offline.
+    #[command(subcommand)]
+    Eif(EifCommand),
     /// Check an address or a receipt, offline.
     #[command(subcommand)]
     Verify(VerifyCommand),

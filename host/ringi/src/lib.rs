@@ -7,6 +7,7 @@ pub mod attestation;
 pub mod cli;
 pub mod demo;
 pub mod documents;
+pub mod eif;
 pub mod failure;
 pub mod form;
 pub mod fresh;

@@ -11,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{genesis, kms, log, order, policy, remote, up};
+use crate::{eif, genesis, kms, log, order, policy, remote, up};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -32,6 +32,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Attestation(command) => attestation::run(command, output),
         Command::Kms(KmsCommand::Serve(args)) => runtime()?.block_on(kms::serve(args, output)),
         Command::Kms(command) => kms::run(command, output),
+        Command::Eif(command) => eif::run(command, output),
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),

@@ -1,4 +1,5 @@
 //! Images: the same from the same, measured as the hypervisor measures, refused when touched.
 
 mod images;
+mod layouts;
 mod ramdisks;

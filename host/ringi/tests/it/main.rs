@@ -6,6 +6,7 @@ mod bad_node;
 mod ceremonies;
 mod commands;
 mod evidence;
+mod image;
 mod kms;
 mod node;
 mod platform;

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Builds the two programs of the enclave's image, init and cosigner, so that the same source gives the same bytes in any
+# folder. Usage: build-enclave.sh [FOLDER]; they end up in FOLDER, target/image unless said otherwise, stripped, static,
+# with the list of their crates inside (cargo auditable). Prints that folder.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/debian.sh
+
+into="$(realpath -m "${1:-target/image}")"
+auditable="$(scripts/cargo-auditable.sh)"
+triple="$(rustc -vV | sed -n 's/^host: //p')"
+registry="${CARGO_HOME:-$HOME/.cargo}"
+# No path of this machine, no time and no locale may reach the programs.
+export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=0 CARGO_INCREMENTAL=0
+export CFLAGS="-ffile-prefix-map=$PWD=/ringi -ffile-prefix-map=$registry=/cargo"
+export RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=/ringi --remap-path-prefix=$registry=/cargo"
+for package in ringi-init ringi-cosigner; do
+    # One by one: what one needs of a shared crate must not change the other.
+    "$auditable" auditable build -p "$package" --locked --profile image --target "$triple" --target-dir target/enclave >&2
+done
+# Stands in the cosigner's place in one test; no image that is shipped holds it.
+"$auditable" auditable build -p ringi-init --example probe --locked --profile image --target "$triple" --target-dir target/enclave >&2
+mkdir -p "$into"
+for pair in init:init ringi-cosigner:cosigner examples/probe:probe; do
+    cp "target/enclave/$triple/image/${pair%:*}" "$into/.${pair#*:}.new"
+    mv "$into/.${pair#*:}.new" "$into/${pair#*:}"
+done
+echo "$into"
