@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds the two programs of the enclave's image, init and cosigner, so that the same source gives the same bytes in any
 # folder. Usage: build-enclave.sh [FOLDER]; they end up in FOLDER, target/image unless said otherwise, stripped, static,
-# with the list of their crates inside (cargo auditable). Prints that folder.
+# with the list of their crates inside (cargo auditable). Prints that folder. With RINGI_SIMULATION=1 the cosigner believes an
+# emulated security module: another program, and so other registers, that nobody may take for a release (rule E3).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/debian.sh
@@ -16,7 +17,9 @@ export CFLAGS="-ffile-prefix-map=$PWD=/ringi -ffile-prefix-map=$registry=/cargo"
 export RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=/ringi --remap-path-prefix=$registry=/cargo"
 for package in ringi-init ringi-cosigner; do
     # One by one: what one needs of a shared crate must not change the other.
-    "$auditable" auditable build -p "$package" --locked --profile image --target "$triple" --target-dir target/enclave >&2
+    features=()
+    if [ "${RINGI_SIMULATION:-}" = 1 ] && [ "$package" = ringi-cosigner ]; then features=(--features simulation); fi
+    "$auditable" auditable build -p "$package" "${features[@]}" --locked --profile image --target "$triple" --target-dir target/enclave >&2
 done
 # Stands in the cosigner's place in one test; no image that is shipped holds it.
 "$auditable" auditable build -p ringi-init --example probe --locked --profile image --target "$triple" --target-dir target/enclave >&2

@@ -7,15 +7,13 @@
 use crate::sealing_key::SealingKey;
 use crate::{Enclave, KeyService, Launched, Lifeline, Records, StartError};
 use ringi_attestation::{Pcr, PcrIndex};
-use ringi_nsm::{Authority, Clock, Module};
+use ringi_nsm::{Authority, Module, SystemClock};
 use ringi_primitives::scheme::PartyIndex;
-use ringi_primitives::time::UnixMs;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, ChildStderr, Command};
@@ -135,15 +133,6 @@ impl Emulation {
             }
         })?;
         Ok(OwnedFd::from(theirs))
-    }
-}
-
-struct SystemClock;
-
-impl Clock for SystemClock {
-    fn now(&self) -> UnixMs {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        UnixMs(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

@@ -7,7 +7,7 @@
 
 use crate::console::Console;
 use crate::stream::{frame_bytes, read_frame};
-use crate::{Enclave, Launched, Lifeline, Records, StartError};
+use crate::{Enclave, KeyService, Launched, Lifeline, Records, StartError};
 use ringi_attestation::presentation::{Challenge, PURPOSE, Presentation, VERSION};
 use ringi_attestation::{Attested, Expectation, Moment, PcrIndex, Pinned, verify};
 use ringi_eif::{Image, Measurements};
@@ -53,6 +53,7 @@ pub struct Qemu {
     measurements: Measurements,
     authority: Arc<Authority>,
     clock: Arc<dyn Clock>,
+    service: Option<KeyService>,
 }
 
 /// A machine whose image has presented itself.
@@ -86,7 +87,13 @@ impl Qemu {
         let image = Image::parse(&std::fs::read(image).map_err(of_file)?);
         let image = image.map_err(|e| StartError::Image(e.to_string()))?;
         let measurements = image.measure().map_err(|e| StartError::Image(e.to_string()))?;
-        Ok(Qemu { settings, image, measurements, authority, clock })
+        Ok(Qemu { settings, image, measurements, authority, clock, service: None })
+    }
+
+    /// With the key service of its cosigners.
+    #[must_use]
+    pub fn with_service(self, service: KeyService) -> Qemu {
+        Qemu { service: Some(service), ..self }
     }
 
     /// What the image measures.
@@ -212,6 +219,10 @@ impl Enclave for Qemu {
         let booted = self.boot(me).await?;
         let (reader, writer) = booted.stream.into_split();
         Ok(Launched { reader: Box::new(reader), writer: Box::new(writer), life: booted.life })
+    }
+
+    fn key_service(&self) -> Option<&KeyService> {
+        self.service.as_ref()
     }
 
     fn kind(&self) -> &'static str {

@@ -28,7 +28,7 @@ pub struct GenesisForm {
     pub admin_quorum: u32,
     /// Signers needed.
     pub threshold: u8,
-    /// What the cosigners run in: only `process` so far.
+    /// What the cosigners run in: `process`, `qemu` or `nitro`; the latter two name the measurements of their images.
     #[serde(default = "process")]
     pub assurance: String,
     /// The admins.
@@ -89,10 +89,11 @@ pub struct CosignerForm {
 /// # Errors
 /// If a field makes no sense.
 pub fn from_form(form: &GenesisForm, previous: Option<&GenesisChain>) -> Result<Genesis, Failure> {
-    if form.assurance != Assurance::Process.name() {
-        let what = format!("assurance `{}` needs attested cosigners", form.assurance);
-        return Err(Failure::new("cli.assurance", what, "write assurance = \"process\""));
-    }
+    let assurances = [Assurance::Process, Assurance::Qemu, Assurance::Nitro];
+    let assurance = assurances.into_iter().find(|a| a.name() == form.assurance).ok_or_else(|| {
+        let what = format!("there is no assurance `{}`", form.assurance);
+        Failure::new("cli.assurance", what, "write process, qemu or nitro: what the cosigners run in")
+    })?;
     let admins = form.admins.iter().map(|a| {
         let id = a.id.map_or_else(|| fresh::id().map(PersonId::from_bytes), Ok)?;
         Ok(Admin { id, name: a.name.clone(), key: a.key })
@@ -118,7 +119,7 @@ pub fn from_form(form: &GenesisForm, previous: Option<&GenesisChain>) -> Result<
         relying_parties: vec![],
         kms_keys: form.kms_keys.iter().map(|text| kms_key(text)).collect::<Result<_, Failure>>()?,
         recovery: vec![],
-        assurance: Assurance::Process,
+        assurance,
     };
     genesis.validate().map_err(|e| Failure::new("cli.genesis", e, "correct that field of the file and try again"))?;
     Ok(genesis)

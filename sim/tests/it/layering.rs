@@ -11,7 +11,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("enclave/chain", &["primitives"]),
     ("enclave/policy", &["primitives"]),
     ("enclave/mpc", &["primitives"]),
-    ("enclave/cosigner", &["primitives", "attestation", "chain", "policy", "mpc"]),
+    ("enclave/cosigner", &["primitives", "attestation", "guest", "chain", "policy", "mpc"]),
     ("enclave/guest", &["attestation"]),
     ("enclave/init", &["guest", "attestation", "primitives"]),
     ("host/nsm", &["attestation", "primitives"]),

@@ -14,7 +14,7 @@ use ringi_orchestrator::service::Installation;
 use ringi_primitives::cbor;
 use ringi_primitives::claim::{CLAIM_BYTES, Claim};
 use ringi_primitives::digest::Domain;
-use ringi_primitives::genesis::{Genesis, GenesisChain};
+use ringi_primitives::genesis::{Assurance, Genesis, GenesisChain};
 use ringi_primitives::order::{KeyId, OrderAction};
 use ringi_primitives::policy_set::RootIndex;
 use ringi_primitives::scheme::{PartyIndex, Scheme};
@@ -91,7 +91,7 @@ impl Development {
             Failure::new("cli.cosigners", "a workspace is founded by all of its cosigners, and one did not start", next)
         })?;
         let cosigners = introductions.iter().zip(1u8..).map(|(i, n)| CosignerForm {
-            name: format!("process-{n}"),
+            name: format!("cosigner-{n}"),
             channel_key: hex::encode(i.channel_key),
             identity_key: i.identity_key,
         });
@@ -109,7 +109,7 @@ impl Development {
             workspace: None,
             admin_quorum: 2,
             threshold,
-            assurance: "process".into(),
+            assurance: platform.attested.as_ref().map_or(Assurance::Process, |a| a.assurance).name().into(),
             admins,
             cosigners: cosigners.collect(),
             measurements,

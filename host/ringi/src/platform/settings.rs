@@ -22,6 +22,27 @@ pub enum EnclaveKind {
     /// A process under an emulated security module, its key from the built-in key server: the attested path, without
     /// hardware that would make it worth more.
     Process,
+    /// The real image in an emulated machine; see `[qemu]`.
+    Qemu,
+}
+
+/// What emulated machines are made of; `scripts/` makes each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QemuSettings {
+    /// A simulation build of the image: RINGI_SIMULATION=1 scripts/image.sh.
+    pub image: PathBuf,
+    /// QEMU 11: scripts/qemu.sh prints it.
+    pub qemu: PathBuf,
+    /// vhost-device-vsock: scripts/vhost-vsock.sh prints it.
+    pub vsock: PathBuf,
+    /// Memory of each machine, MiB.
+    #[serde(default = "machine_memory")]
+    pub memory_mib: u32,
+}
+
+fn machine_memory() -> u32 {
+    512
 }
 
 /// The settings in force.
@@ -34,6 +55,8 @@ pub struct Settings {
     pub cosigner: PathBuf,
     /// What they run in; must be what genesis says once there is one.
     pub enclave: EnclaveKind,
+    /// Emulated machines, for `enclave = "qemu"`.
+    pub qemu: Option<QemuSettings>,
     /// Cosigners of this machine; must be genesis' number once there is one.
     pub cosigners: u8,
     /// Signers needed, for a development genesis.
@@ -103,6 +126,7 @@ impl Default for Settings {
             listen: "127.0.0.1:7420".into(),
             cosigner: "target/enclave/release/ringi-cosigner".into(),
             enclave: EnclaveKind::Plain,
+            qemu: None,
             cosigners: 3,
             threshold: 2,
             log: "info".into(),

@@ -6,11 +6,11 @@ use super::fleet::Fleet;
 use super::settings::{EnclaveKind, Settings};
 use crate::failure::Failure;
 use ringi_attestation::{Pcr, PcrIndex, Root};
-use ringi_enclave_host::{Backoff, Emulation, Enclave, Process, supervise};
+use ringi_enclave_host::{Backoff, Emulation, Enclave, Process, Qemu, supervise};
 use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Orchestrator, Service};
-use ringi_primitives::genesis::GenesisChain;
+use ringi_primitives::genesis::{Assurance, GenesisChain};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_provider::bitcoin::{FeeRate, FixedCoins};
@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// The emulated machines of attested processes.
+/// The machines of attested cosigners, emulated here.
 pub struct Attested {
     /// Where their keys come from.
     pub kms: BuiltInKms,
@@ -29,28 +29,53 @@ pub struct Attested {
     pub measurements: Vec<(PcrIndex, Pcr)>,
     /// Who vouches for them.
     pub root: Root,
-    authority: Arc<Authority>,
+    /// What genesis may claim (rule E3).
+    pub assurance: Assurance,
+    enclave: Arc<dyn Enclave>,
 }
 
 impl Attested {
-    async fn start(folder: &Path, program: &Path) -> Result<Attested, Failure> {
+    async fn start(folder: &Path, settings: &Settings, program: &Path) -> Result<Attested, Failure> {
         let simulation = folder.join("simulation");
         std::fs::create_dir_all(&simulation).map_err(|e| Failure::file(&simulation, &e))?;
         let authority = Authority::of_folder(&simulation)
             .map_err(|e| Failure::new("cli.simulation", e, "restore the folder `simulation` from a copy"))?;
         // For whoever verifies documents and receipts of this workspace.
-        let root = simulation.join("root.der");
-        std::fs::write(&root, authority.certificate()).map_err(|e| Failure::file(&root, &e))?;
-        let measurements = Emulation::measure(program).map_err(|e| Failure::file(program, &e))?;
+        let certificate = simulation.join("root.der");
+        std::fs::write(&certificate, authority.certificate()).map_err(|e| Failure::file(&certificate, &e))?;
         let root = authority.root();
+        let authority = Arc::new(authority);
         let kms = BuiltInKms::start(&folder.join("kms"), root).await?;
-        Ok(Attested { kms, measurements, root, authority: Arc::new(authority) })
+        let service = kms.service();
+        if settings.enclave == EnclaveKind::Qemu {
+            let qemu = qemu(settings, authority)?.with_service(service);
+            let measured = qemu.measurements();
+            let measurements = vec![
+                (PcrIndex::IMAGE, measured.image),
+                (PcrIndex::BOOT, measured.boot),
+                (PcrIndex::APPLICATION, measured.application),
+            ];
+            return Ok(Attested { kms, measurements, root, assurance: Assurance::Qemu, enclave: Arc::new(qemu) });
+        }
+        let measurements = Emulation::measure(program).map_err(|e| Failure::file(program, &e))?;
+        let emulation = Emulation { authority, measurements: measurements.clone(), service };
+        let enclave = Arc::new(Process::attested(program, emulation));
+        Ok(Attested { kms, measurements, root, assurance: Assurance::Process, enclave })
     }
+}
 
-    fn process(&self, program: &Path) -> Process {
-        let (authority, measurements) = (self.authority.clone(), self.measurements.clone());
-        Process::attested(program, Emulation { authority, measurements, service: self.kms.service() })
-    }
+fn qemu(settings: &Settings, authority: Arc<Authority>) -> Result<Qemu, Failure> {
+    let Some(wanted) = &settings.qemu else {
+        let next = "add [qemu] to ringi.toml with image, qemu and vsock; docs/image.md says where they come from";
+        return Err(Failure::new("cli.enclave", "enclave = \"qemu\" needs to know its machines", next));
+    };
+    let machine = ringi_enclave_host::QemuSettings {
+        qemu: wanted.qemu.clone(),
+        vsock: wanted.vsock.clone(),
+        memory_mib: wanted.memory_mib,
+    };
+    Qemu::new(machine, &wanted.image, authority, Arc::new(ringi_nsm::SystemClock))
+        .map_err(|e| Failure::new(e.code(), e, "build it with RINGI_SIMULATION=1 scripts/image.sh"))
 }
 
 /// A running platform without its API.
@@ -90,14 +115,21 @@ impl Platform {
             Failure::new(e.code(), format!("{}: {e}", folder.display()), next)
         })?;
         let store = Arc::new(store);
-        let program = program(&settings.cosigner)?;
+        let program = match settings.enclave {
+            // The program is in the image.
+            EnclaveKind::Qemu => PathBuf::new(),
+            EnclaveKind::Plain | EnclaveKind::Process => program(&settings.cosigner)?,
+        };
         founded_so(folder, settings.enclave)?;
         let attested = match settings.enclave {
             EnclaveKind::Plain => None,
-            EnclaveKind::Process => Some(Arc::new(Attested::start(folder, &program).await?)),
+            EnclaveKind::Process | EnclaveKind::Qemu => {
+                Some(Arc::new(Attested::start(folder, settings, &program).await?))
+            }
         };
-        let enclave = attested.as_ref().map_or_else(|| Process::new(&program), |a| a.process(&program));
-        let fleet = start_fleet(folder, settings, Arc::new(enclave)).await?;
+        let plain = || -> Arc<dyn Enclave> { Arc::new(Process::new(&program)) };
+        let enclave = attested.as_ref().map_or_else(plain, |a| a.enclave.clone());
+        let fleet = start_fleet(folder, settings, enclave).await?;
         let (chains, coins) = open_chains(folder, settings)?;
         let ports = Ports {
             store: store.clone(),
@@ -157,12 +189,12 @@ fn founded_so(folder: &Path, enclave: EnclaveKind) -> Result<(), Failure> {
             let next = "run the command with --enclave process, or write enclave = \"process\" into ringi.toml";
             Err(Failure::new("cli.enclave", "this workspace's cosigners must be attested", next))
         }
-        EnclaveKind::Process if any("development-sealing.key") => {
+        EnclaveKind::Process | EnclaveKind::Qemu if any("development-sealing.key") => {
             let next =
                 "run the command with --enclave plain; found a new workspace in another folder for attested ones";
             Err(Failure::new("cli.enclave", "this workspace was founded without attestation", next))
         }
-        EnclaveKind::Plain | EnclaveKind::Process => Ok(()),
+        EnclaveKind::Plain | EnclaveKind::Process | EnclaveKind::Qemu => Ok(()),
     }
 }
 
