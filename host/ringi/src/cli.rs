@@ -5,7 +5,7 @@ mod eif;
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
 
 use crate::keys::KeyKind;
-use crate::platform::settings::EnclaveKind;
+use crate::platform::settings::{EnclaveKind, Machines};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ringi_primitives::key::PublicKey;
 use std::path::PathBuf;
@@ -113,6 +113,9 @@ pub struct UpArgs {
     /// What the cosigners run in; fixed when the workspace is founded.
     #[arg(long, env = "RINGI_ENCLAVE")]
     pub enclave: Option<EnclaveKind>,
+    /// Emulated machines.
+    #[command(flatten)]
+    pub machines: Machines,
     /// What goes into log.json of the data folder, such as `info` or `ringi_gateway=debug`.
     #[arg(long, env = "RINGI_LOG")]
     pub log: Option<String>,

@@ -42,7 +42,13 @@ pub async fn up(args: UpArgs, output: Output) -> Done {
 /// As [`up`].
 pub async fn up_fragile(args: UpArgs, output: Output, crash: Arc<dyn CrashPoints>) -> Done {
     std::fs::create_dir_all(&args.data).map_err(|e| Failure::file(&args.data, &e))?;
-    let overrides = Overrides { listen: args.listen, cosigner: args.cosigner, enclave: args.enclave, log: args.log };
+    let overrides = Overrides {
+        listen: args.listen,
+        cosigner: args.cosigner,
+        enclave: args.enclave,
+        machines: args.machines,
+        log: args.log,
+    };
     let settings = settings::read(&args.data, overrides)?;
     log::start(&args.data.join("log.json"), &settings.log)?;
     let listener = TcpListener::bind(&settings.listen).await.map_err(|e| {

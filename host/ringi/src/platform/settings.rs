@@ -9,8 +9,19 @@ use std::path::{Path, PathBuf};
 /// The file's name in the data folder.
 pub const FILE: &str = "ringi.toml";
 /// Environment variables that are read; any other that begins with `RINGI_` is refused.
-pub const VARIABLES: [&str; 6] =
-    ["RINGI_DATA", "RINGI_LISTEN", "RINGI_COSIGNER", "RINGI_ENCLAVE", "RINGI_LOG", "RINGI_URL"];
+pub const VARIABLES: [&str; 9] = [
+    "RINGI_DATA",
+    "RINGI_LISTEN",
+    "RINGI_COSIGNER",
+    "RINGI_ENCLAVE",
+    "RINGI_IMAGE",
+    "RINGI_QEMU",
+    "RINGI_VSOCK",
+    "RINGI_LOG",
+    "RINGI_URL",
+];
+/// Variables of the project's scripts and tests, which a shell may have set.
+const OF_SCRIPTS: [&str; 4] = ["RINGI_CACHE", "RINGI_SIMULATION", "RINGI_SKIP_QEMU", "RINGI_NITRO_DOCUMENTS"];
 
 /// What the cosigners of this machine run in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -27,7 +38,7 @@ pub enum EnclaveKind {
 }
 
 /// What emulated machines are made of; `scripts/` makes each.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QemuSettings {
     /// A simulation build of the image: RINGI_SIMULATION=1 scripts/image.sh.
@@ -39,6 +50,13 @@ pub struct QemuSettings {
     /// Memory of each machine, MiB.
     #[serde(default = "machine_memory")]
     pub memory_mib: u32,
+}
+
+impl Default for QemuSettings {
+    fn default() -> QemuSettings {
+        let (image, qemu, vsock) = Default::default();
+        QemuSettings { image, qemu, vsock, memory_mib: machine_memory() }
+    }
 }
 
 fn machine_memory() -> u32 {
@@ -145,8 +163,24 @@ pub struct Overrides {
     pub cosigner: Option<PathBuf>,
     /// What the cosigners run in.
     pub enclave: Option<EnclaveKind>,
+    /// The parts of emulated machines.
+    pub machines: Machines,
     /// What is logged.
     pub log: Option<String>,
+}
+
+/// The parts of emulated machines, as flags and environment name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
+pub struct Machines {
+    /// A simulation build of the enclave image, for --enclave qemu.
+    #[arg(long, env = "RINGI_IMAGE")]
+    pub image: Option<PathBuf>,
+    /// QEMU 11, for --enclave qemu.
+    #[arg(long, env = "RINGI_QEMU")]
+    pub qemu: Option<PathBuf>,
+    /// vhost-device-vsock, for --enclave qemu.
+    #[arg(long, env = "RINGI_VSOCK")]
+    pub vsock: Option<PathBuf>,
 }
 
 /// Reads the file of a data folder, if there is one, and lays flags and environment over it.
@@ -159,13 +193,23 @@ pub fn read(folder: &Path, overrides: Overrides) -> Result<Settings, Failure> {
     let mut settings = if path.exists() { crate::form::read(&path)? } else { Settings::default() };
     settings.listen = overrides.listen.unwrap_or(settings.listen);
     settings.cosigner = overrides.cosigner.unwrap_or(settings.cosigner);
+    let Machines { image, qemu, vsock } = overrides.machines;
+    if image.is_some() || qemu.is_some() || vsock.is_some() {
+        let machines = settings.qemu.get_or_insert_with(QemuSettings::default);
+        machines.image = image.unwrap_or(std::mem::take(&mut machines.image));
+        machines.qemu = qemu.unwrap_or(std::mem::take(&mut machines.qemu));
+        machines.vsock = vsock.unwrap_or(std::mem::take(&mut machines.vsock));
+    }
     settings.enclave = overrides.enclave.unwrap_or(settings.enclave);
     settings.log = overrides.log.unwrap_or(settings.log);
     Ok(settings)
 }
 
 fn check_variables(names: impl Iterator<Item = String>) -> Result<(), Failure> {
-    match names.filter(|n| n.starts_with("RINGI_")).find(|n| !VARIABLES.contains(&n.as_str())) {
+    match names
+        .filter(|n| n.starts_with("RINGI_"))
+        .find(|n| !VARIABLES.contains(&n.as_str()) && !OF_SCRIPTS.contains(&n.as_str()))
+    {
         None => Ok(()),
         Some(unknown) => {
             let next = format!("unset it, or use one of {}", VARIABLES.join(", "));

@@ -32,7 +32,14 @@ impl CrashPoints for AsTheFileSays {
 fn the_platform() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let crash = std::sync::Arc::new(AsTheFileSays(folder.join("crash-at")));
-    let args = ringi::cli::UpArgs { data: folder, listen: None, cosigner: None, enclave: None, log: None };
+    let args = ringi::cli::UpArgs {
+        data: folder,
+        listen: None,
+        cosigner: None,
+        enclave: None,
+        machines: Default::default(),
+        log: None,
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(ringi::up::up_fragile(args, ringi::output::Output::Text, crash)).unwrap();
 }
