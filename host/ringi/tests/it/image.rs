@@ -54,10 +54,13 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
 
 /// `ringi eif build` into this folder; what it says.
 fn build(folder: &Path, out: &str, cosigner: &Path) -> Value {
+    build_with(folder, out, &program("init"), cosigner)
+}
+
+fn build_with(folder: &Path, out: &str, init: &Path, cosigner: &Path) -> Value {
     let (kernel, cmdline) = (script("kernel.sh"), root().join("enclave/image/cmdline"));
-    let init = program("init");
     let text = |path: &Path| path.to_str().unwrap().to_owned();
-    let parts = [text(&kernel), text(&cmdline), text(&init), text(cosigner)];
+    let parts = [text(&kernel), text(&cmdline), text(init), text(cosigner)];
     let names = ["--kernel", "--cmdline", "--init", "--cosigner"];
     let flags = names.into_iter().zip(&parts).flat_map(|(name, value)| [name, value.as_str()]);
     let arguments: Vec<_> = ["eif", "build"].into_iter().chain(flags).chain(["--out", out]).collect();
@@ -173,6 +176,19 @@ async fn the_cosigner_runs_without_privileges_and_the_machine_ends_with_it() {
     assert!(written.len() == 5 && written.iter().all(|line| line.ends_with("false")), "{report}");
     let ended = tokio::time::timeout(Duration::from_secs(60), launched.life.ended()).await.unwrap();
     assert_eq!((ended, qemu.kind()), (Some(7), "qemu"));
+}
+
+/// The probe in the place of `init` answers the challenge with a document of another nonce.
+#[tokio::test]
+async fn a_stale_or_borrowed_document_is_not_taken() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    build_with(folder.path(), "liar.eif", &program("probe"), &program("probe"));
+    let lied = qemu(&folder.path().join("liar.eif"), &authority()).unwrap().boot(me()).await;
+    let Err(StartError::Presentation(why)) = lied else { panic!("it is taken: {:?}", lied.err()) };
+    assert_eq!(why, AttestationError::Nonce);
 }
 
 /// The image in a machine without a security module.
