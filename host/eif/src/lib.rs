@@ -28,9 +28,10 @@ pub use signature::{SigningKey, certificate_der};
 pub fn fuzz(data: &[u8]) {
     if let Ok(image) = Image::parse(data) {
         assert_eq!(Image::parse(&image.write()).as_ref(), Ok(&image));
+        let _ = layout(&image);
     }
     let _ = cpio::read(data);
-    let _ = contents(data);
+    let _ = ramdisk::contents_within(data, 1 << 20);
     let _ = kernel_version(data);
     let _ = crates_of_program(data);
 }

@@ -5,7 +5,7 @@
 use crate::node::root;
 use crate::platform::ringi;
 use ringi_attestation::{AttestationError, Expectation, Moment, Pcr, PcrIndex, Root, verify};
-use ringi_eif::Image;
+use ringi_eif::{Image, Metadata, cpio};
 use ringi_enclave_host::{Enclave as _, Qemu, QemuSettings, Records, StartError};
 use ringi_nsm::{Authority, SystemClock};
 use ringi_primitives::scheme::PartyIndex;
@@ -54,10 +54,13 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
 
 /// `ringi eif build` into this folder; what it says.
 fn build(folder: &Path, out: &str, cosigner: &Path) -> Value {
+    build_with(folder, out, &program("init"), cosigner)
+}
+
+fn build_with(folder: &Path, out: &str, init: &Path, cosigner: &Path) -> Value {
     let (kernel, cmdline) = (script("kernel.sh"), root().join("enclave/image/cmdline"));
-    let init = program("init");
     let text = |path: &Path| path.to_str().unwrap().to_owned();
-    let parts = [text(&kernel), text(&cmdline), text(&init), text(cosigner)];
+    let parts = [text(&kernel), text(&cmdline), text(init), text(cosigner)];
     let names = ["--kernel", "--cmdline", "--init", "--cosigner"];
     let flags = names.into_iter().zip(&parts).flat_map(|(name, value)| [name, value.as_str()]);
     let arguments: Vec<_> = ["eif", "build"].into_iter().chain(flags).chain(["--out", out]).collect();
@@ -175,6 +178,19 @@ async fn the_cosigner_runs_without_privileges_and_the_machine_ends_with_it() {
     assert_eq!((ended, qemu.kind()), (Some(7), "qemu"));
 }
 
+/// The probe in the place of `init` answers the challenge with a document of another nonce.
+#[tokio::test]
+async fn a_stale_or_borrowed_document_is_not_taken() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    build_with(folder.path(), "liar.eif", &program("probe"), &program("probe"));
+    let lied = qemu(&folder.path().join("liar.eif"), &authority()).unwrap().boot(me()).await;
+    let Err(StartError::Presentation(why)) = lied else { panic!("it is taken: {:?}", lied.err()) };
+    assert_eq!(why, AttestationError::Nonce);
+}
+
 /// The image in a machine without a security module.
 #[test]
 fn without_the_security_module_the_machine_ends() {
@@ -238,6 +254,37 @@ fn an_extracted_image_is_read_by_others() {
     let listed = String::from_utf8(listed.stdout).unwrap();
     assert!(listed.lines().any(|line| line == "index.json"), "{listed}");
     assert_eq!(refused(folder.path(), &["eif", "extract", "ringi.eif", "--out", "parts"]), "cli.file");
+}
+
+/// These need neither a kernel nor QEMU.
+#[test]
+fn what_is_no_image_or_could_hurt_is_refused_and_leaves_nothing() {
+    let outer = tempfile::tempdir().unwrap();
+    let folder = outer.path().join("inner");
+    std::fs::create_dir(&folder).unwrap();
+    let path = |name: &str| folder.join(name);
+    std::fs::write(path("junk"), b"junk").unwrap();
+    for command in ["describe", "verify"] {
+        assert_eq!(refused(&folder, &["eif", command, "junk"]), "eif.malformed");
+    }
+    assert_eq!(refused(&folder, &["eif", "describe", "missing"]), "cli.file");
+    let parts = ["--kernel", "junk", "--cmdline", "junk", "--init", "junk", "--cosigner", "junk"];
+    let build = [&["eif", "build", "--out", "x.eif"], &parts[..]].concat();
+    assert_eq!(refused(&folder, &build), "eif.kernel");
+    let mut kernel = vec![0; 0x400];
+    kernel[0x202..0x206].copy_from_slice(b"HdrS");
+    kernel[0x20E..0x210].copy_from_slice(&0x100u16.to_le_bytes());
+    kernel[0x300..0x305].copy_from_slice(b"6.1.2");
+    let outside = cpio::Entry { path: "../x".into(), mode: 0o644, content: cpio::Content::File(b"x".to_vec()) };
+    let ramdisks = vec![cpio::write(&[outside])];
+    let hostile = Image::new(kernel, "quiet", &Metadata::new("\u{1b}[2J", "1", "6.1.2"), ramdisks);
+    std::fs::write(path("hostile.eif"), hostile.write()).unwrap();
+    assert_eq!(good(&folder, &["eif", "describe", "hostile.eif"])["ramdisks"], 1);
+    assert_eq!(refused(&folder, &["eif", "extract", "hostile.eif", "--out", "parts"]), "eif.path_outside");
+    assert!(!path("parts").exists() && !path("x.eif").exists() && !path("../x").exists());
+    let mut text = Command::new(env!("CARGO_BIN_EXE_ringi"));
+    let text = text.args(["eif", "describe", "hostile.eif"]).current_dir(&folder).output().unwrap();
+    assert!(text.status.success() && !text.stdout.contains(&0x1b), "a control character reaches the terminal");
 }
 
 #[test]
