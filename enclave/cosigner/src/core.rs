@@ -364,6 +364,7 @@ impl Cosigner {
             sessions: self.sessions.count(),
             boot_key: self.receipt_key.public(),
             proved: self.proved_peers(),
+            refusal: self.boot.refusal().map(|refusal| refusal.code),
         };
         self.emit(FromCosigner::Status { status });
     }

@@ -434,6 +434,9 @@ pub struct CosignerStatus {
     /// Peers that have proved to run an allowed image (rule E2); empty for plain processes, which ask nobody.
     #[n(10)]
     pub proved: Vec<PartyIndex>,
+    /// While it is not ready: why, as the stable code that it refuses with (rule B1).
+    #[n(11)]
+    pub refusal: Option<String>,
 }
 
 /// Writes one frame.

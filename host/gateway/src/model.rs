@@ -2,6 +2,7 @@
 
 mod audit;
 mod documents;
+mod intent;
 mod requests;
 mod transfer;
 mod wallet;
@@ -10,6 +11,7 @@ pub use audit::AuditEntry;
 pub use documents::{
     Asset, Assets, Attestation, Caller, Cosigner, Cosigners, Event, Genesis, Health, Installation, PartyAnswer, Policy,
 };
+pub use intent::{Action, Intent};
 pub use requests::{NewAddress, NewApproval, NewWallet};
 pub use transfer::{
     Decision, EnvelopeEffect, EnvelopeView, GivenApproval, Missing, Submission, Transaction, Transfer, TransferError,

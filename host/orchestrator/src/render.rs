@@ -215,6 +215,7 @@ pub(crate) fn cosigner(health: &CosignerHealth, genesis: Option<&Genesis>) -> Co
         connected: health.connected,
         ready: health.connected && status.is_some_and(|s| s.ready),
         boot: status.map_or(0, |s| s.boot),
+        refusal: status.filter(|_| health.connected).and_then(|s| s.refusal.clone()),
         boot_key: status.map(|s| s.boot_key),
         peers: status.map(|s| numbers(&s.peers)).unwrap_or_default(),
         banned: status.map(|s| numbers(&s.banned)).unwrap_or_default(),

@@ -74,8 +74,9 @@ pub async fn status(args: &ApiArgs, output: Output) -> Done {
             };
             let waits = c.boot_key.as_ref().filter(|_| !c.ready).map(|key| format!(", boot key {}", key.text()));
             let keys = if c.keys.is_empty() { "none".to_owned() } else { c.keys.join(", ") };
+            let why = c.refusal.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
             format!(
-                "cosigner {} {}: {state}, boot {}, keys {keys}{}",
+                "cosigner {} {}: {state}{why}, boot {}, keys {keys}{}",
                 c.index,
                 c.name,
                 c.boot,

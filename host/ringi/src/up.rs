@@ -120,7 +120,8 @@ async fn missing_keys(platform: &Platform) -> Vec<Scheme> {
     }
     for waits in platform.service.cosigners().iter().filter(|c| !c.ready) {
         let state = if waits.connected { "waits for its peers" } else { "is away" };
-        eprintln!("warning: cosigner {} {state}; look at log.json and at `ringi status`", waits.index);
+        let why = waits.refusal.as_ref().map(|code| format!(" ({code})")).unwrap_or_default();
+        eprintln!("warning: cosigner {} {state}{why}; look at log.json and at `ringi status`", waits.index);
     }
     Vec::new()
 }

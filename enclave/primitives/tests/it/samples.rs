@@ -539,6 +539,7 @@ fn status(d: &mut Dice) -> CosignerStatus {
         sessions: d.u32(),
         boot_key: public_key(d),
         proved: d.some(party),
+        refusal: d.maybe(Dice::text),
     }
 }
 

@@ -98,6 +98,10 @@ pub struct Cosigner {
     pub ready: bool,
     /// Its boot number.
     pub boot: u64,
+    /// While it is connected and not ready: why, a stable code. `boot.ungranted` passes when its peers are there;
+    /// `boot.rolled_back` says that its records are older than what its peers remember of it (rule B1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// The receipt key of this boot: what a resume names (rule B1).
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]

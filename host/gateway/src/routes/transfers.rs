@@ -31,7 +31,7 @@ use utoipa::IntoParams;
 /// The body's verbatim bytes are what the caller signs and what every cosigner verifies (rule I1). Answers at once; the
 /// rest arrives by events or by reading. The same intent again answers 200 with the transfer as it stands.
 #[utoipa::path(post, path = "/v1/transfers", tag = "transfers", operation_id = "submitTransfer",
-    request_body(content = Object, content_type = "application/json", description = "An intent."),
+    request_body(content = model::Intent, content_type = "application/json", description = "An intent."),
     responses(
         (status = 201, description = "Taken.", body = model::Submission),
         (status = 200, description = "Taken before.", body = model::Submission)))]
@@ -46,7 +46,7 @@ pub(crate) async fn submit(State(api): State<Arc<Api>>, caller: Caller, body: By
 /// It has a path of its own because the path is signed: a signature made for a dry run is refused by every cosigner, so
 /// nobody between client and cosigners can turn it into a payment.
 #[utoipa::path(post, path = "/v1/transfers/dry-run", tag = "transfers", operation_id = "dryRunTransfer",
-    request_body(content = Object, content_type = "application/json", description = "An intent."),
+    request_body(content = model::Intent, content_type = "application/json", description = "An intent."),
     responses((status = 200, description = "What would happen.", body = model::Submission)))]
 pub(crate) async fn dry_run(State(api): State<Arc<Api>>, caller: Caller, body: Bytes) -> Result<Response, Problem> {
     let submission = api.service.submit(&body, &caller.signature, SubmitMode::DryRun).await?;

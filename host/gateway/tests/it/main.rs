@@ -7,6 +7,7 @@ mod documents;
 mod feed;
 mod http;
 mod idempotency;
+mod intents;
 mod lists;
 mod schema;
 mod signatures;

@@ -52,7 +52,23 @@ fn check(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<
             "format" if !has_form(wanted.as_str().unwrap(), value) => {
                 found.push(format!("{at}: {value} is no {wanted}"))
             }
+            "minLength" if length(value).is_some_and(|n| n < wanted.as_u64().unwrap()) => {
+                found.push(format!("{at}: {value} is too short"))
+            }
+            "maxLength" if length(value).is_some_and(|n| n > wanted.as_u64().unwrap()) => {
+                found.push(format!("{at}: {value} is too long"))
+            }
+            "minItems" if value.as_array().is_some_and(|v| (v.len() as u64) < wanted.as_u64().unwrap()) => {
+                found.push(format!("{at}: too few"))
+            }
+            "maxItems" if value.as_array().is_some_and(|v| v.len() as u64 > wanted.as_u64().unwrap()) => {
+                found.push(format!("{at}: too many"))
+            }
+            "pattern" if value.as_str().is_some_and(|text| !is_like(wanted.as_str().unwrap(), text)) => {
+                found.push(format!("{at}: {value} is not like {wanted}"))
+            }
             "minimum" | "maximum" | "enum" | "format" => {}
+            "minLength" | "maxLength" | "minItems" | "maxItems" | "pattern" => {}
             note if NOTES.contains(&note) => {}
             other => panic!("{at}: this validator does not know the keyword {other}"),
         }
@@ -76,6 +92,16 @@ fn members(root: &Value, schema: &Map<String, Value>, object: &Map<String, Value
             None => found.push(format!("{at}: {name} is not described")),
         }
     }
+}
+
+/// In characters, as JSON Schema counts.
+fn length(value: &Value) -> Option<u64> {
+    value.as_str().map(|text| text.chars().count() as u64)
+}
+
+/// Patterns of JSON Schema are those of ECMAScript; the description uses only what both know.
+fn is_like(pattern: &str, text: &str) -> bool {
+    regex_lite::Regex::new(pattern).unwrap().is_match(text)
 }
 
 fn is_a(kind: &str, value: &Value) -> bool {
@@ -116,7 +142,9 @@ fn the_validator_finds_what_is_wrong() {
         "properties": {
             "n": {"type": "integer", "minimum": 1, "maximum": 9, "format": "int32"},
             "at": {"type": "string", "format": "date-time"},
-            "list": {"type": "array", "items": {"type": ["string", "null"]}},
+            "list": {"type": "array", "items": {"type": ["string", "null"]}, "minItems": 1, "maxItems": 2},
+            "text": {"type": "string", "minLength": 1, "maxLength": 3},
+            "like": {"type": "string", "pattern": "^[ab]+$"},
             "one": {"oneOf": [{"type": "null"}, {"enum": ["x"]}]},
         },
     }}}});
@@ -124,6 +152,7 @@ fn the_validator_finds_what_is_wrong() {
     let count = |value: Value| faults(&root, &schema, &value).len();
     let at = "2026-01-02T03:04:05Z";
     assert_eq!(count(serde_json::json!({"n": 3, "at": at, "list": ["a", null], "one": "x"})), 0);
+    assert_eq!(count(serde_json::json!({"n": 3, "at": at, "text": "\u{e9}\u{e9}\u{e9}", "like": "ab"})), 0);
     for bad in [
         serde_json::json!({"n": 3}),
         serde_json::json!({"n": 0, "at": at}),
@@ -131,6 +160,12 @@ fn the_validator_finds_what_is_wrong() {
         serde_json::json!({"n": 3, "at": "2026-01-02 03:04:05Z"}),
         serde_json::json!({"n": 3, "at": at, "list": [1]}),
         serde_json::json!({"n": 3, "at": at, "list": "a"}),
+        serde_json::json!({"n": 3, "at": at, "list": []}),
+        serde_json::json!({"n": 3, "at": at, "list": ["a", "b", "c"]}),
+        serde_json::json!({"n": 3, "at": at, "text": ""}),
+        serde_json::json!({"n": 3, "at": at, "text": "abcd"}),
+        serde_json::json!({"n": 3, "at": at, "like": "abc"}),
+        serde_json::json!({"n": 3, "at": at, "like": "a\n"}),
         serde_json::json!({"n": 3, "at": at, "one": "y"}),
         serde_json::json!({"n": 3, "at": at, "more": 1}),
         serde_json::json!([]),

@@ -295,6 +295,9 @@ pub struct CosignerView {
     pub ready: bool,
     /// Its boot number.
     pub boot: u64,
+    /// While it is connected and not ready: why, a stable code; `boot.ungranted` passes when its peers are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<String>,
     /// The receipt key of this boot: what `ringi order resume` names (rule B1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_key: Option<PublicKey>,

@@ -449,6 +449,7 @@ impl Cosigners for FakeCosigners {
                 sessions: 0,
                 boot_key: public(n),
                 proved: vec![],
+                refusal: None,
             };
             let connected = !seen.down.contains(&n);
             CosignerHealth { party: party(n), connected, status: Some(status), boot: Some(signed_boot(n)) }
