@@ -48,8 +48,11 @@ struct Shared {
     waiting: Waiting,
     documents: tokio::sync::Mutex<()>,
     /// Who waits for a cosigner's document, first to last: they are answered in order.
-    attesting: Mutex<BTreeMap<PartyIndex, VecDeque<oneshot::Sender<Option<Vec<u8>>>>>>,
+    attesting: Mutex<BTreeMap<PartyIndex, VecDeque<Awaiting>>>,
 }
+
+/// Who waits for a document.
+type Awaiting = oneshot::Sender<Option<Vec<u8>>>;
 
 struct Facts {
     health: CosignerHealth,
