@@ -31,8 +31,6 @@ pub struct Boot {
     parts: BTreeMap<PartyIndex, u32>,
     refused: Option<Code>,
     asked_at: UnixMs,
-    /// The newest record held when this boot began: what it can prove to remember.
-    restored: u64,
     /// The record of this boot's number: peers hear of the number once it cannot be forgotten.
     numbered: u64,
     /// Boots of peers granted here, with their keys; older ones are fenced.
@@ -74,8 +72,9 @@ impl Cosigner {
         let (Some(genesis), Some(identity)) = (&self.state.genesis, &self.state.identity) else { return };
         self.channels = Some(Channels::new(genesis, self.me, &identity.channel_secret));
         let boot = self.state.boot.saturating_add(1);
-        self.boot.restored = self.sequence();
-        self.boot.numbered = self.record(&[Record::Boot { boot }]);
+        // B1: only what a granted boot recorded counts as remembered.
+        let whole = if self.state.granted { self.sequence() } else { self.state.whole };
+        self.boot.numbered = self.record(&[Record::Boot { boot, whole }]);
         for peer in self.peers() {
             self.reconnect(peer);
         }
@@ -96,7 +95,7 @@ impl Cosigner {
     fn ask_peers(&mut self) {
         self.boot.asked_at = self.now;
         let key = self.receipt_key.public();
-        let ask = PeerMessage::BootAsk(BootAsk { boot: self.state.boot, sequence: self.boot.restored, key });
+        let ask = PeerMessage::BootAsk(BootAsk { boot: self.state.boot, sequence: self.state.whole, key });
         for peer in self.peers() {
             if !self.boot.granted.contains(&peer) {
                 self.tell(peer, &ask);
@@ -264,6 +263,7 @@ impl Cosigner {
     /// From now on this boot signs.
     pub(crate) fn become_ready(&mut self) {
         self.boot.ready = true;
+        self.record(&[Record::Granted]);
         if let Some(boot) = self.boot_certificate() {
             self.emit(FromCosigner::Ready { boot });
         }

@@ -60,6 +60,9 @@ pub enum Record {
         /// Its number.
         #[n(0)]
         boot: u64,
+        /// Up to which record its memory was whole when it started: see [`Record::Granted`].
+        #[n(1)]
+        whole: u64,
     },
     /// A new share, not yet in use (rule K2).
     #[n(4)]
@@ -185,6 +188,10 @@ pub enum Record {
         #[n(3)]
         key: Option<PublicKey>,
     },
+    /// This boot was granted (rule B1): from here on the memory is whole. What an ungranted boot records proves nothing, or a
+    /// shorter journal would grow past what peers know of it.
+    #[n(18)]
+    Granted,
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -250,6 +257,10 @@ pub struct State {
     pub policy: Option<Policy>,
     /// Boot number.
     pub boot: u64,
+    /// Up to which record the memory was whole when this boot began.
+    pub whole: u64,
+    /// Whether this boot was granted.
+    pub granted: bool,
     /// Distributed keys.
     pub keys: KeyRing,
     /// Window limits.
@@ -292,7 +303,8 @@ impl State {
                 self.genesis_versions.clone_from(versions);
             }
             Record::Policy { set } => self.apply_policy(set)?,
-            Record::Boot { boot } => self.boot = *boot,
+            Record::Boot { boot, whole } => (self.boot, self.whole, self.granted) = (*boot, *whole, false),
+            Record::Granted => self.granted = true,
             Record::Pending { .. } | Record::Activated { .. } | Record::Share { .. } => self.apply_key(record)?,
             Record::Spent { entries, holders } => entries.iter().for_each(|e| self.spending.enter(e, *holders)),
             Record::Pinned { pins, holders } => pins.iter().for_each(|p| {
@@ -380,7 +392,8 @@ impl State {
             records.push(Record::Genesis { versions: self.genesis_versions.clone() });
         }
         records.extend(self.policy.iter().map(|p| Record::Policy { set: p.signed.clone() }));
-        records.push(Record::Boot { boot: self.boot });
+        records.push(Record::Boot { boot: self.boot, whole: self.whole });
+        records.extend(self.granted.then_some(Record::Granted));
         for key in self.keys.active.values() {
             let share = key.share.expose_bytes().ok()?.to_vec().into();
             records.push(Record::Share { share, certificate: key.certificate.clone() });

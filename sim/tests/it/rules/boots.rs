@@ -90,6 +90,24 @@ fn b1_an_old_blob_gets_no_grant() {
     assert_eq!(pay(&mut world, &standard, 2, 1000, 1, &[2, 3]), SIGNED);
 }
 
+/// What refused boots record does not make a journal that was cut back whole again, however often it starts.
+#[test]
+fn b1_a_refused_boot_stays_refused_when_it_starts_again() {
+    let (mut world, standard) = Standard::world(92);
+    let old = world.blob(party(1));
+    assert_eq!(pay(&mut world, &standard, 1, 1000, 0, &[1, 2]), SIGNED);
+    world.kill(party(1));
+    world.set_blob(party(1), old.clone());
+    for start in 0..20 {
+        world.take_said(party(1));
+        restart(&mut world, 1);
+        world.pass(5000);
+        assert!(!status(&mut world, 1).ready, "granted at start {start}");
+    }
+    assert!(world.blob(party(1)).len() > old.len() + 20, "it recorded too little to try");
+    assert_eq!(pay(&mut world, &standard, 2, 1000, 1, &[2, 3]), SIGNED);
+}
+
 /// How far a peer's journal reaches is not forgotten by a restart.
 #[test]
 fn b1_a_restart_forgets_no_peers_journal() {

@@ -128,7 +128,7 @@ fn a_start_takes_exactly_the_records_it_was_told_of() {
 fn a_snapshot_is_due_when_as_much_was_written_as_it_holds() {
     let key = || SealingKey::new(Zeroizing::new([1; 32]));
     let context = Context { genesis: None, policy: None };
-    let change = [Record::Boot { boot: 1 }];
+    let change = [Record::Boot { boot: 1, whole: 0 }];
     let rng = &mut rand_core::OsRng;
     let mut kept: Vec<SealedRecord> = Vec::new();
     let reopened = |kept: &[SealedRecord]| {
