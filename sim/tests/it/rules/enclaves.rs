@@ -94,6 +94,23 @@ fn e2_a_proof_is_worth_nothing_in_another_channel() {
     assert!(!proved(&mut world, 2).contains(&1));
 }
 
+/// E2: a proof given in an earlier channel does not hold in the next: a thief who says nothing of an image is not heard.
+#[test]
+fn e2_a_channel_without_a_proof_of_its_own_is_not_heard() {
+    let (mut world, _) = Standard::attested_world(311);
+    assert_eq!(proved(&mut world, 1), [2, 3]);
+    // The cosigner itself is away; the thief has its keys.
+    world.kill(party(2));
+    let inside = Inside::of(&mut world, party(1), party(2));
+    world.take_said(party(1));
+    let lie = inside.say(party(2), party(1), &PeerMessage::Ban { parties: vec![party(3)] });
+    assert!(!lie.is_empty(), "the thief has no channel");
+    lie.into_iter().for_each(|frame| world.deliver(frame));
+    world.run();
+    assert!(events(&mut world, 1).contains(&"link.unproved".to_string()));
+    assert!(status(&mut world, 1).banned.is_empty());
+}
+
 /// E2: a proof ends after an hour; until a new one comes nothing is said.
 #[test]
 fn e2_a_proof_holds_for_an_hour() {
@@ -176,7 +193,7 @@ fn r1_a_boot_certificate_is_attested() {
 /// G1: admins see a fresh document of each cosigner before they sign genesis; it names the keys that genesis will name.
 #[test]
 fn g1_a_fresh_document_is_given_to_whoever_asks() {
-    let (mut world, _) = Standard::attested_world(310);
+    let (mut world, _) = Standard::attested_world(312);
     let genesis = world.genesis();
     for (nonce, given) in [(vec![7; 32], true), (vec![], false), (vec![7; 65], false)] {
         world.take_said(party(1));
