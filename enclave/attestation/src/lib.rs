@@ -26,8 +26,9 @@ pub use of_cosigner::CosignerIs;
 pub use pcr::{PCRS, Pcr, PcrIndex};
 pub use verify::{Attested, verify};
 
-/// Feeds foreign bytes to the reader and the verifier; what is read and verified must be the same document.
+/// Feeds foreign bytes to what reads a key service's answers, and to the reader and the verifier of documents; what is read and verified must be the same document.
 pub fn fuzz(data: &[u8]) {
+    kms::fuzz(data);
     let read = Document::read(data);
     let expectation = Expectation::of(vec![Root::AWS], Moment::Document);
     if let Ok(attested) = verify(data, &expectation, ringi_primitives::time::UnixMs(0)) {

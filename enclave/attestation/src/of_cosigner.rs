@@ -46,7 +46,7 @@ impl CosignerIs<'_> {
             return Err(AttestationError::Workspace);
         }
         expectation = expectation
-            .with_pcr(PcrIndex::GENESIS, Pcr::ZERO.extend(&self.genesis.root().0))
+            .with_pcr(PcrIndex::GENESIS, Pcr::of_genesis(&self.genesis.root()))
             .with_pcr(PcrIndex::CHANNEL, Pcr::ZERO.extend(&identity.channel_key));
         let attested = verify(document, &expectation, now)?;
         let user_data = attested.document().user_data.as_deref().ok_or(AttestationError::UserData)?;

@@ -1,5 +1,6 @@
 //! Platform configuration registers: SHA-384 measurements of what was booted, and what the program extended itself.
 
+use ringi_primitives::digest::Digest;
 use sha2::{Digest as _, Sha384};
 use std::fmt;
 
@@ -70,6 +71,11 @@ impl Pcr {
         let mut hash = Sha384::new();
         parts.into_iter().for_each(|part| hash.update(part));
         Pcr::ZERO.extend(&hash.finalize())
+    }
+
+    /// [`PcrIndex::GENESIS`] of a workspace's cosigners (rule G1).
+    pub fn of_genesis(root: &Digest) -> Pcr {
+        Pcr::ZERO.extend(&root.0)
     }
 
     /// From lower- or upper-case hex.

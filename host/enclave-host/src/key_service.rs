@@ -1,13 +1,12 @@
 //! An attested cosigner's way to its key service: the host carries bytes of TLS, keeps the wrapped key, opens nothing.
 
-use crate::RecordError;
+use crate::{RecordError, record_store};
 use ringi_primitives::cbor;
 use ringi_primitives::limits;
 use ringi_primitives::wire::{KeptKey, KeyAccess, ToCosigner};
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -70,15 +69,7 @@ fn damaged() -> RecordError {
 /// # Errors
 /// The disk's.
 pub(crate) fn keep(folder: &Path, key: &KeptKey) -> Result<(), RecordError> {
-    let (path, new) = (folder.join(FILE), folder.join("wrapped.key.new"));
-    let written = (|| {
-        let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-        file.write_all(&cbor::encode(key))?;
-        file.sync_all()?;
-        fs::rename(&new, &path)?;
-        File::open(folder)?.sync_all()
-    })();
-    written.map_err(RecordError::of_io)
+    record_store::replace(folder, FILE, &cbor::encode(key))
 }
 
 /// The one connection of a cosigner's start.

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const FILE: &str = "records";
-const FILE_NEW: &str = "records.new";
 const LOCK: &str = "records.lock";
 
 /// The open records of one cosigner. Holds the folder's lock while it lives.
@@ -37,7 +36,7 @@ impl RecordStore {
         let lock = lock(folder)?;
         let path = folder.join(FILE);
         if !path.try_exists().map_err(RecordError::of_io)? {
-            replace(folder, &record_format::header())?;
+            replace(folder, FILE, &record_format::header())?;
         }
         let mut file = open_file(&path).map_err(RecordError::of_io)?;
         let mut bytes = Vec::new();
@@ -96,7 +95,7 @@ impl RecordStore {
 
     fn replace_by(&mut self, records: &[StoredRecord]) -> Result<(), RecordError> {
         let bytes = [record_format::header(), record_format::block(records)?].concat();
-        replace(&self.folder, &bytes)?;
+        replace(&self.folder, FILE, &bytes)?;
         self.file = open_file(&self.folder.join(FILE)).map_err(RecordError::Unconfirmed)?;
         self.durable_bytes = bytes.len() as u64;
         debug_assert!(self.durable_bytes > HEADER_BYTES as u64);
@@ -147,8 +146,11 @@ fn lock(folder: &Path) -> Result<File, RecordError> {
 }
 
 /// Puts a whole new file in the place of the old one: written, confirmed, renamed, the rename confirmed.
-fn replace(folder: &Path, bytes: &[u8]) -> Result<(), RecordError> {
-    let new = folder.join(FILE_NEW);
+///
+/// # Errors
+/// [`RecordError::Unconfirmed`] if the disk did not confirm the rename; else the old file is still there.
+pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), RecordError> {
+    let new = folder.join(format!("{name}.new"));
     let written = (|| {
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
         file.write_all(bytes)?;
@@ -158,6 +160,6 @@ fn replace(folder: &Path, bytes: &[u8]) -> Result<(), RecordError> {
         let _ = fs::remove_file(&new);
         return Err(RecordError::of_io(e));
     }
-    fs::rename(&new, folder.join(FILE)).map_err(RecordError::of_io)?;
+    fs::rename(&new, folder.join(name)).map_err(RecordError::of_io)?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(RecordError::Unconfirmed)
 }

@@ -34,7 +34,7 @@ pub use error::{Code, Refusal};
 pub use identity::{Deployment, KeyId, Principal};
 pub use kms::{Answer, Clock, Configuration, Kms, SystemClock};
 pub use recipient::Recipient;
-pub use recommended::{CosignerKey, encryption_context, genesis_register, recommended_policy};
+pub use recommended::{CosignerKey, recommended_policy};
 pub use record::{Facts, KeyRecord, KeySpec, KeyState, KeyUsage, Origin};
 pub use secret::Secret;
 pub use server::{router, serve, serve_tls};

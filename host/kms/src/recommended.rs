@@ -2,10 +2,11 @@
 
 use crate::identity::Principal;
 use ringi_attestation::Pcr;
+use ringi_attestation::kms::context;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::scheme::PartyIndex;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What a cosigner's key is for.
 pub struct CosignerKey {
@@ -23,16 +24,6 @@ pub struct CosignerKey {
     pub cosigner: PartyIndex,
 }
 
-/// What the workspace's cosigners have in register 16: the genesis' digest, extended into zeros.
-pub fn genesis_register(genesis: &Digest) -> Pcr {
-    Pcr::ZERO.extend(&genesis.0)
-}
-
-/// The encryption context of everything that is sealed for a cosigner: a host cannot hand it another one's.
-pub fn encryption_context(genesis: &Digest, cosigner: PartyIndex) -> BTreeMap<String, String> {
-    ringi_attestation::kms::context(*genesis, cosigner)
-}
-
 /// The policy as text, for CreateKey with BypassPolicyLockoutSafetyCheck: nobody changes it afterwards.
 ///
 /// `None` without an image, or with a register that is zero.
@@ -44,12 +35,12 @@ pub fn recommended_policy(key: &CosignerKey) -> Option<String> {
     let images: Vec<_> = key.images.iter().map(Pcr::hex).collect();
     let mut measured = json!({
         "kms:RecipientAttestation:ImageSha384": images,
-        "kms:RecipientAttestation:PCR16": genesis_register(&key.genesis).hex(),
+        "kms:RecipientAttestation:PCR16": Pcr::of_genesis(&key.genesis).hex(),
     });
     if let (Some(fields), Some(signer)) = (measured.as_object_mut(), key.signer) {
         fields.insert("kms:RecipientAttestation:PCR8".to_owned(), json!(signer.hex()));
     }
-    let context = encryption_context(&key.genesis, key.cosigner).into_iter();
+    let context = context(key.genesis, key.cosigner).into_iter();
     let context: serde_json::Map<_, _> =
         context.map(|(name, value)| (format!("kms:EncryptionContext:{name}"), json!(value))).collect();
     let readers: BTreeSet<_> = [&key.role].into_iter().chain(&key.readers).map(Principal::arn).collect();

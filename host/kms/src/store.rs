@@ -178,7 +178,7 @@ fn master_key(folder: &Path, keys: &Path) -> Result<sealed::MasterKey, StoreErro
 }
 
 /// Puts a whole new file in the place of the old one: written, confirmed, renamed, the rename confirmed.
-fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     let written = (|| {
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;

@@ -1,12 +1,12 @@
 //! The server's own certificate: made once, kept in its folder, named by its SHA-256 in genesis. Nobody else vouches for it.
 
+use crate::store;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use sha2::{Digest as _, Sha256};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
@@ -31,11 +31,7 @@ impl TlsIdentity {
             Ok(bytes) => TlsIdentity::of_bytes(&bytes),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 let bytes = fresh().map_err(io::Error::other)?;
-                let new = path.with_extension("new");
-                let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&new)?;
-                file.write_all(&bytes)?;
-                file.sync_all()?;
-                fs::rename(&new, &path)?;
+                store::replace(folder, &path, &bytes)?;
                 TlsIdentity::of_bytes(&bytes)
             }
             Err(e) => Err(e),

@@ -18,7 +18,7 @@ pub use recipient::RecipientKey;
 pub use sigv4::{Credentials, Request, authorization};
 
 /// Feeds foreign bytes to what reads a key service's answers.
-pub fn fuzz(data: &[u8]) {
+pub(crate) fn fuzz(data: &[u8]) {
     let _ = cms::Enveloped::read(data);
     let _ = http::Answer::read(&mut &data[..]);
 }

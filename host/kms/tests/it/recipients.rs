@@ -8,7 +8,7 @@ use crate::world::{ADMIN, ENCLAVE, ENCLAVE_ARN, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_attestation::{Document, Pcr, Root};
-use ringi_kms::{Code, CosignerKey, Principal, Recipient, encryption_context, genesis_register, recommended_policy};
+use ringi_kms::{Code, CosignerKey, Principal, Recipient, recommended_policy};
 use ringi_primitives::digest::Digest;
 use ringi_primitives::scheme::PartyIndex;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ fn enclave(world: &World) -> Enclave {
 }
 
 fn context() -> Value {
-    json!(encryption_context(&GENESIS, cosigner()))
+    json!(ringi_attestation::kms::context(GENESIS, cosigner()))
 }
 
 impl Scene {
@@ -144,7 +144,7 @@ fn another_image_register_or_genesis_is_denied() {
     // Register 16 is not locked: the document does not hold it.
     let mut open = Enclave::of(&scene.world, IMAGE);
     scene.refused(open.recipient(), denied, "no resource-based policy allows");
-    assert_eq!(genesis_register(&GENESIS), Pcr::ZERO.extend(&GENESIS.0));
+    assert_eq!(Pcr::of_genesis(&GENESIS), Pcr::ZERO.extend(&GENESIS.0));
 }
 
 #[test]

@@ -196,9 +196,9 @@ pub fn read(folder: &Path, overrides: Overrides) -> Result<Settings, Failure> {
     let Machines { image, qemu, vsock } = overrides.machines;
     if image.is_some() || qemu.is_some() || vsock.is_some() {
         let machines = settings.qemu.get_or_insert_with(QemuSettings::default);
-        machines.image = image.unwrap_or(std::mem::take(&mut machines.image));
-        machines.qemu = qemu.unwrap_or(std::mem::take(&mut machines.qemu));
-        machines.vsock = vsock.unwrap_or(std::mem::take(&mut machines.vsock));
+        for (kept, flag) in [(&mut machines.image, image), (&mut machines.qemu, qemu), (&mut machines.vsock, vsock)] {
+            *kept = flag.unwrap_or(std::mem::take(kept));
+        }
     }
     settings.enclave = overrides.enclave.unwrap_or(settings.enclave);
     settings.log = overrides.log.unwrap_or(settings.log);

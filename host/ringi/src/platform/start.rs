@@ -35,7 +35,7 @@ pub struct Attested {
 }
 
 impl Attested {
-    async fn start(folder: &Path, settings: &Settings, program: &Path) -> Result<Attested, Failure> {
+    async fn start(folder: &Path, settings: &Settings) -> Result<Attested, Failure> {
         let simulation = folder.join("simulation");
         std::fs::create_dir_all(&simulation).map_err(|e| Failure::file(&simulation, &e))?;
         let authority = Authority::of_folder(&simulation)
@@ -57,7 +57,8 @@ impl Attested {
             ];
             return Ok(Attested { kms, measurements, root, assurance: Assurance::Qemu, enclave: Arc::new(qemu) });
         }
-        let measurements = Emulation::measure(program).map_err(|e| Failure::file(program, &e))?;
+        let program = program(&settings.cosigner)?;
+        let measurements = Emulation::measure(&program).map_err(|e| Failure::file(&program, &e))?;
         let emulation = Emulation { authority, measurements: measurements.clone(), service };
         let enclave = Arc::new(Process::attested(program, emulation));
         Ok(Attested { kms, measurements, root, assurance: Assurance::Process, enclave })
@@ -115,20 +116,14 @@ impl Platform {
             Failure::new(e.code(), format!("{}: {e}", folder.display()), next)
         })?;
         let store = Arc::new(store);
-        let program = match settings.enclave {
-            // The program is in the image.
-            EnclaveKind::Qemu => PathBuf::new(),
-            EnclaveKind::Plain | EnclaveKind::Process => program(&settings.cosigner)?,
-        };
         founded_so(folder, settings.enclave)?;
-        let attested = match settings.enclave {
-            EnclaveKind::Plain => None,
+        let (enclave, attested): (Arc<dyn Enclave>, _) = match settings.enclave {
+            EnclaveKind::Plain => (Arc::new(Process::new(program(&settings.cosigner)?)), None),
             EnclaveKind::Process | EnclaveKind::Qemu => {
-                Some(Arc::new(Attested::start(folder, settings, &program).await?))
+                let attested = Arc::new(Attested::start(folder, settings).await?);
+                (attested.enclave.clone(), Some(attested))
             }
         };
-        let plain = || -> Arc<dyn Enclave> { Arc::new(Process::new(&program)) };
-        let enclave = attested.as_ref().map_or_else(plain, |a| a.enclave.clone());
         let fleet = start_fleet(folder, settings, enclave).await?;
         let (chains, coins) = open_chains(folder, settings)?;
         let ports = Ports {
