@@ -334,3 +334,21 @@ fn two_builds_in_two_folders_give_the_same_bytes_and_registers() {
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     assert!(read("one.eif") == read("other.eif"));
 }
+
+/// E3: a release holds no socket to an emulated module, no key from its host and no root but AWS's; a simulation build does
+/// hold them, so that the words looked for are the right ones.
+#[test]
+fn e3_a_release_holds_nothing_of_a_simulation() {
+    if skipped() {
+        return;
+    }
+    let release = std::fs::read(program("cosigner")).unwrap();
+    let simulation = std::fs::read(crate::platform::cosigner()).unwrap();
+    let holds = |program: &[u8], words: &[u8]| program.windows(words.len()).any(|w| w == words);
+    let of_simulation: [&[u8]; 2] = [b"its document names no root", b"a message is longer than an NSM takes"];
+    for words in of_simulation {
+        assert!(holds(&simulation, words) && !holds(&release, words), "{}", String::from_utf8_lossy(words));
+    }
+    let of_release = b"a release takes no key from its host";
+    assert!(holds(&release, of_release) && !holds(&simulation, of_release));
+}
