@@ -87,7 +87,10 @@ fn serve(
             match cosigner.obtain_key(access, &mut link) {
                 Ok(out) => link.send(&out).map_err(|e| stream(&e))?,
                 // Its identity is in memory only, and genesis names it: it asks again rather than end.
-                Err(error) => drop(writeln!(io::stderr(), "ringi-cosigner: {error}")),
+                Err(error) => {
+                    let code = error.to_string();
+                    link.send(&[FromCosigner::Event { code, peer: None, intent: None }]).map_err(|e| stream(&e))?;
+                }
             }
         }
     }

@@ -50,4 +50,7 @@ pub trait Lifeline: Send {
 
     /// Ends it now. [`Lifeline::ended`] resolves afterwards.
     fn kill(&mut self);
+
+    /// What it said last, once it has ended: the lines that tell why.
+    fn last_words(&self) -> String;
 }

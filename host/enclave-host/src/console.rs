@@ -1,5 +1,5 @@
-//! An emulated machine's console: into the log, its last lines kept, and the exit code that `init` says at the end.
-//! The guest writes it: what is read here is only shown.
+//! What a cosigner's process or machine writes to its console: into the log, its last lines kept, and the exit code that
+//! `init` says at the end. The cosigner's side writes it: what is read here is only shown.
 
 use ringi_primitives::scheme::PartyIndex;
 use std::collections::VecDeque;
@@ -10,8 +10,8 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 const LINE_BYTES: u64 = 1024;
 /// Lines kept for whoever asks why a machine ended.
 const LINES: usize = 100;
-/// Lines that tell why a machine ended, wherever they stand.
-const TELLING: [&str; 3] = ["ringi-init:", "Kernel panic", "qemu-system-x86_64:"];
+/// Lines that tell why it ended, wherever they stand.
+const TELLING: [&str; 4] = ["ringi-cosigner:", "ringi-init:", "Kernel panic", "qemu-system-x86_64:"];
 /// How `init` says the exit code (enclave/init).
 const ENDED: &str = "ringi-init: the cosigner ended with code ";
 

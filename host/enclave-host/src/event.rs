@@ -28,8 +28,13 @@ pub enum Event {
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The program ended by itself; its exit code, or `None` if a signal ended it.
-    Exited(Option<i32>),
+    /// The program ended by itself.
+    Exited {
+        /// Its exit code, or `None` if a signal ended it.
+        status: Option<i32>,
+        /// What it said last; foreign text, to be shown only.
+        last_words: String,
+    },
     /// The caller stopped it.
     Stopped,
     /// It broke the wire protocol and was killed.
@@ -52,7 +57,7 @@ impl Ending {
     /// The stable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Ending::Exited(_) => "enclave.exited",
+            Ending::Exited { .. } => "enclave.exited",
             Ending::Stopped => "enclave.stopped",
             Ending::Broke { code, .. } | Ending::Records { code, .. } => code,
         }
@@ -62,8 +67,10 @@ impl Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ending::Exited(Some(status)) => write!(f, "cosigner exited with status {status}"),
-            Ending::Exited(None) => f.write_str("cosigner was ended by a signal"),
+            Ending::Exited { status: Some(status), last_words } => {
+                write!(f, "cosigner exited with status {status}: {last_words}")
+            }
+            Ending::Exited { status: None, last_words } => write!(f, "cosigner was ended by a signal: {last_words}"),
             Ending::Stopped => f.write_str("cosigner was stopped"),
             Ending::Broke { detail, .. } => write!(f, "cosigner broke the wire protocol: {detail}"),
             Ending::Records { detail, .. } => write!(f, "cosigner's records cannot be kept: {detail}"),

@@ -205,7 +205,7 @@ impl Run {
             biased;
             Some(broken) = fault(&mut self.reader, &mut reader_done) => broken,
             Some(broken) = fault(&mut self.committer, &mut committer_done) => broken,
-            status = self.life.ended() => Ending::Exited(status),
+            status = self.life.ended() => Ending::Exited { status, last_words: self.life.last_words() },
             _ = stopped.recv() => Ending::Stopped,
         };
         self.life.kill();

@@ -4,6 +4,7 @@
 //! both directions), 1 the emulated security module or the read end of a pipe with the 32 bytes of the development sealing
 //! key, 2 its log.
 
+use crate::console::Console;
 use crate::sealing_key::SealingKey;
 use crate::{Enclave, KeyService, Launched, Lifeline, Records, StartError};
 use ringi_attestation::{Pcr, PcrIndex};
@@ -14,12 +15,13 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use std::time::Duration;
 use tokio::net::UnixStream;
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::{Child, Command};
+use tokio::task::JoinHandle;
 
-/// A longer log line is cut into pieces.
-const LOG_LINE_BYTES: u64 = 8 * 1024;
+/// An ended child's last lines are waited for so long: a process that it left behind may hold the pipe open.
+const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Runs `ringi-cosigner` as a child process.
 #[derive(Clone)]
@@ -105,11 +107,11 @@ impl Process {
 impl Enclave for Process {
     async fn launch(&self, me: PartyIndex, folder: &Path, records: Records) -> Result<Launched, StartError> {
         let (mut child, stream) = self.spawn(me, folder, records)?;
-        if let Some(log) = child.stderr.take() {
-            tokio::spawn(copy_log(me, log));
-        }
+        let console = Console::default();
+        let copying = child.stderr.take().map(|log| tokio::spawn(console.clone().copy(me, log)));
         let (reader, writer) = stream.into_split();
-        Ok(Launched { reader: Box::new(reader), writer: Box::new(writer), life: Box::new(ChildLife(child)) })
+        let life = ChildLife { child, console, copying };
+        Ok(Launched { reader: Box::new(reader), writer: Box::new(writer), life: Box::new(life) })
     }
 
     fn key_service(&self) -> Option<&KeyService> {
@@ -136,33 +138,30 @@ impl Emulation {
     }
 }
 
-struct ChildLife(Child);
+struct ChildLife {
+    child: Child,
+    console: Console,
+    copying: Option<JoinHandle<()>>,
+}
 
 #[async_trait::async_trait]
 impl Lifeline for ChildLife {
     async fn ended(&mut self) -> Option<i32> {
-        self.0.wait().await.ok().and_then(|status| status.code())
+        let status = self.child.wait().await;
+        if let Some(copying) = &mut self.copying {
+            let _ = tokio::time::timeout(LAST_LINES, copying).await;
+            self.copying = None;
+        }
+        status.ok().and_then(|status| status.code())
     }
 
     fn kill(&mut self) {
-        if let Err(e) = self.0.start_kill() {
+        if let Err(e) = self.child.start_kill() {
             tracing::debug!(code = "enclave.kill", "cosigner had ended already: {e}");
         }
     }
-}
 
-/// The child's log, line by line, control characters taken out.
-async fn copy_log(me: PartyIndex, log: ChildStderr) {
-    let mut log = BufReader::new(log);
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        match (&mut log).take(LOG_LINE_BYTES).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {
-                let text: String = String::from_utf8_lossy(&line).chars().filter(|c| !c.is_control()).collect();
-                tracing::info!(target: "cosigner", cosigner = me.number(), "{text}");
-            }
-        }
+    fn last_words(&self) -> String {
+        self.console.last_words()
     }
 }

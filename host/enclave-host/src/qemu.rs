@@ -275,6 +275,10 @@ impl Lifeline for Machine {
             tracing::debug!(code = "enclave.kill", "the machine had ended already: {e}");
         }
     }
+
+    fn last_words(&self) -> String {
+        self.console.last_words()
+    }
 }
 
 /// A folder of our own for sockets, away when dropped.

@@ -331,6 +331,11 @@ impl Client {
         self.document("/v1/orders", cbor::encode(order)).await
     }
 
+    /// Entries behind this one, oldest first.
+    pub async fn audit(&self, after: u64, limit: u32) -> Result<model::Listing<model::AuditEntry>, ClientError> {
+        self.read("/v1/audit", &format!("cursor={after}&limit={limit}")).await
+    }
+
     pub async fn cosigners(&self) -> Result<model::Cosigners, ClientError> {
         self.read("/v1/cosigners", "").await
     }

@@ -14,6 +14,7 @@ mod documents;
 mod drive;
 pub mod error;
 mod gates;
+mod incidents;
 mod judge;
 mod keys;
 mod orchestrator;
@@ -33,5 +34,6 @@ mod workspace;
 
 pub use core::Config;
 pub use error::{ErrorClass, ServiceError};
+pub use incidents::Incident;
 pub use orchestrator::Orchestrator;
 pub use service::Service;

@@ -2,6 +2,7 @@
 
 use crate::core::{Config, Core, Live, lock};
 use crate::error::ServiceError;
+use crate::incidents::{self, Incident};
 use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Snapshot, TransferFilter};
 use crate::service::{
     AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, GenesisView, Installation,
@@ -67,6 +68,14 @@ impl Orchestrator {
         core.spawn(async move { wallets::watch_all(&own).await });
         ids.into_iter().for_each(|id| drive::start(&core, id));
         Ok(Orchestrator { core, requests })
+    }
+
+    /// Writes down what happened to a cosigner: for who wires the cosigners.
+    ///
+    /// # Errors
+    /// `store.*`.
+    pub async fn record_incident(&self, incident: &Incident) -> Result<(), ServiceError> {
+        incidents::record(&self.core, incident).await
     }
 
     /// Stops driving at once. Nothing is lost: the next start goes on. Commits under way still happen.

@@ -65,6 +65,8 @@ pub enum Command {
     /// A cosigner seen from outside.
     #[command(subcommand)]
     Cosigner(CosignerCommand),
+    /// The audit log of a running platform, its chain checked here.
+    Audit(AuditArgs),
     /// What a running platform says of its cosigners.
     Status {
         /// The platform.
@@ -130,6 +132,20 @@ pub struct ApiArgs {
     /// The key file that signs the requests.
     #[arg(long)]
     pub key: PathBuf,
+}
+
+/// `ringi audit`.
+#[derive(Args)]
+pub struct AuditArgs {
+    /// The platform.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// Only kinds that begin so, e.g. `cosigner.`; the chain is checked over all.
+    #[arg(long)]
+    pub kind: Option<String>,
+    /// Show so many, the newest.
+    #[arg(long, default_value_t = 50)]
+    pub last: usize,
 }
 
 /// `ringi wallet`.

@@ -4,6 +4,7 @@
 
 pub mod approver;
 pub mod attestation;
+pub mod audit;
 pub mod cli;
 pub mod demo;
 pub mod documents;

@@ -77,7 +77,8 @@ async fn the_child_gets_a_stream_a_key_and_nothing_else() {
     let event = events.recv().await;
     assert!(matches!(event, Some(Event::Said(FromCosigner::Peer { frame, .. })) if *frame == big));
     handle.send(ToCosigner::Status).await.unwrap();
-    assert_eq!(handle.ended().await, Ending::Exited(Some(7)));
+    let last_words = "a line for the log".to_string();
+    assert_eq!(handle.ended().await, Ending::Exited { status: Some(7), last_words });
     // The same key at the next start, and a kill.
     let (handle, _events, again) = first_words(folder.path()).await;
     assert_eq!(again, words);

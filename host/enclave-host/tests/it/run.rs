@@ -105,8 +105,9 @@ async fn an_exit_is_seen_after_the_last_frames() {
     seat.says(note("last")).await;
     seat.exits(3);
     assert!(matches!(next(&mut events).await, Event::Said(said) if said == note("last")));
-    assert_eq!(ending(&mut events).await, Ending::Exited(Some(3)));
-    assert_eq!(handle.ended().await, Ending::Exited(Some(3)));
+    let exited = Ending::Exited { status: Some(3), last_words: "last words".into() };
+    assert_eq!(ending(&mut events).await, exited);
+    assert_eq!(handle.ended().await, exited);
 }
 
 #[tokio::test]

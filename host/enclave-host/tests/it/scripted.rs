@@ -106,4 +106,8 @@ impl Lifeline for Life {
     fn kill(&mut self) {
         self.kill.send_replace(true);
     }
+
+    fn last_words(&self) -> String {
+        "last words".into()
+    }
 }

@@ -26,7 +26,7 @@ async fn an_ended_cosigner_comes_back_with_its_records_later_and_later() {
         assert_eq!(seat.hears().await, ToCosigner::Status);
         let ended = Instant::now();
         seat.exits(1);
-        assert!(matches!(events.recv().await, Some(Event::Ended(Ending::Exited(Some(1))))));
+        assert!(matches!(events.recv().await, Some(Event::Ended(Ending::Exited { status: Some(1), .. }))));
         assert_eq!(supervised.send(ToCosigner::Status).await, Err(SendError::Down));
         while supervised.current().is_none() {
             tokio::time::sleep(Duration::from_millis(1)).await;

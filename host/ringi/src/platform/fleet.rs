@@ -3,8 +3,10 @@
 //! Carries frames both ways, keeps the newest public facts, and brings each answer to whoever waits for it. Decides nothing.
 
 use super::attempts::{Attempts, Awaited, Waiting};
+use super::incidents::Incidents;
 use async_trait::async_trait;
 use ringi_enclave_host::{Event, Events, Supervised};
+use ringi_orchestrator::Incident;
 use ringi_orchestrator::ports::{
     Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent,
 };
@@ -49,6 +51,7 @@ struct Shared {
     documents: tokio::sync::Mutex<()>,
     /// Who waits for a cosigner's document, first to last: they are answered in order.
     attesting: Mutex<BTreeMap<PartyIndex, VecDeque<Awaiting>>>,
+    incidents: Incidents,
 }
 
 /// Who waits for a document.
@@ -61,7 +64,7 @@ struct Facts {
 
 impl Fleet {
     /// Joins started cosigners; those that did not start are away. Call it within a runtime.
-    pub fn join(members: Vec<(Supervised, Events)>, away: &[PartyIndex], relay: Relay) -> Fleet {
+    pub fn join(members: Vec<(Supervised, Events)>, away: &[PartyIndex], relay: Relay, incidents: Incidents) -> Fleet {
         let (supervised, events): (Vec<_>, Vec<_>) = members.into_iter().map(|(s, e)| ((s.me(), s), e)).unzip();
         let unknown = |party| Facts {
             health: CosignerHealth { party, connected: false, status: None, boot: None },
@@ -78,6 +81,7 @@ impl Fleet {
             waiting: Waiting::default(),
             documents: tokio::sync::Mutex::default(),
             attesting: Mutex::default(),
+            incidents,
         }));
         for (me, events) in order.into_iter().zip(events) {
             tokio::spawn(listen(fleet.clone(), me, events));
@@ -175,9 +179,8 @@ impl Fleet {
             }
             FromCosigner::Status { status } => self.heard_status(me, status),
             FromCosigner::Event { code, peer, intent } => {
-                let peer = peer.map(|p| p.number());
-                let intent = intent.map(|i| i.to_string());
-                tracing::info!(target: "cosigner", cosigner = me.number(), code, peer, intent, "event");
+                tracing::info!(target: "cosigner", cosigner = me.number(), code, ?peer, ?intent, "event");
+                self.tell(Incident { peer, intent, ..Incident::of(me, &code, "") });
             }
             // The enclave's host answers these itself.
             FromCosigner::Store { .. }
@@ -188,6 +191,10 @@ impl Fleet {
             FromCosigner::Attested { document } => self.attested(me, document.map(Vec::from)),
             answer => self.answered(me, answer),
         }
+    }
+
+    fn tell(&self, incident: Incident) {
+        self.0.incidents.tell(incident);
     }
 
     fn heard_status(&self, me: PartyIndex, status: ringi_primitives::wire::CosignerStatus) {
@@ -237,12 +244,17 @@ async fn listen(fleet: Fleet, me: PartyIndex, mut events: Events) {
         match event {
             Event::Started { run } => {
                 tracing::info!(code = "cosigner.started", cosigner = me.number(), run);
+                fleet.tell(Incident::of(me, "cosigner.started", ""));
                 fleet.came_up(me);
             }
             Event::Said(said) => fleet.said(me, said).await,
-            Event::Trouble { code, detail } => tracing::warn!(code, cosigner = me.number(), "{detail}"),
+            Event::Trouble { code, detail } => {
+                tracing::warn!(code, cosigner = me.number(), "{detail}");
+                fleet.tell(Incident::of(me, code, detail));
+            }
             Event::Ended(ending) => {
                 tracing::warn!(code = ending.code(), cosigner = me.number(), "{ending}");
+                fleet.tell(Incident::of(me, ending.code(), ending.to_string()));
                 fleet.went_down(me);
             }
         }

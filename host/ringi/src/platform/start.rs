@@ -3,13 +3,14 @@
 use super::built_in_kms::BuiltInKms;
 use super::chains::{BitcoinNet, Chains, EvmNet};
 use super::fleet::Fleet;
+use super::incidents::{self, Incidents};
 use super::settings::{EnclaveKind, Settings};
 use crate::failure::Failure;
 use ringi_attestation::{Pcr, PcrIndex, Root};
 use ringi_enclave_host::{Backoff, Emulation, Enclave, Process, Qemu, supervise};
 use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
-use ringi_orchestrator::{Config, Orchestrator, Service};
+use ringi_orchestrator::{Config, Incident, Orchestrator, Service};
 use ringi_primitives::genesis::{Assurance, GenesisChain};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::scheme::PartyIndex;
@@ -124,7 +125,8 @@ impl Platform {
                 (attested.enclave.clone(), Some(attested))
             }
         };
-        let fleet = start_fleet(folder, settings, enclave).await?;
+        let (incidents, told) = Incidents::new();
+        let fleet = start_fleet(folder, settings, enclave, incidents).await?;
         let (chains, coins) = open_chains(folder, settings)?;
         let ports = Ports {
             store: store.clone(),
@@ -141,7 +143,9 @@ impl Platform {
             fleet.stop().await;
             return Err(failure);
         }
-        let followers = tokio::sync::Mutex::new(chains.follow(&service));
+        let mut followers = chains.follow(&service);
+        followers.spawn(incidents::keep(orchestrator.clone(), told));
+        let followers = tokio::sync::Mutex::new(followers);
         Ok(Platform { service, fleet, attested, coins, orchestrator, followers })
     }
 
@@ -198,7 +202,12 @@ pub fn of_service(error: ringi_orchestrator::ServiceError) -> Failure {
     Failure::new(&error.code, &error.message, error.remedy.clone())
 }
 
-async fn start_fleet(folder: &Path, settings: &Settings, enclave: Arc<dyn Enclave>) -> Result<Fleet, Failure> {
+async fn start_fleet(
+    folder: &Path,
+    settings: &Settings,
+    enclave: Arc<dyn Enclave>,
+    incidents: Incidents,
+) -> Result<Fleet, Failure> {
     let (relay, mut notices) = Relay::new(Arc::new(Faithful));
     tokio::spawn(async move { while notices.recv().await.is_some() {} });
     let (mut members, mut failed) = (Vec::new(), Vec::new());
@@ -224,10 +233,11 @@ async fn start_fleet(folder: &Path, settings: &Settings, enclave: Arc<dyn Enclav
         if members.len() < usize::from(settings.threshold) {
             return Err(failure);
         }
+        incidents.tell(Incident::of(party, &failure.code, failure.what.as_str()));
         tracing::error!(code = failure.code, cosigner = party.number(), "{}", failure.what);
         eprintln!("warning: {failure}");
     }
-    Ok(Fleet::join(members, &away, relay))
+    Ok(Fleet::join(members, &away, relay, incidents))
 }
 
 fn program(path: &Path) -> Result<PathBuf, Failure> {
