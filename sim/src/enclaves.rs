@@ -25,6 +25,8 @@ pub struct Enclaves {
     pub authorities: BTreeMap<PartyIndex, Arc<Authority>>,
     /// What each cosigner's machine booted, if not [`IMAGE`].
     pub images: BTreeMap<PartyIndex, Vec<u8>>,
+    /// What the images claim to run in, and genesis with them.
+    pub assurance: Assurance,
     time: Arc<Time>,
 }
 
@@ -57,6 +59,7 @@ impl Enclaves {
             authority: Arc::new(authority.expect("a simulation root")),
             authorities: BTreeMap::new(),
             images: BTreeMap::new(),
+            assurance: Assurance::Process,
             time: Arc::new(Time(AtomicU64::new(START.0))),
         }
     }
@@ -82,7 +85,7 @@ impl Enclaves {
         let image = self.images.get(&p).map_or(IMAGE, Vec::as_slice);
         let authority = self.authorities.get(&p).unwrap_or(&self.authority).clone();
         let module = Module::new(&format!("i-0{p}-enc0"), &measured(image), authority, self.time.clone());
-        Enclosure::new(Box::new(Near(module)), vec![self.root()], Assurance::Process)
+        Enclosure::new(Box::new(Near(module)), vec![self.root()], self.assurance)
     }
 }
 

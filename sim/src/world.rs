@@ -203,7 +203,7 @@ impl World {
             relying_parties: vec![],
             kms_keys: vec![],
             recovery: vec![],
-            assurance: Assurance::Process,
+            assurance: self.enclaves.as_ref().map_or(Assurance::Process, |e| e.assurance),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Rule B1: a started cosigner signs nothing until peers grant its boot and hand over what they remember.
 //!
-//! A grant needs n-t+1 peers, or the admin quorum's resume. Peers refuse a boot number they have seen and a journal
+//! A grant needs n-t+1 live peers, or the admin quorum's resume. Peers refuse a boot number they have seen and a journal
 //! that is shorter than what they know this cosigner recorded: that is a state blob rolled back.
 
 use crate::channel::Channels;
@@ -10,6 +10,7 @@ use crate::refusal::Code;
 use crate::spending::Holders;
 use crate::state::{PeerHead, Record};
 use ringi_primitives::cbor;
+use ringi_primitives::genesis::Assurance;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::receipt::{BootCertificate, SignedBoot};
 use ringi_primitives::scheme::PartyIndex;
@@ -134,6 +135,10 @@ impl Cosigner {
             self.event("boot.rolled_back", Some(from), None);
             return self.refuse_boot(from, ask.boot, Code::BootRolledBack);
         }
+        // B1: only who lived through it knows that it remembers all: records that were rolled back agree with each other.
+        if !self.boot.ready && !self.believes_records() {
+            return self.refuse_boot(from, ask.boot, Code::BootUngranted);
+        }
         if fenced != asked {
             self.boot.fenced.insert(from, (ask.boot, ask.key));
             let head = PeerHead { boot: ask.boot, sequence: ask.sequence, key: Some(ask.key) };
@@ -141,6 +146,12 @@ impl Cosigner {
             self.end_sessions_with(from);
         }
         self.grant_boot(from, ask.boot);
+    }
+
+    /// Whether what is recorded counts as remembered while no boot is granted: there is no share to protect yet, or the host
+    /// could do anything anyway (rule E3). Else nobody is let in until the admin quorum lets somebody resume.
+    fn believes_records(&self) -> bool {
+        self.state.keys.is_empty() || self.assurance() != Assurance::Nitro
     }
 
     /// Hands over everything, in as many messages as it takes; one at a time is in memory.
@@ -174,6 +185,7 @@ impl Cosigner {
                 granter_key: self.receipt_key.public(),
                 part: u32::try_from(part).unwrap_or(u32::MAX),
                 parts: u32::try_from(parts).unwrap_or(u32::MAX),
+                live: self.boot.ready,
             };
             self.tell(to, &PeerMessage::BootGrant(Box::new(grant)));
         }
@@ -223,6 +235,9 @@ impl Cosigner {
             Record::Time { now: self.now },
         ]);
         if grant.part.saturating_add(1) < grant.parts {
+            return;
+        }
+        if !grant.live && !self.believes_records() {
             return;
         }
         self.boot.granted.insert(from);

@@ -76,6 +76,11 @@ pub struct KeyRing {
 }
 
 impl KeyRing {
+    /// Whether there is no share at all.
+    pub fn is_empty(&self) -> bool {
+        self.active.is_empty() && self.pending.is_empty()
+    }
+
     /// The epoch in use; 0 for none.
     pub fn epoch(&self, key: &KeyId) -> u32 {
         self.active.get(key).map_or(0, |k| k.certificate.certificate.epoch)

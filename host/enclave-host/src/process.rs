@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::sealing_key::SealingKey;
 use crate::{Enclave, KeyService, Launched, Lifeline, Records, StartError};
 use ringi_attestation::{Pcr, PcrIndex};
-use ringi_nsm::{Authority, Module, SystemClock};
+use ringi_nsm::{Authority, Clock, Module};
 use ringi_primitives::scheme::PartyIndex;
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -40,6 +40,8 @@ pub struct Emulation {
     pub measurements: Vec<(PcrIndex, Pcr)>,
     /// Where the cosigner's key comes from.
     pub service: KeyService,
+    /// The module's clock.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Emulation {
@@ -128,7 +130,7 @@ impl Emulation {
     fn serve(&self, me: PartyIndex) -> std::io::Result<OwnedFd> {
         let (mut ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let name = format!("i-process-enc{me}");
-        let mut module = Module::new(&name, &self.measurements, self.authority.clone(), Arc::new(SystemClock));
+        let mut module = Module::new(&name, &self.measurements, self.authority.clone(), self.clock.clone());
         std::thread::Builder::new().name(name).spawn(move || {
             if let Err(e) = ringi_nsm::socket::serve(&mut module, &mut ours) {
                 tracing::warn!(code = "enclave.module", "emulated security module: {e}");

@@ -40,30 +40,37 @@ pub fn router(kms: Arc<Kms>) -> Router {
 /// # Errors
 /// Only if the listener itself is unusable.
 pub async fn serve(kms: Arc<Kms>, listener: TcpListener, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
-    serve_over(kms, listener, stop, |stream| async { Ok(stream) }).await
+    let (sweeping, router) = (tokio::spawn(sweep(kms.clone())), router(kms));
+    let served = serve_over(router, listener, stop, |stream| async { Ok(stream) }).await;
+    sweeping.abort();
+    served
 }
 
-/// The same over TLS.
+/// The same over TLS. `router` is the server's own, or what somebody put before it.
 ///
 /// # Errors
 /// As [`serve`].
 pub async fn serve_tls(
     kms: Arc<Kms>,
+    router: Router,
     listener: TcpListener,
     identity: &TlsIdentity,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
+    let sweeping = tokio::spawn(sweep(kms));
     let acceptor = identity.acceptor();
     let wait = Duration::from_secs(READ_SECONDS);
-    serve_over(kms, listener, stop, move |stream| {
+    let served = serve_over(router, listener, stop, move |stream| {
         let accepted = tokio::time::timeout(wait, acceptor.accept(stream));
         async { accepted.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) }
-    })
-    .await
+    });
+    let served = served.await;
+    sweeping.abort();
+    served
 }
 
 async fn serve_over<S, F>(
-    kms: Arc<Kms>,
+    router: Router,
     listener: TcpListener,
     stop: impl Future<Output = ()> + Send,
     secured: impl Fn(TcpStream) -> F,
@@ -73,8 +80,6 @@ where
     F: Future<Output = io::Result<S>> + Send + 'static,
 {
     let _ = listener.local_addr()?;
-    let sweeping = tokio::spawn(sweep(kms.clone()));
-    let router = router(kms);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     tokio::pin!(stop);
@@ -119,7 +124,6 @@ where
         });
     }
     drop(listener);
-    sweeping.abort();
     let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
     Ok(())
 }

@@ -1,19 +1,23 @@
 //! The hostile parent: whoever owns the machine of an attested cosigner swaps, replays, forges and cuts what it keeps and
 //! carries. Each time nothing is unsealed, and the log says why.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use ringi::platform::built_in_kms::BuiltInKms;
 use ringi_attestation::{Pcr, PcrIndex};
 use ringi_enclave_host::{Emulation, EnclaveHandle, Event, Events, Process};
-use ringi_nsm::Authority;
+use ringi_nsm::{Authority, Clock, SystemClock};
 use ringi_primitives::digest::Domain;
 use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, Measurement};
 use ringi_primitives::id::WorkspaceId;
 use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::time::UnixMs;
 use ringi_primitives::wire::{CosignerStatus, FromCosigner, ToCosigner};
 use ringi_sim::people::{Someone, signed};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -84,7 +88,8 @@ impl Parent {
 
     fn emulation(&self) -> Emulation {
         let measurements = Emulation::measure(&self.program).unwrap();
-        Emulation { authority: self.authority.clone(), measurements, service: self.kms.service() }
+        let clock = Arc::new(SystemClock);
+        Emulation { authority: self.authority.clone(), measurements, service: self.kms.service(), clock }
     }
 
     /// Two cosigners take a genesis that names their keys; each gets a data key.
@@ -95,6 +100,7 @@ impl Parent {
             authority: authority.clone(),
             measurements: Emulation::measure(program).unwrap(),
             service: kms.service(),
+            clock: Arc::new(SystemClock),
         };
         let process = Process::attested(program, emulation.clone());
         let (mut running, mut cosigners, mut keys) = (Vec::new(), Vec::new(), Vec::new());
@@ -203,6 +209,7 @@ async fn attacks(log: Log) {
     assert!(status.sequence > 0 && !status.ready, "{status:?}");
     kept(&mine, &other).await;
     machines(&mine, &program).await;
+    clocks(&mine).await;
     assert!(mine.restarts(1).await.is_ok() && mine.restarts(2).await.is_ok(), "something was left changed");
     services(&mine, &other).await;
 }
@@ -250,6 +257,65 @@ async fn machines(mine: &Parent, program: &Path) {
     assert!(refused.contains("ValidationException"), "{refused}");
 }
 
+/// A machine whose clock was moved by so much.
+struct Moved(i64);
+
+impl Clock for Moved {
+    fn now(&self) -> UnixMs {
+        UnixMs(SystemClock.now().0.saturating_add_signed(self.0))
+    }
+}
+
+/// T1: a document of another time opens nothing, be it an old one or one made in advance.
+async fn clocks(mine: &Parent) {
+    for minutes in [-6, 6] {
+        let moved = Emulation { clock: Arc::new(Moved(minutes * 60_000)), ..mine.emulation() };
+        let refused = mine.starts(1, moved, &mine.program).await.expect_err("another time");
+        assert!(refused.contains("kms.refused: 400 InvalidSignatureException"), "{minutes}: {refused}");
+    }
+}
+
+/// What the parent puts into the key server's mouth, if it holds the server's own key.
+async fn forged(mine: &Parent) {
+    mine.kms.stop().await;
+    let forgeries: [(&str, fn(&mut Vec<u8>)); 4] = [
+        ("a bit changed", |sealed| *sealed.last_mut().unwrap() ^= 1),
+        ("a bit of the wrapped key changed", |sealed| sealed[200] ^= 1),
+        ("cut", |sealed| sealed.truncate(sealed.len() / 2)),
+        ("nothing", Vec::clear),
+    ];
+    let folder = mine.folder.join("forger");
+    for (from, to) in [("kms", "forger"), ("kms/keys", "forger/keys")] {
+        let to = mine.folder.join(to);
+        fs::create_dir_all(&to).unwrap();
+        fs::set_permissions(&to, fs::Permissions::from_mode(0o700)).unwrap();
+        for file in fs::read_dir(mine.folder.join(from)).unwrap().flatten().filter(|f| f.path().is_file()) {
+            fs::copy(file.path(), to.join(file.file_name())).unwrap();
+        }
+    }
+    for (name, forge) in forgeries {
+        let front =
+            move |router: axum::Router| router.layer(axum::middleware::map_response(move |r| altered(r, forge)));
+        let kms = BuiltInKms::start_behind(&folder, mine.authority.root(), front).await.unwrap();
+        let log = mine.restarts(1).await.expect_err(name);
+        assert!(log.contains("kms.answer: it was not encrypted to this program"), "{name}: {log}");
+        kms.stop().await;
+        drop(kms);
+    }
+}
+
+/// An answer with its `CiphertextForRecipient` changed.
+async fn altered(response: axum::response::Response, forge: fn(&mut Vec<u8>)) -> axum::response::Response {
+    let (mut parts, body) = response.into_parts();
+    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let mut value: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let mut sealed = STANDARD.decode(value["CiphertextForRecipient"].as_str().unwrap()).unwrap();
+    forge(&mut sealed);
+    value["CiphertextForRecipient"] = STANDARD.encode(sealed).into();
+    parts.headers.remove("content-length");
+    axum::response::Response::from_parts(parts, value.to_string().into())
+}
+
 /// Whom the parent lets the cosigner speak with: nobody, somebody else in the key server's place; and the key's policy.
 async fn services(mine: &Parent, other: &Parent) {
     let mut nowhere = mine.emulation();
@@ -259,8 +325,8 @@ async fn services(mine: &Parent, other: &Parent) {
     // E1: nobody changes a closed policy, the server's own administrator neither.
     let again = mine.kms.close(&mine.keys[0], other.chain.root(), party(1), images(&mine.emulation())).await;
     assert!(again.unwrap_err().what.contains("AccessDenied"));
+    forged(mine).await;
     // Another server behind the same address shows another certificate; its answers are not believed.
-    mine.kms.stop().await;
     let impostor = mine.folder.join("impostor");
     fs::create_dir_all(&impostor).unwrap();
     fs::copy(mine.folder.join("kms/port"), impostor.join("port")).unwrap();

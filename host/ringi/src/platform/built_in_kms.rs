@@ -3,6 +3,7 @@
 //! Whoever owns the data folder owns its keys: it makes the attested path real, not the operator powerless (rule E1).
 
 use crate::failure::{Done, Failure};
+use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ringi_attestation::kms::{Credentials, Request, authorization};
 use ringi_attestation::{Pcr, Root};
@@ -45,6 +46,19 @@ impl BuiltInKms {
     /// # Errors
     /// If the folder or the port is in use.
     pub async fn start(folder: &Path, root: Root) -> Result<BuiltInKms, Failure> {
+        BuiltInKms::start_behind(folder, root, |router| router).await
+    }
+
+    /// The same with something between it and its callers that sees what is inside their TLS, as whoever holds the server's
+    /// key can put there.
+    ///
+    /// # Errors
+    /// As [`BuiltInKms::start`].
+    pub async fn start_behind(
+        folder: &Path,
+        root: Root,
+        front: impl FnOnce(Router) -> Router,
+    ) -> Result<BuiltInKms, Failure> {
         let store = FolderStore::open(folder).map_err(|e| failed(&e))?;
         let identity = TlsIdentity::of_folder(folder).map_err(|e| failed(&e))?;
         let access = access(folder)?;
@@ -61,9 +75,10 @@ impl BuiltInKms {
         let port = listener.local_addr().map_err(|e| failed(&e))?.port();
         let (stop, stopped) = oneshot::channel::<()>();
         let (served, pin) = (kms.clone(), identity.pin());
+        let router = front(ringi_kms::router(kms.clone()));
         let serving = tokio::spawn(async move {
             let stopped = async { drop(stopped.await) };
-            if let Err(e) = serve_tls(served, listener, &identity, stopped).await {
+            if let Err(e) = serve_tls(served, router, listener, &identity, stopped).await {
                 tracing::error!(code = "kms.listen", "the built-in key server has ended: {e}");
             }
         });

@@ -60,7 +60,8 @@ impl Attested {
         }
         let program = program(&settings.cosigner)?;
         let measurements = Emulation::measure(&program).map_err(|e| Failure::file(&program, &e))?;
-        let emulation = Emulation { authority, measurements: measurements.clone(), service };
+        let clock = Arc::new(ringi_nsm::SystemClock);
+        let emulation = Emulation { authority, measurements: measurements.clone(), service, clock };
         let enclave = Arc::new(Process::attested(program, emulation));
         Ok(Attested { kms, measurements, root, assurance: Assurance::Process, enclave })
     }
