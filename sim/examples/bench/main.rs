@@ -6,6 +6,7 @@ mod api;
 mod bare;
 mod clock;
 mod cosigner;
+mod enclaves;
 mod machines;
 mod policy;
 mod progress;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 #[derive(Parser)]
 struct Arguments {
     /// Only these parts.
-    #[arg(value_parser = ["cosigner", "policy", "api"])]
+    #[arg(value_parser = ["cosigner", "policy", "enclaves", "api"])]
     parts: Vec<String>,
     /// Print the list of bench.json instead of the table.
     #[arg(long)]
@@ -27,6 +28,15 @@ struct Arguments {
     /// The cosigner program.
     #[arg(long, default_value = "target/enclave/release/ringi-cosigner")]
     cosigner: PathBuf,
+    /// The enclave image that is booted.
+    #[arg(long, env = "RINGI_IMAGE")]
+    image: Option<PathBuf>,
+    /// QEMU.
+    #[arg(long, env = "RINGI_QEMU")]
+    qemu: Option<PathBuf>,
+    /// vhost-device-vsock.
+    #[arg(long, env = "RINGI_VSOCK")]
+    vsock: Option<PathBuf>,
     /// Seconds under load per round of the throughput figures.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
@@ -45,6 +55,10 @@ fn main() {
     if runs("policy") {
         progress.step("policy decisions");
         rows.extend(policy::rows());
+    }
+    if runs("enclaves") {
+        let machine = enclaves::Machine { image: arguments.image, qemu: arguments.qemu, vsock: arguments.vsock };
+        rows.extend(enclaves::rows(&arguments.cosigner, &target.join("bench"), &machine, &progress));
     }
     if runs("api") {
         let figures = api::run(&arguments.cosigner, &target.join("bench"), arguments.seconds, &progress);

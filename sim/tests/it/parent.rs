@@ -275,10 +275,13 @@ async fn clocks(mine: &Parent) {
     }
 }
 
+/// A change to what the key server sealed.
+type Forge = fn(&mut Vec<u8>);
+
 /// What the parent puts into the key server's mouth, if it holds the server's own key.
 async fn forged(mine: &Parent) {
     mine.kms.stop().await;
-    let forgeries: [(&str, fn(&mut Vec<u8>)); 4] = [
+    let forgeries: [(&str, Forge); 4] = [
         ("a bit changed", |sealed| *sealed.last_mut().unwrap() ^= 1),
         ("a bit of the wrapped key changed", |sealed| sealed[200] ^= 1),
         ("cut", |sealed| sealed.truncate(sealed.len() / 2)),
@@ -305,7 +308,7 @@ async fn forged(mine: &Parent) {
 }
 
 /// An answer with its `CiphertextForRecipient` changed.
-async fn altered(response: axum::response::Response, forge: fn(&mut Vec<u8>)) -> axum::response::Response {
+async fn altered(response: axum::response::Response, forge: Forge) -> axum::response::Response {
     let (mut parts, body) = response.into_parts();
     let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
     let mut value: serde_json::Value = serde_json::from_slice(&body).unwrap();
