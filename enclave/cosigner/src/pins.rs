@@ -7,7 +7,7 @@ use ringi_primitives::address::Address;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::{Outpoint, Slot};
 use ringi_primitives::id::IntentId;
-use ringi_primitives::network::NetworkId;
+use ringi_primitives::network::{BitcoinNetwork, NetworkId};
 use ringi_primitives::request::PayloadKind;
 use ringi_primitives::scheme::PartyIndex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,39 +29,100 @@ pub struct Pin {
     pub slot: Slot,
 }
 
-/// The single places a slot takes.
+/// The single places a slot takes. In the form of a slot that is kept: there are as many as pins.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
+    /// Chain id, account, nonce.
+    Nonce(u64, [u8; 20], u64),
+    Outpoint(BitcoinNetwork, Outpoint),
+    Other(Box<OtherPlace>),
+}
+
+/// Places of no present chain, and messages.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum OtherPlace {
     Nonce(NetworkId, Address, u64),
     Outpoint(NetworkId, Outpoint),
     Message(NetworkId, Digest),
+}
+
+impl Place {
+    fn nonce(network: NetworkId, account: Address, nonce: u64) -> Place {
+        match evm_account(network, &account) {
+            Some((chain, account)) => Place::Nonce(chain, account, nonce),
+            None => Place::Other(Box::new(OtherPlace::Nonce(network, account, nonce))),
+        }
+    }
+
+    fn outpoint(network: NetworkId, outpoint: Outpoint) -> Place {
+        match network {
+            NetworkId::Bitcoin(network) => Place::Outpoint(network, outpoint),
+            NetworkId::Evm(_) => Place::Other(Box::new(OtherPlace::Outpoint(network, outpoint))),
+        }
+    }
+}
+
+/// Chain id and account of an EVM chain, without the room that other chains' addresses need.
+fn evm_account(network: NetworkId, account: &Address) -> Option<(u64, [u8; 20])> {
+    match network {
+        NetworkId::Evm(chain) => Some((chain, account.raw().try_into().ok()?)),
+        NetworkId::Bitcoin(_) => None,
+    }
 }
 
 /// A self-sponsored delegation uses up the nonce after its transaction's too (EIP-7702).
 fn places(kind: PayloadKind, slot: &Slot) -> Vec<Place> {
     match slot {
         Slot::Nonce { network, account, nonce } => {
-            let mut nonces = vec![Place::Nonce(*network, *account, *nonce)];
+            let mut nonces = vec![Place::nonce(*network, *account, *nonce)];
             if kind == PayloadKind::Authorization {
-                nonces.extend(nonce.checked_add(1).map(|next| Place::Nonce(*network, *account, next)));
+                nonces.extend(nonce.checked_add(1).map(|next| Place::nonce(*network, *account, next)));
             }
             nonces
         }
-        Slot::Outpoints { network, outpoints } => outpoints.iter().map(|o| Place::Outpoint(*network, *o)).collect(),
-        Slot::Message { network, payload } => vec![Place::Message(*network, *payload)],
+        Slot::Outpoints { network, outpoints } => outpoints.iter().map(|o| Place::outpoint(*network, *o)).collect(),
+        Slot::Message { network, payload } => vec![Place::Other(Box::new(OtherPlace::Message(*network, *payload)))],
     }
 }
 
 struct Held {
     root: IntentId,
-    slot: Slot,
+    slot: KeptSlot,
     holders: Holders,
+}
+
+/// A slot as it is kept: a hundred thousand nonces are common, all else is rare.
+enum KeptSlot {
+    Nonce { chain: u64, account: [u8; 20], nonce: u64 },
+    Other(Box<Slot>),
+}
+
+impl KeptSlot {
+    fn of(slot: &Slot) -> KeptSlot {
+        if let Slot::Nonce { network, account, nonce } = slot
+            && let Some((chain, account)) = evm_account(*network, account)
+        {
+            return KeptSlot::Nonce { chain, account, nonce: *nonce };
+        }
+        KeptSlot::Other(Box::new(slot.clone()))
+    }
+}
+
+impl Held {
+    fn slot(&self) -> Slot {
+        match &self.slot {
+            KeptSlot::Nonce { chain, account, nonce } => {
+                Slot::Nonce { network: NetworkId::Evm(*chain), account: Address::of_evm(*account), nonce: *nonce }
+            }
+            KeptSlot::Other(slot) => (**slot).clone(),
+        }
+    }
 }
 
 type Key = (IntentId, PayloadKind);
 
 fn pin_of((intent, kind): &Key, held: &Held) -> Pin {
-    Pin { intent: *intent, kind: *kind, root: held.root, slot: held.slot.clone() }
+    Pin { intent: *intent, kind: *kind, root: held.root, slot: held.slot() }
 }
 
 /// All pins. One of a hundred thousand wallets takes a few hundred bytes: nothing is kept that can be found.
@@ -93,11 +154,11 @@ impl PinBook {
         let root = self.root_of(intent, replaces)?;
         // I3, I4: no other slot is ever signed for an intent, nor for what replaces it, of whatever kind: two would both take
         // effect, and one charge is made for all.
-        let mut earlier = self.chain(root).chain(self.of_intent(intent)).map(|(_, held)| &held.slot);
-        if earlier.clone().any(|held| !same_slot(held, slot)) {
+        let mut earlier = self.chain(root).chain(self.of_intent(intent)).map(|(_, held)| held.slot());
+        if earlier.clone().any(|held| !same_slot(&held, slot)) {
             return Err(Code::PinOtherSlot);
         }
-        let pinned = earlier.next().map_or_else(|| slot.clone(), |first| anchored(first, slot));
+        let pinned = earlier.next().map_or_else(|| slot.clone(), |first| anchored(&first, slot));
         let pin = Pin { intent, kind, root, slot: pinned };
         // I3: a slot is reused only by its intent's replacement.
         if places(kind, slot).iter().any(|p| self.owners.get(p).is_some_and(|owner| *owner != root)) {
@@ -124,10 +185,14 @@ impl PinBook {
 
     /// The highest nonce of an account that is pinned.
     fn head(&self, network: NetworkId, account: Address) -> Option<u64> {
-        let (low, high) = (Place::Nonce(network, account, 0), Place::Nonce(network, account, u64::MAX));
+        let (low, high) = (Place::nonce(network, account, 0), Place::nonce(network, account, u64::MAX));
         match self.owners.range(low..=high).next_back()?.0 {
             Place::Nonce(_, _, nonce) => Some(*nonce),
-            Place::Outpoint(..) | Place::Message(..) => None,
+            Place::Other(other) => match **other {
+                OtherPlace::Nonce(_, _, nonce) => Some(nonce),
+                OtherPlace::Outpoint(..) | OtherPlace::Message(..) => None,
+            },
+            Place::Outpoint(..) => None,
         }
     }
 
@@ -165,7 +230,7 @@ impl PinBook {
                 if pin.root != pin.intent {
                     self.replacements.insert((pin.root, key));
                 }
-                self.pins.insert(key, Held { root: pin.root, slot: pin.slot.clone(), holders });
+                self.pins.insert(key, Held { root: pin.root, slot: KeptSlot::of(&pin.slot), holders });
                 self.compact();
                 true
             }
@@ -176,7 +241,7 @@ impl PinBook {
     pub fn news(&self, pins: Vec<Pin>, holders: Holders) -> Vec<Pin> {
         let known = |pin: &Pin| {
             let held = self.pins.get(&(pin.intent, pin.kind));
-            held.is_some_and(|h| h.root == pin.root && h.slot == pin.slot && h.holders.union(holders) == h.holders)
+            held.is_some_and(|h| h.root == pin.root && h.slot() == pin.slot && h.holders.union(holders) == h.holders)
         };
         pins.into_iter().filter(|p| !known(p)).collect()
     }
@@ -185,7 +250,7 @@ impl PinBook {
     pub fn put_back(&mut self, pin: &Pin) {
         self.pins.remove(&(pin.intent, pin.kind));
         self.replacements.remove(&(pin.root, (pin.intent, pin.kind)));
-        let kept: BTreeSet<Place> = self.chain(pin.root).flat_map(|((_, kind), h)| places(*kind, &h.slot)).collect();
+        let kept: BTreeSet<Place> = self.chain(pin.root).flat_map(|((_, kind), h)| places(*kind, &h.slot())).collect();
         for place in places(pin.kind, &pin.slot).into_iter().filter(|p| !kept.contains(p)) {
             self.owners.remove(&place);
         }
@@ -205,7 +270,7 @@ impl PinBook {
         if let Slot::Nonce { network, account, .. } = slot
             && let Some(head) = self.head(*network, *account)
         {
-            roots.extend(self.owners.get(&Place::Nonce(*network, *account, head)));
+            roots.extend(self.owners.get(&Place::nonce(*network, *account, head)));
         }
         let chains = roots.iter().flat_map(|root| self.chain(*root));
         chains.filter(|(_, h)| !h.holders.contain_all(signers)).map(|(key, h)| pin_of(key, h)).collect()

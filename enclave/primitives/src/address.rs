@@ -23,6 +23,13 @@ impl Address {
         Some(Address { len: u8::try_from(raw.len()).ok()?, bytes })
     }
 
+    /// An account of an EVM chain.
+    pub fn of_evm(account: [u8; 20]) -> Address {
+        let mut bytes = [0; limits::ADDRESS_BYTES];
+        bytes.iter_mut().zip(account).for_each(|(to, from)| *to = from);
+        Address { len: 20, bytes }
+    }
+
     /// The raw bytes.
     pub fn raw(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
