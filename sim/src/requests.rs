@@ -78,6 +78,7 @@ pub fn policy(genesis: Digest) -> PolicySet {
         id: s.id,
         name: s.name.into(),
         keys: vec![PersonKey { key: s.public(), purpose }],
+        passkeys: vec![],
     };
     let coin = AssetKey::native(EVM);
     let entries = BTreeSet::from([AllowEntry { network: EVM, address: address(FRIEND) }]);

@@ -1,5 +1,6 @@
 //! n cosigners, a relay and storage in one process. The script decides what the relay does with each frame.
 
+use crate::authenticator::{ORIGIN, RP_ID};
 use crate::enclaves::Enclaves;
 use crate::people::{Someone, signed};
 use minicbor::bytes::ByteVec;
@@ -9,7 +10,7 @@ use ringi_cosigner::core::{Cosigner, Fatal};
 use ringi_cosigner::journal::SealingKey;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::{Digest, Domain};
-use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain};
+use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, RelyingParty};
 use ringi_primitives::id::{OrderId, WorkspaceId};
 use ringi_primitives::order::{KeyId, Order, OrderAction};
 use ringi_primitives::scheme::PartyIndex;
@@ -200,7 +201,7 @@ impl World {
             cosigners,
             measurements,
             trust_roots,
-            relying_parties: vec![],
+            relying_parties: vec![RelyingParty { id: RP_ID.into(), origins: vec![ORIGIN.into()] }],
             kms_keys: vec![],
             recovery: vec![],
             assurance: self.enclaves.as_ref().map_or(Assurance::Process, |e| e.assurance),

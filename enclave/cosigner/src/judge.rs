@@ -6,7 +6,7 @@ use crate::keys::{KeyRing, WalletKeys};
 use crate::refusal::{Code, from_chain};
 use crate::state::{Policy, State};
 use ringi_chain::Decoded;
-use ringi_primitives::approval::{Approval, Envelope, Evidence};
+use ringi_primitives::approval::{Counted, Envelope};
 use ringi_primitives::cbor;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Effect;
@@ -14,6 +14,7 @@ use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::PersonId;
 use ringi_primitives::intent::Intent;
 use ringi_primitives::limits;
+use ringi_primitives::passkey::PasskeyError;
 use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::{KeyPurpose, RootIndex};
 use ringi_primitives::request::{PayloadKind, SigningRequest};
@@ -40,6 +41,8 @@ pub struct Judged {
     pub initiator: PersonId,
     /// Who approved, distinct people.
     pub approvals: BTreeSet<PersonId>,
+    /// Counters of the passkeys they did it with.
+    pub counted: Vec<Counted>,
     /// What was asked, in the chain's terms.
     pub plan: Plan,
     /// Which door the bytes went through.
@@ -64,7 +67,7 @@ pub fn judge(state: &State, bytes: &[u8], now: UnixMs) -> Result<Judged, Refusal
     let vault = vault.ok_or_else(|| Code::IntentMalformed.because("vault"))?;
     let wallet = WalletRef { vault: vault.index, wallet: intent.wallet };
     let plan = ringi_chain::plan(&policy.set, &intent).map_err(|e| from_chain(&e))?;
-    let approvals = check_approvals(genesis, policy, &request, wallet, &plan)?;
+    let given = check_approvals(state, genesis, policy, &request, wallet, &plan)?;
     let decoded = decode(&state.keys, policy, vault.root, wallet, &request, &plan)?;
     check_permits(policy, decoded.effects(), now)?;
     Ok(Judged {
@@ -74,7 +77,8 @@ pub fn judge(state: &State, bytes: &[u8], now: UnixMs) -> Result<Judged, Refusal
         intent,
         wallet,
         initiator,
-        approvals,
+        approvals: given.people,
+        counted: given.counted,
         plan,
         decoded,
     })
@@ -129,16 +133,24 @@ fn check_initiator(
     Ok(person.id)
 }
 
+/// What a request's approvals prove.
+#[derive(Default)]
+struct Given {
+    people: BTreeSet<PersonId>,
+    counted: Vec<Counted>,
+}
+
 /// I2: each approval is a person's signature over the envelope of exactly this plan. One that is not spoils the request.
 fn check_approvals(
+    state: &State,
     genesis: &GenesisChain,
     policy: &Policy,
     request: &SigningRequest,
     wallet: WalletRef,
     plan: &Plan,
-) -> Result<BTreeSet<PersonId>, Refusal> {
+) -> Result<Given, Refusal> {
     if request.approvals.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(Given::default());
     }
     let envelope = Envelope {
         version: 1,
@@ -149,23 +161,20 @@ fn check_approvals(
         policy: policy.digest,
     };
     let digest = envelope.digest();
-    let mut people = BTreeSet::new();
+    let mut given = Given::default();
     for approval in &request.approvals {
-        people.insert(approver(policy, approval, &digest)?);
+        // I2, P2: by the keys and passkeys of the policy set in force, over exactly this envelope.
+        let consent = approval.verify(&digest, &policy.set, genesis.head());
+        let consent = consent.map_err(|e| Code::Approval(e).because(e.to_string()))?;
+        given.people.insert(consent.person);
+        given.counted.extend(consent.counted);
     }
-    Ok(people)
-}
-
-fn approver(policy: &Policy, approval: &Approval, digest: &Digest) -> Result<PersonId, Refusal> {
-    let Evidence::Signature { key, signature } = &approval.evidence else {
-        return Err(Code::ApprovalPasskey.because("P2"));
-    };
-    let person = policy.set.person_by_key(key, KeyPurpose::Approve).filter(|p| p.id == approval.person);
-    let person = person.ok_or_else(|| Code::ApprovalInvalid.because("key is not that person's for approving"))?;
-    if !key.verifies_digest(digest, signature) {
-        return Err(Code::ApprovalInvalid.because("signature does not verify over the envelope"));
+    // P2: a counter value that served something else is a clone's.
+    let cloned = |used: &Counted| !state.counters.accepts(used);
+    if given.counted.iter().any(cloned) {
+        return Err(Code::Approval(PasskeyError::Counter.into()).because("P2"));
     }
-    Ok(person.id)
+    Ok(given)
 }
 
 /// I2: decoded effects equal the plan's, with the fee at most the maximum.

@@ -9,6 +9,7 @@ pub mod boot;
 pub mod ceremony;
 pub mod channel;
 pub mod core;
+pub mod counters;
 pub mod enclosure;
 mod intake;
 pub mod journal;

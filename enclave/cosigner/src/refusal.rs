@@ -2,6 +2,7 @@
 
 use ringi_chain::ChainError;
 use ringi_mpc::Fault;
+use ringi_primitives::approval::ApprovalError;
 use ringi_primitives::decision::{Decision, DenyReason};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::{Refusal, Retry};
@@ -31,10 +32,8 @@ pub enum Code {
     InitiatorSignature,
     /// Past its expiry, by the latest of the signers' clocks (rules I1, T1).
     IntentExpired,
-    /// An approval does not verify or is not of a person who may approve (rule I2).
-    ApprovalInvalid,
-    /// The approval uses a passkey, which is not accepted yet (rule P2).
-    ApprovalPasskey,
+    /// An approval does not verify or is not of a person who may approve (rules I2, P2).
+    Approval(ApprovalError),
     /// Approvals are missing (policy).
     ApprovalMissing,
     /// The bytes are not understood or are forbidden (rules C1, C2); the detail is the chain's code.
@@ -112,8 +111,7 @@ impl Code {
             Code::IntentMalformed => "intent.malformed",
             Code::InitiatorSignature => "intent.signature",
             Code::IntentExpired => "intent.expired",
-            Code::ApprovalInvalid => "approval.invalid",
-            Code::ApprovalPasskey => "approval.passkey_unsupported",
+            Code::Approval(error) => error.code(),
             Code::ApprovalMissing => "approval.missing",
             Code::Undecodable => "bytes.refused",
             Code::EffectsDiffer => "bytes.effects_differ",

@@ -354,6 +354,7 @@ impl Cosigner {
             Record::Spent { entries: permit.spending(times.window), holders },
             Record::Pinned { pins: vec![permit.pin().clone()], holders },
             Record::Verdict { sequence: verdict.verdict.sequence, digest: verdict.verdict.digest() },
+            Record::Counted { uses: permit.judged().counted.clone() },
             Record::Time { now: self.now },
         ]);
         let record = self.record(&records);

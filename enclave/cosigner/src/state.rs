@@ -1,11 +1,13 @@
 //! The cosigner's memory: a fold over its records. What is not in a record does not survive a restart.
 
+use crate::counters::CounterBook;
 use crate::keys::{ActiveKey, KeyRing, OwnKey, PendingKey};
 use crate::pins::{Pin, PinBook};
 use crate::spending::{Before, Holders, SpendingBook};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use ringi_mpc::KeyShare;
+use ringi_primitives::approval::Counted;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::{Digest, Domain};
@@ -192,6 +194,13 @@ pub enum Record {
     /// shorter journal would grow past what peers know of it.
     #[n(18)]
     Granted,
+    /// Signature counters of passkeys that served (rule P2).
+    #[n(19)]
+    Counted {
+        /// The uses.
+        #[n(0)]
+        uses: Vec<Counted>,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -277,6 +286,8 @@ pub struct State {
     pub banned: BTreeSet<PartyIndex>,
     /// When the admin quorum resumed (rule B1).
     pub resumed_at: Option<UnixMs>,
+    /// What passkeys' counters were used for.
+    pub counters: CounterBook,
     /// What peers are known to hold.
     pub peer_heads: BTreeMap<PartyIndex, PeerHead>,
     /// Latest time seen.
@@ -328,6 +339,7 @@ impl State {
                 self.spending.exhaust_windows(*at);
             }
             Record::GaveBack { intent } => self.spending.give_back(intent),
+            Record::Counted { uses } => uses.iter().for_each(|u| self.counters.enter(u)),
             Record::PeerHead { peer, boot, sequence, key } => {
                 let head = self.peer_heads.entry(*peer).or_default();
                 if *boot > head.boot || (*boot == head.boot && head.key.is_none()) {
@@ -412,7 +424,8 @@ impl State {
         let orders = Record::OrdersUsed { orders: self.orders.iter().copied().collect() };
         let banned = Record::Banned { parties: self.banned.iter().copied().collect() };
         let heads = self.peer_heads.iter().map(|(p, h)| h.record(*p));
-        verdict.into_iter().chain([orders, banned]).chain(heads).chain([Record::Time { now: self.now }])
+        let counted = self.counters.all().map(|used| Record::Counted { uses: vec![used] });
+        verdict.into_iter().chain([orders, banned]).chain(heads).chain(counted).chain([Record::Time { now: self.now }])
     }
 }
 

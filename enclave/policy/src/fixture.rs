@@ -133,7 +133,9 @@ impl World {
             sequence: 1,
             previous: None,
             issued_at: UnixMs(0),
-            people: (1..=4).map(|n| Person { id: person(n), name: format!("p{n}"), keys: vec![] }).collect(),
+            people: (1..=4)
+                .map(|n| Person { id: person(n), name: format!("p{n}"), keys: vec![], passkeys: vec![] })
+                .collect(),
             groups: vec![group("ops", &[1, 2, 3]), group("board", &[2, 3, 4])],
             networks: vec![EVM, OTHER_EVM, BTC],
             assets: vec![

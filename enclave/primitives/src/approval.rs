@@ -4,9 +4,12 @@
 
 use crate::cbor;
 use crate::digest::{Digest, Domain};
+use crate::genesis::Genesis;
 use crate::id::PersonId;
 use crate::key::{PublicKey, SignatureBytes};
+use crate::passkey::{Assertion, PasskeyError};
 use crate::plan::Plan;
+use crate::policy_set::{KeyPurpose, PolicySet};
 use crate::wallet::WalletRef;
 use minicbor::{Decode, Encode};
 
@@ -65,27 +68,103 @@ pub enum Evidence {
         #[n(1)]
         signature: SignatureBytes,
     },
-    /// A WebAuthn assertion (rule P2). The format is fixed; until that rule is enforced cosigners refuse it.
+    /// A WebAuthn assertion whose challenge is the envelope's digest (rule P2).
     #[n(1)]
     WebAuthn {
-        /// The credential's public key.
+        /// Credential id; its key is the policy set's (rule G3).
         #[n(0)]
-        key: PublicKey,
-        /// Credential id.
-        #[n(1)]
         #[cbor(with = "minicbor::bytes")]
         credential: Vec<u8>,
         /// Authenticator data, verbatim.
-        #[n(2)]
+        #[n(1)]
         #[cbor(with = "minicbor::bytes")]
         authenticator_data: Vec<u8>,
         /// Client data JSON, verbatim.
-        #[n(3)]
+        #[n(2)]
         #[cbor(with = "minicbor::bytes")]
         client_data: Vec<u8>,
         /// DER signature, verbatim.
-        #[n(4)]
+        #[n(3)]
         #[cbor(with = "minicbor::bytes")]
         signature: Vec<u8>,
     },
+}
+
+/// What an approval proves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consent {
+    /// Who consents.
+    pub person: PersonId,
+    /// Of a passkey that counts: which, and its counter; whoever has a memory holds it to be used once (rule P2).
+    pub counted: Option<Counted>,
+}
+
+/// One use of a passkey's signature counter.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub struct Counted {
+    /// Credential id.
+    #[n(0)]
+    #[cbor(with = "minicbor::bytes")]
+    pub credential: Vec<u8>,
+    /// The counter, never 0.
+    #[n(1)]
+    pub counter: u32,
+    /// The envelope that it was used for.
+    #[n(2)]
+    pub envelope: Digest,
+}
+
+/// Why an approval is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum ApprovalError {
+    /// The key or passkey is not this person's for approving.
+    #[error("the key is not that person's for approving")]
+    Key,
+    /// The signature does not verify over the envelope.
+    #[error("the signature does not verify over the envelope")]
+    Signature,
+    /// Not as a passkey must be.
+    #[error("{0}")]
+    Passkey(#[from] PasskeyError),
+}
+
+impl ApprovalError {
+    /// The stable code.
+    pub fn code(self) -> &'static str {
+        match self {
+            ApprovalError::Key => "approval.unknown_key",
+            ApprovalError::Signature => "approval.bad_signature",
+            ApprovalError::Passkey(error) => error.code(),
+        }
+    }
+}
+
+impl Approval {
+    /// I2, P2: whether it is its person's consent to the envelope of this digest, by the keys of this policy set and the
+    /// relying parties of this genesis.
+    ///
+    /// # Errors
+    /// [`ApprovalError`].
+    pub fn verify(&self, envelope: &Digest, policy: &PolicySet, genesis: &Genesis) -> Result<Consent, ApprovalError> {
+        match &self.evidence {
+            Evidence::Signature { key, signature } => {
+                let person = policy.person_by_key(key, KeyPurpose::Approve).filter(|p| p.id == self.person);
+                let person = person.ok_or(ApprovalError::Key)?;
+                let verifies = key.verifies_digest(envelope, signature);
+                let consent = Consent { person: person.id, counted: None };
+                verifies.then_some(consent).ok_or(ApprovalError::Signature)
+            }
+            Evidence::WebAuthn { credential, authenticator_data, client_data, signature } => {
+                let person = policy.people.iter().find(|p| p.id == self.person).ok_or(ApprovalError::Key)?;
+                let passkey = person.passkeys.iter().find(|k| k.credential == *credential).ok_or(ApprovalError::Key)?;
+                let counter = passkey.verify(
+                    &Assertion { authenticator_data, client_data, signature },
+                    envelope,
+                    &genesis.relying_parties,
+                )?;
+                let used = || Counted { credential: credential.clone(), counter, envelope: *envelope };
+                Ok(Consent { person: person.id, counted: (counter != 0).then(used) })
+            }
+        }
+    }
 }

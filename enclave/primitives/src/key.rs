@@ -48,6 +48,15 @@ impl PublicKey {
         }
     }
 
+    /// The same for a DER signature, as authenticators make them; only P-256 keys have those.
+    pub fn verifies_der(&self, message: &[u8], signature: &[u8]) -> bool {
+        let PublicKey::P256(raw) = self else { return false };
+        use p256::ecdsa::signature::Verifier;
+        let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(raw);
+        let signature = p256::ecdsa::Signature::from_der(signature);
+        matches!((key, signature), (Ok(k), Ok(s)) if k.verify(message, &s).is_ok())
+    }
+
     /// Whether `signature` verifies over a digest's 32 bytes: how every document of ours is signed.
     pub fn verifies_digest(&self, digest: &Digest, signature: &SignatureBytes) -> bool {
         self.verifies(&digest.0, signature)

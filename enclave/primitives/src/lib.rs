@@ -23,6 +23,7 @@ pub mod key;
 pub mod limits;
 pub mod network;
 pub mod order;
+pub mod passkey;
 pub mod plan;
 pub mod policy_set;
 pub mod receipt;

@@ -36,6 +36,14 @@ pub const LIST: usize = 4096;
 pub const ALLOW_ENTRIES: usize = 65_536;
 /// Keys of one person: a few devices, each to initiate or to approve.
 pub const PERSON_KEYS: usize = 64;
+/// Bytes of a WebAuthn credential id (WebAuthn Level 2, section 4: at most 1023).
+pub const CREDENTIAL_BYTES: usize = 1023;
+/// Bytes of WebAuthn client data: an origin, a challenge, and what a client adds.
+pub const CLIENT_DATA_BYTES: usize = 2048;
+/// Bytes of authenticator data in an assertion: 37 and extensions.
+pub const AUTHENTICATOR_DATA_BYTES: usize = 1024;
+/// Signature counters remembered of one passkey.
+pub const PASSKEY_COUNTERS: usize = 64;
 /// Each list of a rule's `when`, and the lists of an allow-list rule: looked through for every effect.
 pub const MATCH_LIST: usize = 256;
 /// A signed genesis document.

@@ -10,6 +10,7 @@ use crate::id::PersonId;
 use crate::key::PublicKey;
 use crate::limits;
 use crate::network::NetworkId;
+use crate::passkey::Passkey;
 use crate::time::UnixMs;
 use crate::wallet::VaultIndex;
 use minicbor::{Decode, Encode};
@@ -71,6 +72,9 @@ pub struct Person {
     /// Keys that sign for this person.
     #[n(2)]
     pub keys: Vec<PersonKey>,
+    /// Passkeys that approve for this person (rule P2).
+    #[n(3)]
+    pub passkeys: Vec<Passkey>,
 }
 
 /// One key of a person and what it may do.
@@ -422,6 +426,8 @@ impl PolicySet {
         }
         for person in &self.people {
             check(person.keys.len() <= limits::PERSON_KEYS, PolicySetError::Bound("list of keys"))?;
+            check(person.passkeys.len() <= limits::PERSON_KEYS, PolicySetError::Bound("list of passkeys"))?;
+            person.passkeys.iter().try_for_each(check_passkey)?;
         }
         for text in self.permits.iter().flat_map(|p| [&p.name, &p.version]) {
             let sound = text.len() <= limits::TEXT_BYTES && !text.chars().any(char::is_control);
@@ -438,7 +444,10 @@ impl PolicySet {
 
     fn check_unique(&self) -> Result<(), PolicySetError> {
         unique(self.people.iter().map(|p| p.id), "person")?;
-        unique(self.people.iter().flat_map(|p| p.keys.iter().map(|k| k.key)), "key")?;
+        let passkeys = || self.people.iter().flat_map(|p| &p.passkeys);
+        let keys = self.people.iter().flat_map(|p| p.keys.iter().map(|k| k.key));
+        unique(keys.chain(passkeys().map(|k| k.key)), "key")?;
+        unique(passkeys().map(|k| &k.credential), "credential")?;
         unique(self.groups.iter().map(|g| &g.name), "group")?;
         unique(self.networks.iter(), "network")?;
         unique(self.assets.iter().map(|a| &a.id), "asset id")?;
@@ -548,6 +557,14 @@ pub const KINDS: [&str; 9] =
 
 /// The name in place of a rule's in decisions that no rule spoke; no rule may bear it.
 pub const DEFAULT_RULE: &str = "default";
+
+/// P2: a credential that can be told apart, with a key that authenticators have.
+fn check_passkey(passkey: &Passkey) -> Result<(), PolicySetError> {
+    let bounded = (1..=limits::CREDENTIAL_BYTES).contains(&passkey.credential.len());
+    check(bounded, PolicySetError::Bound("credential id"))?;
+    check(plain(&passkey.relying_party), PolicySetError::Bound("relying party"))?;
+    check(matches!(passkey.key, PublicKey::P256(_)), PolicySetError::Senseless("passkey of another kind than P-256"))
+}
 
 /// Not empty, within [`limits::TEXT_BYTES`], without control characters.
 fn plain(name: &str) -> bool {

@@ -12,7 +12,7 @@ pub use documents::{
     Asset, Assets, Attestation, Caller, Cosigner, Cosigners, Event, Genesis, Health, Installation, PartyAnswer, Policy,
 };
 pub use intent::{Action, Intent};
-pub use requests::{NewAddress, NewApproval, NewWallet};
+pub use requests::{NewAddress, NewApproval, NewWallet, PasskeyAssertion};
 pub use transfer::{
     Decision, EnvelopeEffect, EnvelopeView, GivenApproval, Missing, Submission, Transaction, Transfer, TransferError,
 };

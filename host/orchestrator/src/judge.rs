@@ -5,13 +5,12 @@ use crate::error::ServiceError;
 use crate::workspace::{InForce, Workspace};
 use ringi_chain::ChainError;
 use ringi_policy::{Question, decide};
-use ringi_primitives::approval::{Approval, Envelope, Evidence};
+use ringi_primitives::approval::{Approval, ApprovalError, Envelope};
 use ringi_primitives::decision::Decision;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::{IntentId, PersonId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::plan::Plan;
-use ringi_primitives::policy_set::KeyPurpose;
 use ringi_primitives::wallet::WalletRef;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -54,23 +53,27 @@ impl Case {
         Case::open(core.workspace(), &asked(live))
     }
 
-    /// Rule I2: whether the evidence is this person's over exactly this envelope.
+    /// Rules I2, P2: whether it is this person's consent to exactly this envelope. Whether a passkey's counter was used before
+    /// is for the cosigners to say, which remember.
     pub(crate) fn verify(&self, approval: &Approval) -> Result<(), ServiceError> {
-        let Evidence::Signature { key, signature } = &approval.evidence else {
-            let message = "passkey approvals are not accepted yet";
-            return Err(ServiceError::unprocessable("approval.unsupported", message, "Sign with a key."));
-        };
-        let owner = self.policy.set.person_by_key(key, KeyPurpose::Approve).map(|p| p.id);
-        if owner != Some(approval.person) {
-            let message = "the key is not an approving key of this person";
-            return Err(ServiceError::forbidden("approval.unknown_key", message, "Use a key of the policy set."));
-        }
-        if !key.verifies_digest(&self.digest, signature) {
-            let message = "the signature is not over this transfer's envelope";
-            let remedy = "Fetch the envelope again; it changes with the policy set.";
-            return Err(ServiceError::unprocessable("approval.bad_signature", message, remedy));
-        }
-        Ok(())
+        let genesis = self.workspace.genesis()?;
+        let verified = approval.verify(&self.digest, &self.policy.set, genesis.head());
+        verified.map(drop).map_err(|error| match error {
+            ApprovalError::Key => {
+                let message = "the key is not an approving key of this person";
+                ServiceError::forbidden(error.code(), message, "Use a key or passkey of the policy set.")
+            }
+            ApprovalError::Signature => {
+                let message = "the signature is not over this transfer's envelope";
+                let remedy = "Fetch the envelope again; it changes with the policy set.";
+                ServiceError::unprocessable(error.code(), message, remedy)
+            }
+            ApprovalError::Passkey(_) => {
+                let remedy =
+                    "Approve again, with the passkey that the policy set names, on a page of its relying party.";
+                ServiceError::unprocessable(error.code(), error.to_string(), remedy)
+            }
+        })
     }
 
     /// The approvals that count now (rule I1: distinct people).

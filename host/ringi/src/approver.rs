@@ -81,7 +81,15 @@ impl Proposal {
             Failure::new("cli.approver", "the policy set names nobody who approves with this key", "use another --key")
         })?;
         let signature = STANDARD.encode(key.sign_digest(&self.envelope.digest()).0);
-        Ok((&person.name, model::NewApproval { person: person.id, key: key.public(), signature }))
+        Ok((
+            &person.name,
+            model::NewApproval {
+                person: person.id,
+                key: Some(key.public()),
+                signature: Some(signature),
+                passkey: None,
+            },
+        ))
     }
 }
 

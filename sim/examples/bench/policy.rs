@@ -52,7 +52,9 @@ fn policy(rules: Vec<Rule>) -> PolicySet {
         sequence: 1,
         previous: None,
         issued_at: UnixMs(0),
-        people: (0..PEOPLE).map(|n| Person { id: person(n), name: format!("person-{n}"), keys: vec![] }).collect(),
+        people: (0..PEOPLE)
+            .map(|n| Person { id: person(n), name: format!("person-{n}"), keys: vec![], passkeys: vec![] })
+            .collect(),
         groups: (0..50).map(group).collect(),
         networks: vec![NETWORK],
         assets: std::iter::once(coin).chain(tokens).collect(),

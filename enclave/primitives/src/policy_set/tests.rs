@@ -34,6 +34,7 @@ fn sound() -> PolicySet {
         id: person(n),
         name: format!("p{n}"),
         keys: vec![PersonKey { key: PublicKey::Ed25519([n; 32]), purpose: KeyPurpose::Approve }],
+        passkeys: vec![],
     });
     let asset = |id: &str, key| Asset { id: id.into(), key, decimals: 6 };
     let entry = AllowEntry { network: EVM, address: address(7) };

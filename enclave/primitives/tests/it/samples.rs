@@ -18,6 +18,7 @@ use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
 use ringi_primitives::order::{KeyId, Order, OrderAction};
+use ringi_primitives::passkey::Passkey;
 use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::{
     AllowEntry, AllowList, ContractFunction, Demand, Group, KeyPurpose, Match, PermitDomain, Person, PersonKey,
@@ -206,6 +207,12 @@ fn vault(d: &mut Dice) -> Vault {
 
 pub fn policy_set(d: &mut Dice) -> PolicySet {
     let key = |d: &mut Dice| PersonKey { key: public_key(d), purpose: d.pick(&PURPOSES) };
+    let passkey = |d: &mut Dice| Passkey {
+        credential: d.blob(),
+        key: public_key(d),
+        relying_party: d.text(),
+        backup_eligible: d.pick(&[true, false]),
+    };
     let entry = |d: &mut Dice| AllowEntry { network: network(d), address: address(d) };
     let function = |d: &mut Dice| ContractFunction { network: network(d), contract: address(d), signature: d.text() };
     let permit =
@@ -216,7 +223,7 @@ pub fn policy_set(d: &mut Dice) -> PolicySet {
         sequence: d.u64(),
         previous: d.maybe(digest),
         issued_at: time(d),
-        people: d.some(|d| Person { id: person(d), name: d.text(), keys: d.some(key) }),
+        people: d.some(|d| Person { id: person(d), name: d.text(), keys: d.some(key), passkeys: d.some(passkey) }),
         groups: d.some(|d| Group { name: d.text(), members: d.some(person) }),
         networks: d.some(network),
         assets: d.some(asset),
@@ -415,7 +422,6 @@ pub fn evidences(d: &mut Dice) -> Vec<Evidence> {
     vec![
         Evidence::Signature { key: public_key(d), signature: signature(d) },
         Evidence::WebAuthn {
-            key: public_key(d),
             credential: d.blob(),
             authenticator_data: d.blob(),
             client_data: d.blob(),

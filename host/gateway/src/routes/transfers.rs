@@ -12,14 +12,11 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ringi_orchestrator::ports::TransferFilter;
 use ringi_orchestrator::service::SubmitMode;
 use ringi_orchestrator::transfer::Status;
-use ringi_primitives::approval::{Approval, Evidence};
+use ringi_primitives::approval::Approval;
 use ringi_primitives::id::{IntentId, WalletId};
-use ringi_primitives::key::SignatureBytes;
 use ringi_primitives::limits;
 use ringi_primitives::policy_set::PolicySet;
 use serde::Deserialize;
@@ -119,10 +116,8 @@ pub(crate) async fn approve(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let given: NewApproval = json(&body)?;
-    let signature = STANDARD.decode(&given.signature).ok().and_then(|b| <[u8; 64]>::try_from(b).ok());
-    let signature =
-        signature.ok_or_else(|| Problem::because(Code::RequestBody, "signature is not base64 of 64 bytes"))?;
-    let evidence = Evidence::Signature { key: given.key, signature: SignatureBytes(signature) };
+    let wrong = "neither key and signature (base64 of 64 bytes) nor a passkey's answer (base64url)";
+    let evidence = given.evidence().ok_or_else(|| Problem::because(Code::RequestBody, wrong))?;
     let approval = Approval { person: given.person, evidence };
     Ok(answer(StatusCode::OK, &api.service.approve(id, approval).await?))
 }

@@ -196,7 +196,7 @@ impl<'a> Bench<'a> {
         let (mut request, _, plan) = self.honest(2 * ETHER, 0)?;
         let small = Plan { effects: vec![], ..plan };
         request.approvals = vec![self.approval(&request, small)?];
-        self.refused(story, "an approval of something else", &request, [2, 3], "approval.invalid").await?;
+        self.refused(story, "an approval of something else", &request, [2, 3], "approval.bad_signature").await?;
         let (mut request, _, plan) = self.honest(2 * ETHER, 0)?;
         let once = self.approval(&request, plan)?;
         request.approvals = vec![once.clone(), once];

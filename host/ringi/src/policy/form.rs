@@ -48,6 +48,24 @@ pub struct PersonForm {
     /// Keys that sign approvals.
     #[serde(default)]
     pub approve: Vec<PublicKey>,
+    /// Passkeys that approve (rule P2).
+    #[serde(default)]
+    pub passkeys: Vec<PasskeyForm>,
+}
+
+/// A passkey as it was registered, on a page of its relying party.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasskeyForm {
+    /// Credential id, base64url as browsers give it.
+    pub credential: String,
+    /// Its key, `p256:<hex>`.
+    pub key: PublicKey,
+    /// RP id, one of genesis.
+    pub relying_party: String,
+    /// Whether it may be synchronised to other devices.
+    #[serde(default)]
+    pub backup_eligible: bool,
 }
 
 /// A named set of people.

@@ -1,14 +1,19 @@
 //! From a policy file to the policy set. Everything is resolved and checked here; nothing is guessed.
 
-use super::form::{AllowListForm, AssetForm, DemandForm, GroupForm, PersonForm, PolicyForm, RuleForm, VaultForm};
+use super::form::{
+    AllowListForm, AssetForm, DemandForm, GroupForm, PasskeyForm, PersonForm, PolicyForm, RuleForm, VaultForm,
+};
 use crate::failure::Failure;
 use crate::fresh;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ringi_chain::parse_address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::{Asset, AssetKey};
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::PersonId;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::passkey::Passkey;
 use ringi_primitives::policy_set::{
     AllowEntry, AllowList, ContractFunction, Demand, Group, KeyPurpose, Match, PermitDomain, Person, PersonKey,
     PolicySet, RootIndex, Rule, Scope, Temperature, Threshold, Vault,
@@ -62,7 +67,21 @@ fn people(form: &PolicyForm, previous: Option<&PolicySet>) -> Result<Vec<Person>
         let approve = p.approve.iter().map(|key| PersonKey { key: *key, purpose: KeyPurpose::Approve });
         initiate.chain(approve).collect()
     };
-    form.people.iter().map(|p| Ok(Person { id: id(p)?, name: p.name.clone(), keys: keys(p) })).collect()
+    let person = |p: &PersonForm| {
+        let passkeys = p.passkeys.iter().map(passkey).collect::<Result<_, _>>()?;
+        Ok(Person { id: id(p)?, name: p.name.clone(), keys: keys(p), passkeys })
+    };
+    form.people.iter().map(person).collect()
+}
+
+fn passkey(form: &PasskeyForm) -> Result<Passkey, Failure> {
+    let credential = URL_SAFE_NO_PAD.decode(&form.credential);
+    Ok(Passkey {
+        credential: credential.map_err(|_| wrong(format!("credential {} is not base64url", form.credential)))?,
+        key: form.key,
+        relying_party: form.relying_party.clone(),
+        backup_eligible: form.backup_eligible,
+    })
 }
 
 fn asset(form: &AssetForm) -> Result<Asset, Failure> {

@@ -1,12 +1,15 @@
 //! From a policy set back to the readable form.
 
 use super::form::{
-    AllowEntryForm, AllowListForm, AssetForm, DemandForm, FunctionForm, GroupForm, PermitForm, PersonForm, PolicyForm,
-    RuleForm, VaultForm,
+    AllowEntryForm, AllowListForm, AssetForm, DemandForm, FunctionForm, GroupForm, PasskeyForm, PermitForm, PersonForm,
+    PolicyForm, RuleForm, VaultForm,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ringi_chain::format_address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
+use ringi_primitives::passkey::Passkey;
 use ringi_primitives::policy_set::{Demand, KeyPurpose, Person, PolicySet, Rule, Scope, Temperature, Vault};
 
 /// The readable form of a set that has passed its own validation.
@@ -60,6 +63,16 @@ fn person(person: &Person) -> PersonForm {
         name: person.name.clone(),
         initiate: keys(KeyPurpose::Initiate),
         approve: keys(KeyPurpose::Approve),
+        passkeys: person.passkeys.iter().map(passkey).collect(),
+    }
+}
+
+fn passkey(passkey: &Passkey) -> PasskeyForm {
+    PasskeyForm {
+        credential: URL_SAFE_NO_PAD.encode(&passkey.credential),
+        key: passkey.key,
+        relying_party: passkey.relying_party.clone(),
+        backup_eligible: passkey.backup_eligible,
     }
 }
 

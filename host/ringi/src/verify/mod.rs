@@ -12,6 +12,7 @@ pub use keys::CertifiedKeys;
 pub use receipt::{VerifiedReceipt, verify_receipt};
 
 use ringi_chain::ChainError;
+use ringi_primitives::approval::ApprovalError;
 
 /// Why a document does not verify: each names the first check that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +37,7 @@ pub enum VerifyError {
     Intent(String),
     /// An approval does not count.
     #[error("approval: {0}")]
-    Approval(&'static str),
+    Approval(ApprovalError),
     /// A cosigner's boot or verdict does not verify.
     #[error("verdict of cosigner {cosigner}: {what}")]
     Verdict {

@@ -8,11 +8,11 @@ use ringi_attestation::{CosignerIs, Moment, Pcr, PcrIndex, Root};
 use ringi_chain::Decoded;
 use ringi_policy::{Question, decide};
 use ringi_primitives::amount::Amount;
-use ringi_primitives::approval::{Approval, Envelope, Evidence};
+use ringi_primitives::approval::{Approval, Envelope};
 use ringi_primitives::cbor;
 use ringi_primitives::decision::{Decision, Spending};
 use ringi_primitives::digest::{Digest, Domain};
-use ringi_primitives::genesis::GenesisChain;
+use ringi_primitives::genesis::{Genesis, GenesisChain};
 use ringi_primitives::id::{IntentId, PersonId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::limits;
@@ -155,7 +155,7 @@ impl<'a> Case<'a> {
             plan: plan.clone(),
             policy: policy_digest,
         };
-        let approvers = approvers(policy, &request.approvals, &envelope)?;
+        let approvers = approvers(policy, genesis.head(), &request.approvals, &envelope)?;
         let request_digest = SigningRequest::digest(&receipt.request);
         let root = vault.root;
         Ok(Case { policy, policy_digest, request, request_digest, intent, wallet, root, plan, initiator, approvers })
@@ -169,24 +169,16 @@ fn initiator(policy: &PolicySet, request: &SigningRequest) -> Result<PersonId, V
     Ok(person.ok_or_else(|| VerifyError::Intent("signed by nobody who may initiate".into()))?.id)
 }
 
-/// I2: every approval in the request holds for exactly this envelope.
+/// I2, P2: every approval in the request holds for exactly this envelope.
 fn approvers(
     policy: &PolicySet,
+    genesis: &Genesis,
     approvals: &[Approval],
     envelope: &Envelope,
 ) -> Result<BTreeSet<PersonId>, VerifyError> {
     let digest = envelope.digest();
-    let mut people = BTreeSet::new();
-    for approval in approvals {
-        let Evidence::Signature { key, signature } = &approval.evidence else {
-            return Err(VerifyError::Approval("passkeys do not count yet (rule P2)"));
-        };
-        let owner = policy.person_by_key(key, KeyPurpose::Approve).map(|p| p.id);
-        ensure(owner == Some(approval.person), VerifyError::Approval("by a key that is not this person's to approve"))?;
-        ensure(key.verifies_digest(&digest, signature), VerifyError::Approval("is of something else than was asked"))?;
-        people.insert(approval.person);
-    }
-    Ok(people)
+    let consent = |a: &Approval| a.verify(&digest, policy, genesis).map(|c| c.person).map_err(VerifyError::Approval);
+    approvals.iter().map(consent).collect()
 }
 
 /// A receipt holds the certificates that sign, and no other.

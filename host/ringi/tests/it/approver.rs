@@ -37,7 +37,7 @@ fn i2_an_approver_reads_effects_and_fee_and_signs_their_digest() {
     let (name, given) = proposal.approve(&workspace.approver).unwrap();
     assert_eq!(name, "Grace");
     let signed = workspace.approver.sign_digest(&asked.digest());
-    assert_eq!(STANDARD.decode(given.signature).unwrap(), signed.0);
+    assert_eq!(STANDARD.decode(given.signature.unwrap()).unwrap(), signed.0);
     assert!(NOW < asked.plan.expires_at);
 }
 

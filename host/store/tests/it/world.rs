@@ -114,6 +114,7 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
         id: person(n),
         name: format!("p{n}"),
         keys: vec![PersonKey { key: public(n), purpose }],
+        passkeys: vec![],
     };
     let eth = AssetKey::native(EVM);
     let rule = |name: &str, then| Rule { name: name.into(), when: Match::default(), then };

@@ -42,7 +42,7 @@ fn i4_every_field_of_the_request_is_in_the_table() {
     // Evidence is one field: both forms are refused when changed.
     let _ = |evidence: &Evidence| match evidence {
         Evidence::Signature { key: _, signature: _ } => (),
-        Evidence::WebAuthn { key: _, credential: _, authenticator_data: _, client_data: _, signature: _ } => (),
+        Evidence::WebAuthn { credential: _, authenticator_data: _, client_data: _, signature: _ } => (),
     };
 }
 

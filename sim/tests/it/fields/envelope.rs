@@ -159,7 +159,7 @@ fn initiator_signature(base: &SigningRequest, out: &mut Vec<Attack>) {
 fn approval_person(base: &SigningRequest, out: &mut Vec<Attack>) {
     let [_, _, carl] = approvers();
     for person in [carl.id, initiator().id, PersonId::NIL, PersonId::from_bytes([201; 16])] {
-        out.push(at(base, "approval.invalid", |r| r.approvals[0].person = person));
+        out.push(at(base, "approval.unknown_key", |r| r.approvals[0].person = person));
     }
 }
 
@@ -178,7 +178,8 @@ pub fn envelope(ground: &Ground, base: &SigningRequest) -> Envelope {
 fn approval_evidence(ground: &Ground) -> Vec<Attack> {
     let mut out = Vec::new();
     for base in ground.bases() {
-        let with = |evidence: Evidence| at(base, "approval.invalid", |r| r.approvals[0].evidence = evidence);
+        let refused = |code, evidence: Evidence| at(base, code, |r| r.approvals[0].evidence = evidence);
+        let with = |evidence: Evidence| refused("approval.bad_signature", evidence);
         let Evidence::Signature { key, signature } = base.approvals[0].evidence.clone() else { panic!("a signature") };
         for byte in [0, 63] {
             let mut changed = signature;
@@ -188,17 +189,16 @@ fn approval_evidence(ground: &Ground) -> Vec<Attack> {
         for other in
             [initiator().public(), Someone::number(113, "Carl").public(), Someone::number(77, "Mallory").public()]
         {
-            out.push(with(Evidence::Signature { key: other, signature }));
+            out.push(refused("approval.unknown_key", Evidence::Signature { key: other, signature }));
         }
         let empty = Vec::new;
         let passkey = Evidence::WebAuthn {
-            key,
             credential: empty(),
             authenticator_data: empty(),
             client_data: empty(),
             signature: empty(),
         };
-        out.push(at(base, "approval.passkey_unsupported", |r| r.approvals[0].evidence = passkey));
+        out.push(refused("approval.unknown_key", passkey));
         let person = approvers().into_iter().find(|a| a.id == base.approvals[0].person).unwrap();
         out.extend(other_envelopes(ground, base).into_iter().map(|e| with(person.approve(&e).evidence)));
     }
@@ -249,7 +249,7 @@ fn approval_list(ground: &Ground) -> Vec<Attack> {
         at(base, "approval.missing", with(&[&a, &a])),
         at(base, "approval.missing", with(&[&a])),
         at(base, "approval.missing", with(&[])),
-        at(base, "approval.invalid", with(&[&a, &b, &bad])),
+        at(base, "approval.unknown_key", with(&[&a, &b, &bad])),
         at(base, "request.malformed", with(&too_many)),
     ];
     // Where none is demanded, none or more of them change nothing.
@@ -258,7 +258,7 @@ fn approval_list(ground: &Ground) -> Vec<Attack> {
         let all = approvers().map(|s| s.approve(&envelope));
         out.push(fine("none", base, |r| r.approvals.clear()));
         out.push(fine("all", base, |r| r.approvals = all.to_vec()));
-        out.push(at(base, "approval.invalid", |r| r.approvals.push(a.clone())));
+        out.push(at(base, "approval.bad_signature", |r| r.approvals.push(a.clone())));
     }
     out
 }

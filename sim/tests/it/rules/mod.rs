@@ -5,6 +5,7 @@ mod border;
 mod enclaves;
 mod keys;
 mod limits;
+mod passkeys;
 mod people;
 mod pins;
 mod production;

@@ -50,7 +50,7 @@ fn i1_keys_speak_for_one_purpose() {
     assert_eq!(outcomes(&world.sign(&cbor::encode(&request), &[1, 2])), ["intent.signature"; 2]);
     let mut draft = Draft::payment(&world, 1, 700_000, 0);
     draft.approvals = vec![initiator()];
-    assert_eq!(said(&mut world, &standard, &draft), ["approval.invalid"; 2]);
+    assert_eq!(said(&mut world, &standard, &draft), ["approval.unknown_key"; 2]);
 }
 
 /// An intent lives for a bounded time from its signature on, and not before it.
@@ -86,7 +86,7 @@ fn i2_an_approval_of_anything_else_is_refused() {
         let mut request = base.clone();
         request.approvals = approvers().iter().map(|a| a.approve(&envelope)).collect();
         let said = outcomes(&ground.world.sign(&cbor::encode(&request), &[1, 2]));
-        assert_eq!(said, ["approval.invalid"; 2]);
+        assert_eq!(said, ["approval.bad_signature"; 2]);
     }
 }
 
@@ -100,7 +100,7 @@ fn i2_an_approval_names_the_policy_it_was_given_under() {
     let mut old = draft.request(&standard);
     standard.amend(&mut world, |policy| policy.vaults[0].rules[4].name = "fees".into());
     old.policy = standard.policy_digest();
-    assert_eq!(outcomes(&world.sign(&cbor::encode(&old), &[1, 2])), ["approval.invalid"; 2]);
+    assert_eq!(outcomes(&world.sign(&cbor::encode(&old), &[1, 2])), ["approval.bad_signature"; 2]);
     assert_eq!(said(&mut world, &standard, &draft), SIGNED);
 }
 
