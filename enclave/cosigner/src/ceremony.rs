@@ -26,7 +26,7 @@ use ringi_primitives::wire::{FromCosigner, Refusal};
 use std::collections::BTreeMap;
 
 /// A ceremony that takes longer has lost a message. dkls23 key generation takes seconds of CPU for many parties.
-const CEREMONY_MS: u64 = 900_000;
+const CEREMONY_MS: u64 = 120_000;
 /// Rounds kept until the ceremony reaches them.
 const EARLY: usize = 256;
 

@@ -17,10 +17,27 @@ const TUNNEL_WAITS: Duration = Duration::from_secs(20);
 /// Bytes of the tunnel in one frame.
 const TUNNEL_BYTES: usize = 16 * 1024;
 
+/// At most so many bytes in one write. Of a larger one Linux makes packets of several buffers (`virtio_transport_alloc_skb`,
+/// over 32 KiB), and vhost-device-vsock 0.3 drops all but the first of them without a word.
+const PIECE_BYTES: usize = 16 * 1024;
+
+/// Writes in pieces that every host's vsock device carries whole.
+struct Pieces(UnixStream);
+
+impl Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes.get(..PIECE_BYTES).unwrap_or(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Both directions.
 pub struct Link {
     frames: Receiver<io::Result<ToCosigner>>,
-    writer: BufWriter<UnixStream>,
+    writer: BufWriter<Pieces>,
     stashed: VecDeque<ToCosigner>,
     tunnel: VecDeque<u8>,
 }
@@ -52,7 +69,7 @@ impl Link {
                 }
             }
         });
-        let writer = BufWriter::with_capacity(256 * 1024, stream);
+        let writer = BufWriter::with_capacity(256 * 1024, Pieces(stream));
         Ok(Link { frames, writer, stashed: VecDeque::new(), tunnel: VecDeque::new() })
     }
 

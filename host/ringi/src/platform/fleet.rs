@@ -26,7 +26,7 @@ const STATUS_MS: u64 = 1_000;
 /// Policy sets are answered at once; a genesis when a key service has answered, from an emulated machine slowly.
 const DOCUMENT_MS: u64 = 60_000;
 /// Key generation takes seconds, on a busy machine many.
-const ORDER_MS: u64 = 960_000;
+const ORDER_MS: u64 = 180_000;
 
 /// What a cosigner says of itself when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
