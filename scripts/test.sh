@@ -11,6 +11,7 @@ if [ "${RINGI_SKIP_QEMU:-}" = 1 ]; then
 else
     # Minutes the first time, nothing afterwards.
     for script in qemu vhost-vsock kernel build-enclave repro; do "scripts/$script.sh" >/dev/null; done
+    RINGI_SIMULATION=1 scripts/build-enclave.sh target/simulation >/dev/null
 fi
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace --locked "$@"

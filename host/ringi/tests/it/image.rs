@@ -2,8 +2,9 @@
 //!
 //! RINGI_SKIP_QEMU=1 leaves out what needs QEMU or the kernel, and says so. Nothing else does.
 
-use crate::node::root;
-use crate::platform::ringi;
+use crate::commands::{a_policy_is_installed_once_and_signed, a_wallet_is_made_and_funded};
+use crate::node::{Node, root};
+use crate::platform::{INITIATOR, Platform, ringi};
 use ringi_attestation::{AttestationError, Expectation, Moment, Pcr, PcrIndex, Root, verify};
 use ringi_eif::{Image, Metadata, cpio};
 use ringi_enclave_host::{Enclave as _, Qemu, QemuSettings, Records, StartError};
@@ -35,8 +36,12 @@ fn script(name: &str) -> PathBuf {
 }
 
 fn program(name: &str) -> PathBuf {
-    let program = root().join("target/image").join(name);
-    assert!(program.is_file(), "no {name} in target/image: run scripts/build-enclave.sh");
+    program_in("target/image", name)
+}
+
+fn program_in(folder: &str, name: &str) -> PathBuf {
+    let program = root().join(folder).join(name);
+    assert!(program.is_file(), "no {name} in {folder}: run scripts/build-enclave.sh {folder}");
     program
 }
 
@@ -351,4 +356,34 @@ fn e3_a_release_holds_nothing_of_a_simulation() {
     }
     let of_release = b"a release takes no key from its host";
     assert!(holds(&release, of_release) && !holds(&simulation, of_release));
+}
+
+/// Three machines of the simulation's image: founded, a key made between them, paid from, said what they run, started again.
+#[test]
+fn a_platform_of_real_images_pays() {
+    if skipped() {
+        return;
+    }
+    let (node, folder) = (Node::start(), tempfile::tempdir().unwrap());
+    let folder = folder.path();
+    let simulation = |name| program_in("target/simulation", name);
+    build_with(folder, "ringi.eif", &simulation("init"), &simulation("cosigner"));
+    Platform::settle(folder, &node);
+    let (qemu, vsock) = (script("qemu.sh"), script("vhost-vsock.sh"));
+    let (qemu, vsock) = (qemu.to_str().unwrap(), vsock.to_str().unwrap());
+    let flags = ["--enclave", "qemu", "--image", "ringi.eif", "--qemu", qemu, "--vsock", vsock];
+    let platform = Platform::up_with(folder, &flags);
+    a_policy_is_installed_once_and_signed(folder, &platform);
+    let scene = a_wallet_is_made_and_funded(&node, platform);
+    let id = scene.pay("small.json", &[]);
+    scene.platform.until(&id, "completed");
+    let (genesis, simulated) = ("data/genesis.ringi", "data/simulation/root.der");
+    let attest = ["cosigner", "attest", "--key", INITIATOR, "2", "--genesis", genesis, "--root", simulated];
+    let shown = scene.platform.good(&attest);
+    assert_eq!((shown["boot"].as_u64(), shown["assurance"].as_str()), (Some(1), Some("qemu")));
+    assert_eq!(scene.platform.stop(), Some(0));
+    // From its records again: the image, its registers and the key server's policy are what they were.
+    let platform = Platform::up_with(folder, &flags);
+    assert_eq!(platform.good(&attest)["boot"], 2);
+    assert_eq!(platform.stop(), Some(0));
 }
