@@ -12,6 +12,7 @@ use crate::receipt::{SignedBoot, SignedVerdict};
 use crate::request::FinishedSignature;
 use crate::scheme::PartyIndex;
 use crate::signed::Signed;
+use crate::upgrade::{UpgradeStep, UpgradeWord};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use std::fmt;
@@ -138,6 +139,13 @@ pub enum ToCosigner {
         /// At most [`limits::NONCE_BYTES`].
         #[n(0)]
         nonce: ByteVec,
+    },
+    /// A step of an upgrade (rule E1).
+    #[n(13)]
+    Upgrade {
+        /// Which.
+        #[n(0)]
+        step: UpgradeStep,
     },
 }
 
@@ -351,6 +359,13 @@ pub enum FromCosigner {
         /// The document; none from a plain process.
         #[n(0)]
         document: Option<ByteVec>,
+    },
+    /// The answer to a step of an upgrade (rule E1).
+    #[n(18)]
+    Upgrade {
+        /// What it says.
+        #[n(0)]
+        word: UpgradeWord,
     },
 }
 

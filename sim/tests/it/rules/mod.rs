@@ -9,6 +9,7 @@ mod people;
 mod pins;
 mod sessions;
 mod time;
+mod upgrade;
 
 use ringi_chain::evm;
 use ringi_primitives::amount::Amount;
