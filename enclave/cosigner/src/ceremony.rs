@@ -121,7 +121,9 @@ impl Cosigner {
                 Ok(())
             }
             // E1: only with the new image's document.
-            OrderAction::Upgrade { .. } => Err(Code::OrderSenseless.because("an upgrade is a hand-over to its new image")),
+            OrderAction::Upgrade { .. } => {
+                Err(Code::OrderSenseless.because("an upgrade is a hand-over to its new image"))
+            }
         };
         carried_out.map_err(|r| (Some(id), r))
     }

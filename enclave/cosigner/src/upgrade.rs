@@ -323,9 +323,10 @@ fn opened_state(me: PartyIndex, taking: Taking, chain: &GenesisChain) -> Result<
     let mut state = State::default();
     let restored = journal.restore(taking.records, |record| state.apply(&record).map_err(Fatal::from));
     restored.map_err(|e| Code::DocumentInvalid.because(e.to_string()))?;
-    let named = chain.head().cosigner(me).zip(state.identity.as_ref()).is_some_and(|(named, own)| {
-        named.channel_key == own.channel_public && named.identity_key == own.key.public()
-    });
+    let named =
+        chain.head().cosigner(me).zip(state.identity.as_ref()).is_some_and(|(named, own)| {
+            named.channel_key == own.channel_public && named.identity_key == own.key.public()
+        });
     let same = state.genesis.as_ref().is_some_and(|own| own.head_digest() == chain.head_digest());
     if named && same { Ok((journal, state)) } else { Err(Code::DocumentInvalid.because("another cosigner's state")) }
 }
