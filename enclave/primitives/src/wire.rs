@@ -216,7 +216,7 @@ pub enum FromCosigner {
     /// Keep this sealed record and say [`ToCosigner::Stored`] when it is durable.
     #[n(2)]
     Store {
-        /// Its sequence: 1, 2, 3, … without gaps.
+        /// Its sequence: 1, 2, 3, … without gaps; of a state that was handed over, on from its last record.
         #[n(0)]
         sequence: u64,
         /// Whether it completes a snapshot: then the records before the snapshot may be dropped once it is durable.
