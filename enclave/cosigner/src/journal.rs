@@ -204,7 +204,7 @@ impl Journal {
         self.seal(RecordKind::Change, 0, &plain, context, rng)
     }
 
-    /// A journal that goes on behind this one under another key: it begins with a snapshot.
+    /// A journal that goes on behind this one under another key (rule E1): it begins with a snapshot.
     pub fn under(&self, key: &SealingKey) -> Journal {
         Journal { sequence: self.sequence, previous: self.previous, ..Journal::new(key, self.me) }
     }

@@ -126,7 +126,7 @@ impl Cosigner {
         enclosure.bind_genesis(chain.root()).map_err(module)?;
         let document = enclosure.document(Some(&nonce.0), None, Some(&public)).map_err(module)?;
         // E1: it asks only as the image that the order names.
-        self.check_asking(&chain, measurements, &nonce, &document)?;
+        self.check_asking(&chain, &measurements, &nonce, &document)?;
         let bound = binding(&nonce, &document);
         self.upgrade.asking = Some(Asking { order: order.id, chain, secret, bound, taking: None });
         self.emit(FromCosigner::Upgrade { word: UpgradeWord::Asked { document: document.into() } });
@@ -161,7 +161,7 @@ impl Cosigner {
         }
         let measurements = ordered(genesis, &order, self.me)?;
         let nonce = question(signed, genesis, self.me);
-        let to = self.check_asking(genesis, measurements, &nonce, document)?;
+        let to = self.check_asking(genesis, &measurements, &nonce, document)?;
         if self.ceremonies.is_running() {
             return Err(Code::Busy.because("a ceremony"));
         }
@@ -265,7 +265,7 @@ fn id_of(signed: &Signed) -> Option<OrderId> {
 
 /// E1: the measurements that the order names, if it is an upgrade of this cosigner under the genesis in force, which must
 /// allow them: peers would not speak with another image.
-fn ordered<'o>(genesis: &GenesisChain, order: &'o Order, me: PartyIndex) -> Result<&'o [Measurement], Refusal> {
+fn ordered(genesis: &GenesisChain, order: &Order, me: PartyIndex) -> Result<Vec<Measurement>, Refusal> {
     let OrderAction::Upgrade { cosigner, head, measurements } = &order.action else {
         return Err(Code::OrderSenseless.because("it is no upgrade"));
     };
@@ -279,7 +279,7 @@ fn ordered<'o>(genesis: &GenesisChain, order: &'o Order, me: PartyIndex) -> Resu
     if !measurements.iter().all(|m| once(m) && genesis.head().measurements.contains(m)) {
         return Err(Code::DocumentInvalid.because("measurements of the new image"));
     }
-    Ok(measurements)
+    Ok(measurements.clone())
 }
 
 /// What the asking document answers: this order, this version of genesis, this cosigner.

@@ -112,11 +112,7 @@ async fn move_all(
         note_upgrade(store, fresh::now(), &upgraded).await.map_err(|e| failed(&e))?;
         homes.swap(&order)?;
         let image = |registers: &BTreeMap<u8, String>| registers.get(&0).cloned().unwrap_or_default();
-        moved.push(Moved {
-            cosigner: cosigner.index.number(),
-            from: image(&upgraded.from),
-            to: image(&upgraded.to),
-        });
+        moved.push(Moved { cosigner: cosigner.index.number(), from: image(&upgraded.from), to: image(&upgraded.to) });
     }
     Ok(moved)
 }
@@ -199,10 +195,8 @@ impl Homes {
         let signed = development.signed(Domain::Order, order)?;
         let (old, mut old_events) = self.started(old, &self.present).await?;
         let (new, mut new_events) = self.started(new, &self.next).await?;
-        let (from, to) = (
-            Side { handle: &old, events: &mut old_events },
-            Side { handle: &new, events: &mut new_events },
-        );
+        let (from, to) =
+            (Side { handle: &old, events: &mut old_events }, Side { handle: &new, events: &mut new_events });
         let carried = hand_over(from, to, &development.genesis.0, &signed).await;
         new.stop().await;
         old.stop().await;

@@ -94,10 +94,15 @@ impl Platform {
 
     /// `ringi up` on the folder's `data`, until it says that it is up.
     pub fn up(folder: &Path) -> Platform {
+        Platform::up_with(folder, &cosigner())
+    }
+
+    /// The same with another cosigner program.
+    pub fn up_with(folder: &Path, program: &Path) -> Platform {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ringi"))
             .current_dir(folder)
             .args(["--json", "up", "--data", "data", "--listen", "127.0.0.1:0", "--cosigner"])
-            .arg(cosigner())
+            .arg(program)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();

@@ -4,14 +4,15 @@ use super::{SIGNED, pay, restart, status, unsigned};
 use ringi_attestation::Document;
 use ringi_cosigner::core::Cosigner;
 use ringi_nsm::Authority;
-use ringi_primitives::digest::Digest;
-use ringi_primitives::genesis::Measurement;
-use ringi_primitives::order::OrderAction;
+use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::genesis::{Assurance, Genesis, Measurement};
+use ringi_primitives::order::{Order, OrderAction};
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::upgrade::{HandOver, UpgradeStep, UpgradeWord};
 use ringi_primitives::wire::{FromCosigner, ToCosigner};
 use ringi_sim::enclaves::{DEBUG, Enclaves, measurements};
+use ringi_sim::people::signed;
 use ringi_sim::requests::Standard;
 use ringi_sim::world::{World, party};
 use std::sync::Arc;
@@ -194,7 +195,7 @@ fn e1_nobody_else_is_handed_a_state() {
 /// G2, E1: an order is the admin quorum's, of this workspace and the version in force, in time, for this cosigner, and names
 /// one allowed image. Neither the old image nor the new one moves for another.
 #[test]
-fn e1_g2_only_the_quorum_s_order_moves_a_state() {
+fn e1_only_the_quorum_s_order_moves_a_state() {
     let (mut world, _, order) = ordered(404);
     let next_of = |world: &mut World| newcomer(world, 1, NEXT);
     let mut next = next_of(&mut world);
@@ -373,7 +374,7 @@ fn e1_a_lost_hand_over_is_made_again() {
 
 /// B1, E1: the old image from before the hand-over, started in the new one's place, is fenced by the peers.
 #[test]
-fn e1_b1_an_old_copy_is_fenced() {
+fn e1_an_old_copy_is_fenced() {
     let (mut world, standard, order) = ordered(409);
     assert_eq!(pay(&mut world, &standard, 1, 1000, 0, &[1, 2]), SIGNED);
     let before = world.blob(party(1));
@@ -406,4 +407,22 @@ fn e1_a_plain_process_hands_nothing_over() {
     let said = hand_over(&mut world, 1, &order, b"no document").unwrap_err();
     assert_eq!(said, "order.senseless a plain process proves nothing");
     assert!(status(&mut world, 1).ready);
+}
+
+/// E3: the new image asks under no genesis that claims more than it runs in.
+#[test]
+fn e3_a_new_image_claims_no_more_than_is_true() {
+    let (mut world, _, _) = ordered(411);
+    let head = world.genesis().head().clone();
+    let nitro = Genesis { sequence: 0, previous: None, assurance: Assurance::Nitro, ..head };
+    let admins: Vec<_> = world.admins.iter().collect();
+    let genesis = vec![signed(Domain::Genesis, &nitro, &admins)];
+    let root = genesis[0].digest(Domain::Genesis);
+    let action = OrderAction::Upgrade { cosigner: party(1), head: root, measurements: measurements(NEXT) };
+    let order = world.order(action).decode_unverified::<Order>(usize::MAX).unwrap();
+    let admins: Vec<_> = world.admins.iter().collect();
+    let order = signed(Domain::Order, &Order { genesis: root, ..order }, &admins);
+    let mut next = newcomer(&mut world, 1, NEXT);
+    let said = word(tell(&world, &mut next, UpgradeStep::Ask { genesis, order }));
+    assert_eq!(said.unwrap_err(), "document.invalid another assurance (E3)");
 }
