@@ -67,7 +67,7 @@ async fn prepared(data: &Path, settings: &Settings, to: &Path, store: &SqliteSto
     let attested = Attested::start(data, settings).await?;
     let next = with_image(settings, to);
     let moved = match attested.beside(&next) {
-        Ok((new, measured)) => move_all(data, development, store, &attested, (new, &measured)).await,
+        Ok((new, measured, _)) => move_all(data, development, store, &attested, (new, &measured)).await,
         Err(failure) => Err(failure),
     };
     attested.kms.stop().await;

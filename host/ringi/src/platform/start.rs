@@ -37,7 +37,7 @@ pub struct Attested {
 }
 
 /// What cosigners are started from, and what genesis says of it.
-type Built = (Arc<dyn Enclave>, Vec<(PcrIndex, Pcr)>, Assurance);
+pub type Built = (Arc<dyn Enclave>, Vec<(PcrIndex, Pcr)>, Assurance);
 
 impl Attested {
     /// Starts the key server of this folder, and looks at the program or image.
@@ -63,8 +63,8 @@ impl Attested {
     ///
     /// # Errors
     /// If it is not there.
-    pub fn beside(&self, settings: &Settings) -> Result<(Arc<dyn Enclave>, Vec<(PcrIndex, Pcr)>), Failure> {
-        built(settings, &self.authority, &self.kms).map(|(enclave, measurements, _)| (enclave, measurements))
+    pub fn beside(&self, settings: &Settings) -> Result<Built, Failure> {
+        built(settings, &self.authority, &self.kms)
     }
 }
 
