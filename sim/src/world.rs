@@ -84,6 +84,8 @@ pub struct World {
     genesis: Vec<Signed>,
     /// What the cosigners run in; `None` for plain processes.
     pub enclaves: Option<Enclaves>,
+    /// Which key seals a cosigner's records, if not its first: an upgraded one has another (rule E1).
+    sealing: BTreeMap<PartyIndex, u8>,
 }
 
 /// The cosigner of this number.
@@ -173,6 +175,7 @@ impl World {
             admins: [Someone::number(201, "Ada"), Someone::number(202, "Ben"), Someone::number(203, "Cleo")],
             genesis: Vec::new(),
             enclaves: None,
+            sealing: BTreeMap::new(),
         }
     }
 
@@ -228,21 +231,64 @@ impl World {
     /// # Errors
     /// As [`Cosigner::start`].
     pub fn start(&mut self, p: PartyIndex) -> Result<(), Fatal> {
-        self.starts += 1;
-        let rng = ChaCha20Rng::seed_from_u64(self.seed.wrapping_mul(1000).wrapping_add(self.starts));
-        let key = sealing_key(p);
+        let (rng, key) = (self.randomness(), self.key_of(p));
         let node = self.nodes.entry(p).or_default();
         let first = start_frames(p, node.records.iter().map(|(_, _, r)| r.clone()));
         let now = clock(&self.skew_ms, self.now, p);
-        let enclosure = self.enclaves.as_ref().map(|e| {
-            e.set_time(now);
-            e.enclosure(p)
-        });
+        let enclosure = self.enclaves.as_ref().map(|e| e.enclosure_at(p, now));
         let (cosigner, out) = Cosigner::start_in(enclosure, Some(&key), Box::new(rng), first, now)?;
         node.cosigner = Some(cosigner);
         node.ended = None;
         self.take(p, out);
         Ok(())
+    }
+
+    fn randomness(&mut self) -> ChaCha20Rng {
+        self.starts += 1;
+        ChaCha20Rng::seed_from_u64(self.seed.wrapping_mul(1000).wrapping_add(self.starts))
+    }
+
+    /// The key that seals a cosigner's records.
+    fn key_of(&self, p: PartyIndex) -> SealingKey {
+        self.sealing.get(&p).map_or_else(|| sealing_key(p), |n| SealingKey::new(Zeroizing::new([*n; 32])))
+    }
+
+    /// A cosigner of this number beside the one that runs, without records and without a key.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn beside(&mut self, p: PartyIndex) -> Cosigner {
+        let rng = self.randomness();
+        let now = clock(&self.skew_ms, self.now, p);
+        let enclosure = self.enclaves.as_ref().map(|e| e.enclosure_at(p, now));
+        Cosigner::start_in(enclosure, None, Box::new(rng), start_frames(p, []), now).expect("a fresh cosigner starts").0
+    }
+
+    /// Takes the place of the one that runs: gets a key for its records, and what it says is carried.
+    pub fn seat(&mut self, p: PartyIndex, mut cosigner: Cosigner, key: u8) {
+        self.kill(p);
+        self.sealing.insert(p, key);
+        let out = cosigner.seal_with(&self.key_of(p));
+        *self.nodes.entry(p).or_default() = Node { cosigner: Some(cosigner), ..Node::default() };
+        self.take(p, out);
+    }
+
+    /// Which key seals a cosigner's records from now on: of a copy, its first.
+    pub fn set_key(&mut self, p: PartyIndex, key: Option<u8>) {
+        match key {
+            Some(key) => self.sealing.insert(p, key),
+            None => self.sealing.remove(&p),
+        };
+    }
+
+    /// Adds a version of genesis that follows, signed by two admins, and hands it to every cosigner.
+    pub fn amend_genesis(&mut self, change: impl FnOnce(&mut Genesis)) {
+        let mut next = self.genesis().head().clone();
+        (next.sequence, next.previous) = (next.sequence + 1, Some(self.genesis().head_digest()));
+        change(&mut next);
+        self.genesis.push(signed(Domain::Genesis, &next, &[&self.admins[0], &self.admins[1]]));
+        let versions = self.genesis.clone();
+        self.tell_all(&ToCosigner::InstallGenesis { versions });
     }
 
     /// Kills a cosigner at once; what it had not handed out is gone. Frames to it are lost.

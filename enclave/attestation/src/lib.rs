@@ -12,6 +12,7 @@ mod expect;
 pub mod kms;
 pub mod nsm;
 mod of_cosigner;
+mod of_upgrade;
 mod pcr;
 pub mod presentation;
 mod read;
@@ -23,6 +24,7 @@ pub use document::{DOCUMENT_BYTES, Document};
 pub use error::AttestationError;
 pub use expect::{Expectation, Moment, Pinned, Root};
 pub use of_cosigner::CosignerIs;
+pub use of_upgrade::NewImage;
 pub use pcr::{PCRS, Pcr, PcrIndex};
 pub use verify::{Attested, verify};
 

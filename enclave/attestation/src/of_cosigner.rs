@@ -6,7 +6,7 @@ use crate::pcr::{Pcr, PcrIndex};
 use crate::verify::{Attested, verify};
 use ringi_primitives::cbor;
 use ringi_primitives::claim::{CLAIM_BYTES, Claim};
-use ringi_primitives::genesis::GenesisChain;
+use ringi_primitives::genesis::{GenesisChain, Measurement};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 
@@ -33,19 +33,9 @@ impl CosignerIs<'_> {
     pub fn verify(&self, document: &[u8], now: UnixMs) -> Result<(Attested, Claim), AttestationError> {
         let genesis = self.genesis.head();
         let identity = genesis.cosigner(self.cosigner).ok_or(AttestationError::Workspace)?;
-        let named = |root: &&Root| genesis.trust_roots.iter().any(|named| named.0 == root.0);
-        let roots = self.roots.iter().filter(named).copied().collect();
-        let mut expectation = Expectation::of(roots, self.moment).with_nonce(self.nonce);
-        for measurement in &genesis.measurements {
-            let index = PcrIndex::new(measurement.pcr).ok_or(AttestationError::Workspace)?;
-            let value = measurement.value.as_slice().try_into().map_err(|_| AttestationError::Workspace)?;
-            expectation = expectation.with_pcr(index, Pcr(value));
-        }
-        // E3: the whole image must be named, not only who signed it or where it runs.
-        if !expectation.pcrs.contains_key(&PcrIndex::IMAGE) {
-            return Err(AttestationError::Workspace);
-        }
-        expectation = expectation
+        let roots = named_roots(self.genesis, self.roots);
+        let expectation = Expectation::of(roots, self.moment).with_nonce(self.nonce);
+        let expectation = with_measurements(expectation, &genesis.measurements)?
             .with_pcr(PcrIndex::GENESIS, Pcr::of_genesis(&self.genesis.root()))
             .with_pcr(PcrIndex::CHANNEL, Pcr::ZERO.extend(&identity.channel_key));
         let attested = verify(document, &expectation, now)?;
@@ -58,4 +48,24 @@ impl CosignerIs<'_> {
             && claim.identity_key == identity.identity_key;
         if its_own { Ok((attested, claim)) } else { Err(AttestationError::UserData) }
     }
+}
+
+/// Of these roots, those that genesis names too.
+pub(crate) fn named_roots(genesis: &GenesisChain, roots: &[Root]) -> Vec<Root> {
+    let named = |root: &&Root| genesis.head().trust_roots.iter().any(|named| named.0 == root.0);
+    roots.iter().filter(named).copied().collect()
+}
+
+/// And the registers have one of the values listed for them.
+pub(crate) fn with_measurements(
+    mut expectation: Expectation,
+    measurements: &[Measurement],
+) -> Result<Expectation, AttestationError> {
+    for measurement in measurements {
+        let index = PcrIndex::new(measurement.pcr).ok_or(AttestationError::Workspace)?;
+        let value = measurement.value.as_slice().try_into().map_err(|_| AttestationError::Workspace)?;
+        expectation = expectation.with_pcr(index, Pcr(value));
+    }
+    // E3: the whole image must be named, not only who signed it or where it runs.
+    if expectation.pcrs.contains_key(&PcrIndex::IMAGE) { Ok(expectation) } else { Err(AttestationError::Workspace) }
 }

@@ -44,6 +44,11 @@ impl Boot {
         self.ready
     }
 
+    /// E1: this boot does nothing any more.
+    pub(crate) fn close(&mut self) {
+        (self.ready, self.refused) = (false, Some(Code::HandedOver));
+    }
+
     /// The boot of a peer whose messages are taken.
     pub(crate) fn fenced(&self, peer: PartyIndex) -> Option<u64> {
         self.granted_to(peer).map(|(boot, _)| boot)
@@ -60,6 +65,7 @@ impl Boot {
             return None;
         }
         Some(match self.refused {
+            Some(Code::HandedOver) => Code::HandedOver.because("E1"),
             Some(code) => code.because("B1"),
             None => Code::BootUngranted.because("too few peers have granted this boot (B1)"),
         })

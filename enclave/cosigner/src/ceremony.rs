@@ -15,6 +15,7 @@ use ringi_mpc::{
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::OrderId;
 use ringi_primitives::key::SignatureBytes;
 use ringi_primitives::limits;
@@ -79,6 +80,11 @@ enum Stage {
 }
 
 impl Ceremonies {
+    /// Whether one is in progress.
+    pub(crate) fn is_running(&self) -> bool {
+        self.current.is_some()
+    }
+
     /// Whether rounds of this session belong to the ceremony in progress.
     pub fn is_current(&self, session: &Digest) -> bool {
         self.current.as_ref().is_some_and(|c| c.session == Some(*session) || c.session.is_none())
@@ -98,7 +104,8 @@ impl Cosigner {
             .decode_unverified(limits::GENESIS_BYTES)
             .map_err(|e| (None, Code::DocumentInvalid.because(e.to_string())))?;
         let id = order.id;
-        self.check_order(signed, &order).map_err(|r| (Some(id), r))?;
+        let genesis = self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"));
+        genesis.and_then(|genesis| self.check_order(genesis, signed, &order)).map_err(|r| (Some(id), r))?;
         if self.state.orders.contains(&id) {
             return self.repeat_answer(&order).map_err(|r| (Some(id), r));
         }
@@ -113,14 +120,16 @@ impl Cosigner {
                 self.emit(FromCosigner::OrderDone { order: id, certificate: None });
                 Ok(())
             }
+            // E1: only with the new image's document.
+            OrderAction::Upgrade { .. } => {
+                Err(Code::OrderSenseless.because("an upgrade is a hand-over to its new image"))
+            }
         };
         carried_out.map_err(|r| (Some(id), r))
     }
 
     /// G2: of this workspace, in time, by the admin quorum.
-    fn check_order(&self, signed: &Signed, order: &Order) -> Result<(), Refusal> {
-        let genesis =
-            self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
+    pub(crate) fn check_order(&self, genesis: &GenesisChain, signed: &Signed, order: &Order) -> Result<(), Refusal> {
         if order.version != 1 || order.genesis != genesis.root() {
             return Err(Code::GenesisMismatch.because("order"));
         }
@@ -139,7 +148,7 @@ impl Cosigner {
     fn repeat_answer(&mut self, order: &Order) -> Result<(), Refusal> {
         let key = match &order.action {
             OrderAction::KeyGeneration { key } | OrderAction::Refresh { key, .. } => Some(*key),
-            OrderAction::Resume { .. } | OrderAction::GiveBack { .. } => None,
+            OrderAction::Resume { .. } | OrderAction::GiveBack { .. } | OrderAction::Upgrade { .. } => None,
         };
         let Some(key) = key else { return Err(Code::OrderSpent.because("carried out before")) };
         let active = self.state.keys.active.get(&key).ok_or_else(|| Code::OrderSpent.because("carried out before"))?;

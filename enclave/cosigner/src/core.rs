@@ -13,6 +13,7 @@ use crate::proofs::Proofs;
 use crate::refusal::Code;
 use crate::session::Sessions;
 use crate::state::{Identity, Record, State, StateError};
+use crate::upgrade::Upgrade;
 use minicbor::bytes::ByteVec;
 use rand_core::CryptoRngCore;
 use ringi_primitives::cbor;
@@ -77,6 +78,7 @@ pub struct Cosigner {
     /// `None` for a plain process.
     pub(crate) enclosure: Option<Enclosure>,
     pub(crate) proofs: Proofs,
+    pub(crate) upgrade: Upgrade,
     /// `None` until there is a key to seal with.
     journal: Option<Journal>,
     /// Changes that wait for that key.
@@ -139,6 +141,7 @@ impl Cosigner {
             receipt_key,
             enclosure,
             proofs: Proofs::default(),
+            upgrade: Upgrade::default(),
             journal,
             held: Vec::new(),
         };
@@ -146,7 +149,9 @@ impl Cosigner {
             cosigner.make_identity()?;
         }
         cosigner.say_identity();
-        if cosigner.state.genesis.is_some() {
+        if cosigner.state.handed_over.is_some() {
+            cosigner.stay_handed_over();
+        } else if cosigner.state.genesis.is_some() {
             cosigner.begin_boot();
         }
         let out = cosigner.drain()?;
@@ -160,6 +165,7 @@ impl Cosigner {
     pub fn handle(&mut self, frame: ToCosigner, now: UnixMs) -> Result<Vec<FromCosigner>, Fatal> {
         // T1: never back.
         self.now = self.now.max(now);
+        let Some(frame) = self.heard(frame) else { return self.drain() };
         match frame {
             // Late bytes of a connection to the key service say nothing any more.
             ToCosigner::Tunnel { .. } => {}
@@ -174,6 +180,7 @@ impl Cosigner {
             ToCosigner::Stored { sequence } => self.note_stored(sequence),
             ToCosigner::Status => self.say_status(),
             ToCosigner::PeerUp { peer } => self.peer_up(peer),
+            ToCosigner::Upgrade { step } => self.take_upgrade_step(step),
         }
         self.drain()
     }
@@ -266,13 +273,53 @@ impl Cosigner {
         enclosure.bind_genesis(genesis.root())?;
         enclosure.bind_channel(&identity.channel_public)?;
         let made = enclosure.new_key(self.me, genesis, access, self.rng.as_mut(), tunnel)?;
-        self.journal = Some(Journal::new(&SealingKey::new(made.key), self.me));
         let genesis = self.state.genesis_versions.clone();
         self.emit(FromCosigner::KeepKey { key: KeptKey { genesis, wrapped_key: made.wrapped.into() } });
-        self.seal_held();
+        Ok(self.seal_with(&SealingKey::new(made.key)))
+    }
+
+    /// From now on records are kept, sealed with this key. Only for one that wants a key ([`Cosigner::wants_key`]).
+    pub fn seal_with(&mut self, key: &SealingKey) -> Vec<FromCosigner> {
+        match self.arrived_journal(key) {
+            Some(journal) => {
+                self.journal = Some(journal);
+                // All that was held is in the snapshot.
+                self.held.clear();
+                self.take_snapshot();
+                self.keep_arrived(self.sequence());
+            }
+            None => {
+                self.journal = Some(Journal::new(key, self.me));
+                self.seal_held();
+            }
+        }
         self.begin_boot();
         self.say_genesis();
-        Ok(std::mem::take(&mut self.out))
+        std::mem::take(&mut self.out)
+    }
+
+    /// Whether its records are kept.
+    pub(crate) fn keeps_records(&self) -> bool {
+        self.journal.is_some()
+    }
+
+    /// The state in records under another key, as a snapshot behind the last one: for a hand-over (rule E1).
+    pub(crate) fn state_under(&mut self, key: &SealingKey) -> Option<Vec<ByteVec>> {
+        let context = self.context();
+        let mut records = Vec::new();
+        // Whoever takes the state over has not handed it over.
+        let state = self.state.snapshot()?.filter(|record| !matches!(record, Record::HandedOver { .. }));
+        let mut journal = self.journal.as_ref()?.under(key);
+        journal.snapshot(state, context, self.rng.as_mut(), |sealed| records.push(sealed.bytes.into()))?;
+        Some(records)
+    }
+
+    /// A state that came from another image is this cosigner's own from now on.
+    pub(crate) fn take_over(&mut self, state: State) {
+        self.now = self.now.max(state.now);
+        self.state = state;
+        self.held.clear();
+        self.say_identity();
     }
 
     /// Changes that were applied while there was no key.
@@ -325,6 +372,7 @@ impl Cosigner {
         self.advance_stored_boot();
         self.advance_stored_sessions();
         self.advance_stored_ceremony();
+        self.advance_stored_upgrade();
     }
 
     fn make_identity(&mut self) -> Result<(), Fatal> {

@@ -204,6 +204,11 @@ impl Journal {
         self.seal(RecordKind::Change, 0, &plain, context, rng)
     }
 
+    /// A journal that goes on behind this one under another key (rule E1): it begins with a snapshot.
+    pub fn under(&self, key: &SealingKey) -> Journal {
+        Journal { sequence: self.sequence, previous: self.previous, ..Journal::new(key, self.me) }
+    }
+
     /// Seals a snapshot as the next records and hands each to `keep`. `None` as [`Journal::append`].
     pub fn snapshot(
         &mut self,

@@ -24,3 +24,4 @@ pub mod session;
 pub mod sign;
 pub mod spending;
 pub mod state;
+pub mod upgrade;

@@ -68,6 +68,10 @@ pub enum Code {
     BootUngranted,
     /// Peers remember more of this cosigner than its state holds (rule B1).
     BootRolledBack,
+    /// The state was handed over to another image (rule E1).
+    HandedOver,
+    /// A document of an upgrade does not prove what it must (rule E1); the detail is the reason's code.
+    HandOverUnproved,
     /// A peer's message names another boot, request, signer set or policy.
     PeerDisagrees,
     /// Signers' clocks differ by more than a minute (rule T1).
@@ -129,6 +133,8 @@ impl Code {
             Code::BanUnheard => "session.ban_unheard",
             Code::BootUngranted => "boot.ungranted",
             Code::BootRolledBack => "boot.rolled_back",
+            Code::HandedOver => "boot.handed_over",
+            Code::HandOverUnproved => "upgrade.unproved",
             Code::PeerDisagrees => "session.peer_disagrees",
             Code::ClockSkew => "session.clock_skew",
             Code::EpochDiffers => "session.epoch_differs",

@@ -201,6 +201,13 @@ pub enum Record {
         #[n(0)]
         uses: Vec<Counted>,
     },
+    /// The state was handed over to another image (rule E1): from here on nothing is done with it.
+    #[n(20)]
+    HandedOver {
+        /// Digest of the order.
+        #[n(0)]
+        order: Digest,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -290,6 +297,8 @@ pub struct State {
     pub counters: CounterBook,
     /// What peers are known to hold.
     pub peer_heads: BTreeMap<PartyIndex, PeerHead>,
+    /// The order under which it was handed over (rule E1).
+    pub handed_over: Option<Digest>,
     /// Latest time seen.
     pub now: UnixMs,
 }
@@ -347,6 +356,7 @@ impl State {
                 }
                 head.sequence = head.sequence.max(*sequence);
             }
+            Record::HandedOver { order } => self.handed_over = Some(*order),
             Record::Time { now } => {
                 self.now = self.now.max(*now);
                 self.spending.forget_old(self.now);
@@ -414,6 +424,7 @@ impl State {
             let share = key.share.expose_bytes().ok()?.to_vec().into();
             records.push(Record::Pending { order: key.order, share, certificate: key.certificate.clone() });
         }
+        records.extend(self.handed_over.iter().map(|order| Record::HandedOver { order: *order }));
         // Before the entries: it would exhaust their windows again.
         records.extend(self.resumed_at.iter().map(|at| Record::Resumed { at: *at }));
         Some(records)

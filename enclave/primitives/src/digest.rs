@@ -41,11 +41,13 @@ pub enum Domain {
     AuditLog,
     /// Both directions of a pair's channel: what a peer's attestation answers (rule E2).
     PeerChannels,
+    /// What the documents of a hand-over answer, and what its sealed key is bound to (rule E1).
+    HandOver,
 }
 
 impl Domain {
     /// Every domain, for the test that they are prefix-free.
-    pub const ALL: [Domain; 17] = [
+    pub const ALL: [Domain; 18] = [
         Domain::Genesis,
         Domain::PolicySet,
         Domain::Order,
@@ -63,6 +65,7 @@ impl Domain {
         Domain::Ceremony,
         Domain::AuditLog,
         Domain::PeerChannels,
+        Domain::HandOver,
     ];
 
     /// The separation string.
@@ -85,6 +88,7 @@ impl Domain {
             Domain::Ceremony => "ringi/ceremony/v1",
             Domain::AuditLog => "ringi/audit-log/v1",
             Domain::PeerChannels => "ringi/peer-channels/v1",
+            Domain::HandOver => "ringi/hand-over/v1",
         }
     }
 }

@@ -31,5 +31,6 @@ pub mod request;
 pub mod scheme;
 pub mod signed;
 pub mod time;
+pub mod upgrade;
 pub mod wallet;
 pub mod wire;

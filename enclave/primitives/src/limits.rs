@@ -52,6 +52,8 @@ pub const GENESIS_BYTES: usize = 256 * 1024;
 pub const ADMINS: usize = 32;
 /// One frame on the stream between host and cosigner.
 pub const FRAME_BYTES: usize = 16 * 1024 * 1024;
+/// Records of a state that is handed over, each a mebibyte and more: no cosigner has memory for so many.
+pub const HAND_OVER_RECORDS: u32 = 1024;
 /// Nonce of an attestation: a hash of any kind.
 pub const NONCE_BYTES: usize = 64;
 /// The first rolling window never reaches further back than 366 days.

@@ -1,6 +1,7 @@
 //! Orders: the only way share material moves or a limit is given back (rule G2). Signed by the admin quorum, used once.
 
 use crate::digest::Digest;
+use crate::genesis::Measurement;
 use crate::id::{IntentId, OrderId};
 use crate::key::PublicKey;
 use crate::policy_set::RootIndex;
@@ -68,6 +69,19 @@ pub enum OrderAction {
         /// The intent.
         #[n(0)]
         intent: IntentId,
+    },
+    /// Hand the whole state of one cosigner over to another image (rule E1).
+    #[n(4)]
+    Upgrade {
+        /// Whose state. One: each hand-over is used up for itself.
+        #[n(0)]
+        cosigner: PartyIndex,
+        /// The genesis version that must be in force: it allows the new image and names its key service's key.
+        #[n(1)]
+        head: Digest,
+        /// The new image: one value for each register, the whole image's among them.
+        #[n(2)]
+        measurements: Vec<Measurement>,
     },
 }
 

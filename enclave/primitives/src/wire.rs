@@ -12,6 +12,7 @@ use crate::receipt::{SignedBoot, SignedVerdict};
 use crate::request::FinishedSignature;
 use crate::scheme::PartyIndex;
 use crate::signed::Signed;
+use crate::upgrade::{UpgradeStep, UpgradeWord};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use std::fmt;
@@ -139,6 +140,13 @@ pub enum ToCosigner {
         #[n(0)]
         nonce: ByteVec,
     },
+    /// A step of an upgrade (rule E1).
+    #[n(13)]
+    Upgrade {
+        /// Which.
+        #[n(0)]
+        step: UpgradeStep,
+    },
 }
 
 /// An attested cosigner's data key as the host keeps it. All of it is the host's word: another genesis is another encryption
@@ -208,7 +216,7 @@ pub enum FromCosigner {
     /// Keep this sealed record and say [`ToCosigner::Stored`] when it is durable.
     #[n(2)]
     Store {
-        /// Its sequence: 1, 2, 3, … without gaps.
+        /// Its sequence: 1, 2, 3, … without gaps; of a state that was handed over, on from its last record.
         #[n(0)]
         sequence: u64,
         /// Whether it completes a snapshot: then the records before the snapshot may be dropped once it is durable.
@@ -351,6 +359,13 @@ pub enum FromCosigner {
         /// The document; none from a plain process.
         #[n(0)]
         document: Option<ByteVec>,
+    },
+    /// The answer to a step of an upgrade (rule E1).
+    #[n(18)]
+    Upgrade {
+        /// What it says.
+        #[n(0)]
+        word: UpgradeWord,
     },
 }
 

@@ -46,17 +46,24 @@ impl KeyService {
     /// # Errors
     /// [`RecordError::Corrupt`] if the kept key is none.
     pub(crate) fn access(&self, folder: &Path) -> Result<KeyAccess, RecordError> {
-        let kept = match fs::read(folder.join(FILE)) {
-            Ok(bytes) => Some(cbor::decode(&bytes, limits::FRAME_BYTES).map_err(|_| damaged())?),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-            Err(e) => return Err(RecordError::of_io(e)),
-        };
         Ok(KeyAccess {
-            kept,
+            kept: kept(folder)?,
             access_key: self.access_key.clone(),
             secret_key: self.secret_key.clone(),
             session_token: self.session_token.clone(),
         })
+    }
+}
+
+/// The wrapped key of this folder; `None` where none is kept yet.
+///
+/// # Errors
+/// [`RecordError::Corrupt`] if it is none.
+pub(crate) fn kept(folder: &Path) -> Result<Option<KeptKey>, RecordError> {
+    match fs::read(folder.join(FILE)) {
+        Ok(bytes) => cbor::decode(&bytes, limits::FRAME_BYTES).map(Some).map_err(|_| damaged()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(RecordError::of_io(e)),
     }
 }
 

@@ -18,6 +18,7 @@ mod record_store;
 mod sealing_key;
 mod stream;
 mod supervise;
+mod upgrade;
 
 pub use backend::{Enclave, Launched, Lifeline, Records};
 pub use error::{Fault, RecordError, SendError, StartError};
@@ -29,3 +30,4 @@ pub use qemu::{Booted, Qemu, QemuSettings};
 pub use record_format::StoredRecord;
 pub use record_store::RecordStore;
 pub use supervise::{Backoff, Supervised, supervise};
+pub use upgrade::{HandOverError, HandedOver, Image, Side, hand_over, kept_genesis};

@@ -19,6 +19,7 @@ use ringi_primitives::limits;
 use ringi_primitives::order::{Order, OrderAction};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
+use ringi_primitives::time::UnixMs;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -57,17 +58,22 @@ pub(crate) async fn genesis(core: &Arc<Core>, versions: Vec<Signed>) -> Result<I
         return Err(ServiceError::conflict("genesis.other", message, "One data folder serves one workspace."));
     }
     if versions.len() > known {
-        let numbered = versions.iter().zip(0u64..).skip(known);
-        let writes = numbered.map(|(v, sequence)| Write::Genesis { sequence, signed: Box::new(v.clone()) }).collect();
-        let data = json!({ "root": chain.root(), "head": chain.head_digest() });
-        let (event, audit) = notice(core.now(), "genesis.installed", chain.head_digest().hex(), data);
-        core.commit(Commit { writes, events: vec![event], audit: vec![audit] }).await?;
+        core.commit(genesis_commit(core.now(), &chain, &versions, known)).await?;
         let genesis = Some(Arc::new(chain.clone()));
         core.set_workspace(Workspace { versions: versions.clone(), genesis, ..(*workspace).clone() });
     }
     let to = parties(&chain);
     let answers = core.ports.cosigners.install(Document::Genesis(versions), &to).await;
     Ok(installation("genesis", chain.head_digest(), to.len(), &answers))
+}
+
+/// Stores the versions behind those that are known.
+pub(crate) fn genesis_commit(now: UnixMs, chain: &GenesisChain, versions: &[Signed], known: usize) -> Commit {
+    let numbered = versions.iter().zip(0u64..).skip(known);
+    let writes = numbered.map(|(v, sequence)| Write::Genesis { sequence, signed: Box::new(v.clone()) }).collect();
+    let data = json!({ "root": chain.root(), "head": chain.head_digest() });
+    let (event, audit) = notice(now, "genesis.installed", chain.head_digest().hex(), data);
+    Commit { writes, events: vec![event], audit: vec![audit] }
 }
 
 fn bad_genesis(error: &GenesisError) -> ServiceError {
@@ -202,7 +208,7 @@ fn certified(
 ) -> Result<Option<SignedCertificate>, ServiceError> {
     let wanted = match &order.action {
         OrderAction::KeyGeneration { key } | OrderAction::Refresh { key, .. } => *key,
-        OrderAction::Resume { .. } | OrderAction::GiveBack { .. } => return Ok(None),
+        OrderAction::Resume { .. } | OrderAction::GiveBack { .. } | OrderAction::Upgrade { .. } => return Ok(None),
     };
     let given = answers.iter().find_map(|a| match &a.answer {
         DocumentAnswer::Order { certificate: Some(c) } => Some(c),

@@ -29,6 +29,7 @@ mod slots;
 mod spent;
 mod submit;
 pub mod transfer;
+pub mod upgrade;
 mod wallets;
 mod workspace;
 

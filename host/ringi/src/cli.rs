@@ -610,6 +610,30 @@ pub enum VerifyCommand {
 pub enum CosignerCommand {
     /// Ask a running cosigner for a fresh document and check here that it runs an allowed image of this workspace.
     Attest(AttestArgs),
+    /// Move every cosigner of a stopped development workspace to another program or image, each under an order (rule E1).
+    Upgrade(UpgradeArgs),
+}
+
+/// `ringi cosigner upgrade`.
+#[derive(Args)]
+pub struct UpgradeArgs {
+    /// The new program; with emulated machines, the new image.
+    pub to: PathBuf,
+    /// The data folder; the present program or image is that of its ringi.toml.
+    #[arg(long, env = "RINGI_DATA", default_value = "data")]
+    pub data: PathBuf,
+    /// The present program.
+    #[arg(long, env = "RINGI_COSIGNER")]
+    pub cosigner: Option<PathBuf>,
+    /// What the cosigners run in.
+    #[arg(long, env = "RINGI_ENCLAVE")]
+    pub enclave: Option<EnclaveKind>,
+    /// Emulated machines.
+    #[command(flatten)]
+    pub machines: Machines,
+    /// What goes into log.json of the data folder.
+    #[arg(long, env = "RINGI_LOG")]
+    pub log: Option<String>,
 }
 
 /// `ringi cosigner attest`.

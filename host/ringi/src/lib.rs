@@ -23,6 +23,7 @@ pub mod policy;
 pub mod remote;
 pub mod run;
 pub mod up;
+pub mod upgrade;
 pub mod verify;
 pub mod words;
 

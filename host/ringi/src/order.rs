@@ -100,6 +100,7 @@ fn shown(signed: &Signed, order: &Order, chain: &GenesisChain) -> Shown {
         }
         OrderAction::Resume { boot_keys } => format!("resume {} boots", boot_keys.len()),
         OrderAction::GiveBack { intent } => format!("give back what {intent} was charged"),
+        OrderAction::Upgrade { cosigner, .. } => format!("hand cosigner {} over to another image", cosigner.number()),
     };
     Shown {
         id: order.id,

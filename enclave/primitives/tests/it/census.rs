@@ -30,7 +30,7 @@ census! {
     key_purpose: policy_set::KeyPurpose { Initiate, Approve }
     temperature: policy_set::Temperature { Hot, Warm, Cold }
     scope: policy_set::Scope { Vault, Wallet, Initiator }
-    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack }
+    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade }
     evidence: approval::Evidence { Signature, WebAuthn }
     assurance: genesis::Assurance { Process, Qemu, Nitro }
     scheme: scheme::Scheme { EcdsaSecp256k1, Bip340, Ed25519 }
@@ -42,11 +42,13 @@ census! {
     retry: wire::Retry { Never, Later }
     to_cosigner: wire::ToCosigner {
         Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp, Records, Tunnel,
-        Attest,
+        Attest, Upgrade,
     }
     from_cosigner: wire::FromCosigner {
         Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,
         DocumentRefused, Status, Event, Dial, Tunnel, KeepKey, Attested,
-        KeyOpen,
+        KeyOpen, Upgrade,
     }
+    upgrade_step: upgrade::UpgradeStep { Ask, HandOver, Take, Record }
+    upgrade_word: upgrade::UpgradeWord { Asked, HandedOver, Record }
 }

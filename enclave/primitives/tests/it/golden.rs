@@ -124,14 +124,16 @@ fn documents_are_frozen() {
     forms.extend(both("SigningRequest", make::signing_request));
     forms.extend(both("FinishedSignature", make::finished));
     forms.extend(both("Spending", make::spending));
-    frozen_forms("documents.hex", 48, &forms);
+    frozen_forms("documents.hex", 50, &forms);
 }
 
 #[test]
 fn wire_messages_are_frozen() {
     let mut forms = each("ToCosigner", census::to_cosigner::ALL, census::to_cosigner::name, make::to_cosigners);
     forms.extend(each("FromCosigner", census::from_cosigner::ALL, census::from_cosigner::name, make::from_cosigners));
-    frozen_forms("wire.hex", 62, &forms);
+    forms.extend(each("UpgradeStep", census::upgrade_step::ALL, census::upgrade_step::name, make::upgrade_steps));
+    forms.extend(each("UpgradeWord", census::upgrade_word::ALL, census::upgrade_word::name, make::upgrade_words));
+    frozen_forms("wire.hex", 80, &forms);
 }
 
 #[test]
@@ -242,10 +244,10 @@ fn text_lines() -> Vec<(String, String)> {
 
 #[test]
 fn texts_are_frozen() {
-    frozen("texts.txt", 51, &text_lines());
+    frozen("texts.txt", 52, &text_lines());
 }
 
 #[test]
 fn digests_are_frozen() {
-    frozen("digests.hex", 26, &digest_lines());
+    frozen("digests.hex", 27, &digest_lines());
 }

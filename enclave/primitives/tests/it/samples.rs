@@ -29,6 +29,7 @@ use ringi_primitives::request::{FinishedSignature, PayloadKind, SigningRequest, 
 use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::time::UnixMs;
+use ringi_primitives::upgrade::{HandOver, UpgradeStep, UpgradeWord};
 use ringi_primitives::wallet::{KeyPosition, VaultIndex, WalletRef};
 use ringi_primitives::wire::{
     CosignerStatus, FromCosigner, KeptKey, KeyAccess, RecordKind, Refusal, Retry, Tag, ToCosigner,
@@ -155,7 +156,7 @@ pub fn genesis(d: &mut Dice) -> Genesis {
         admin_quorum: d.u32(),
         threshold: d.u8(),
         cosigners: d.some(cosigner),
-        measurements: d.some(|d| Measurement { pcr: d.u8(), value: d.blob() }),
+        measurements: d.some(measurement),
         trust_roots: d.some(digest),
         relying_parties: d.some(relying),
         kms_keys: d.some(Dice::text),
@@ -234,6 +235,10 @@ pub fn policy_set(d: &mut Dice) -> PolicySet {
     }
 }
 
+fn measurement(d: &mut Dice) -> Measurement {
+    Measurement { pcr: d.u8(), value: d.blob() }
+}
+
 fn key_id(d: &mut Dice) -> KeyId {
     KeyId { scheme: d.pick(&SCHEMES), root: RootIndex(d.u16()) }
 }
@@ -256,7 +261,11 @@ pub fn orders(d: &mut Dice) -> Vec<Order> {
         expires_at: time(d),
         action,
     };
-    actions(d).into_iter().map(|a| order(d, a)).collect()
+    let mut orders: Vec<Order> = actions(d).into_iter().map(|a| order(d, a)).collect();
+    // Behind the others, whose forms are frozen.
+    let upgrade = OrderAction::Upgrade { cosigner: party(d), head: digest(d), measurements: d.some(measurement) };
+    orders.push(order(d, upgrade));
+    orders
 }
 
 pub fn order(d: &mut Dice) -> Order {
@@ -507,7 +516,39 @@ pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
         ToCosigner::Records { records: d.some(|d| d.blob().into()) },
         ToCosigner::Tunnel { bytes: d.blob().into() },
         ToCosigner::Attest { nonce: d.blob().into() },
+        ToCosigner::Upgrade { step: upgrade_step(d) },
     ]
+}
+
+fn hand_over(d: &mut Dice) -> HandOver {
+    HandOver { sealed_key: d.blob().into(), document: d.blob().into(), records: d.u32() }
+}
+
+pub fn upgrade_steps(d: &mut Dice) -> Vec<UpgradeStep> {
+    vec![
+        UpgradeStep::Ask { genesis: d.some(signed), order: signed(d) },
+        UpgradeStep::HandOver { order: signed(d), document: d.blob().into() },
+        UpgradeStep::Take { head: hand_over(d) },
+        UpgradeStep::Record { record: d.blob().into() },
+    ]
+}
+
+fn upgrade_step(d: &mut Dice) -> UpgradeStep {
+    let all = upgrade_steps(d);
+    d.pick(&all)
+}
+
+pub fn upgrade_words(d: &mut Dice) -> Vec<UpgradeWord> {
+    vec![
+        UpgradeWord::Asked { document: d.blob().into() },
+        UpgradeWord::HandedOver { head: hand_over(d) },
+        UpgradeWord::Record { record: d.blob().into() },
+    ]
+}
+
+fn upgrade_word(d: &mut Dice) -> UpgradeWord {
+    let all = upgrade_words(d);
+    d.pick(&all)
 }
 
 fn kept_key(d: &mut Dice) -> KeptKey {
@@ -574,6 +615,7 @@ pub fn from_cosigners(d: &mut Dice) -> Vec<FromCosigner> {
         FromCosigner::KeepKey { key: kept_key(d) },
         FromCosigner::Attested { document: d.maybe(|d| d.blob().into()) },
         FromCosigner::KeyOpen,
+        FromCosigner::Upgrade { word: upgrade_word(d) },
     ]
 }
 

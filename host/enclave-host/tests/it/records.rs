@@ -79,6 +79,21 @@ fn gaps_and_repeats_are_refused_and_change_nothing() {
     assert_eq!(sequences(&RecordStore::open(folder.path()).unwrap().1), [1]);
 }
 
+/// A state that was handed over goes on behind its last record: only with a whole snapshot, and only in an empty store.
+#[test]
+fn an_empty_store_begins_with_a_snapshot_of_any_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut store, _) = RecordStore::open(folder.path()).unwrap();
+    assert!(store.append(&[change(41)]).is_err());
+    assert!(store.append(&[part(41), snapshot(43)]).is_err());
+    store.append(&[part(41), snapshot(42), change(43)]).unwrap();
+    assert!(store.append(&[snapshot(50)]).is_err(), "it is not empty any more");
+    store.append(&[change(44)]).unwrap();
+    drop(store);
+    let (_, records) = RecordStore::open(folder.path()).unwrap();
+    assert_eq!(sequences(&records), [41, 42, 43, 44]);
+}
+
 #[test]
 fn a_torn_last_commit_is_dropped_and_writing_goes_on() {
     let folder = tempfile::tempdir().unwrap();

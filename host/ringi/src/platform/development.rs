@@ -1,5 +1,6 @@
 //! A development workspace: every key lies in the data folder. For first runs and the demo; never for real money.
 
+use super::built_in_kms::BuiltInKms;
 use super::fleet::Introduction;
 use super::start::{Attested, Platform, of_service};
 use crate::documents::{GenesisFile, add_signature, read_genesis, write};
@@ -13,7 +14,7 @@ use ringi_orchestrator::ports::Cosigners as _;
 use ringi_orchestrator::service::Installation;
 use ringi_primitives::cbor;
 use ringi_primitives::claim::{CLAIM_BYTES, Claim};
-use ringi_primitives::digest::Domain;
+use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::{Assurance, Genesis, GenesisChain};
 use ringi_primitives::order::{KeyId, OrderAction};
 use ringi_primitives::policy_set::RootIndex;
@@ -122,7 +123,7 @@ impl Development {
         let versions = vec![signed];
         let chain = GenesisChain::verify(&versions).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
         if let Some((attested, keys)) = &attested {
-            close(attested, keys, &chain).await?;
+            close(&attested.kms, &attested.measurements, keys, chain.root()).await?;
         }
         let genesis = GenesisFile(versions.clone());
         write(&Development::genesis_path(folder), &cbor::encode(&genesis))?;
@@ -146,9 +147,29 @@ impl Development {
                 to_set(form, self.chain.root(), Some((signed.digest(Domain::PolicySet), &old)))?
             }
         };
-        let mut signed = Signed { body: cbor::encode(&set), signatures: vec![] };
-        sign(&self.folder, &mut signed, Domain::PolicySet, self.chain.head(), &ADMINS[..2])?;
+        let signed = self.signed(Domain::PolicySet, &set)?;
         in_force(platform.service.install_policy(signed).await.map_err(of_service)?)
+    }
+
+    /// A document signed as two admins.
+    ///
+    /// # Errors
+    /// If their keys cannot be read.
+    pub fn signed<T: minicbor::Encode<()>>(&self, domain: Domain, document: &T) -> Result<Signed, Failure> {
+        let mut signed = Signed { body: cbor::encode(document), signatures: vec![] };
+        sign(&self.folder, &mut signed, domain, self.chain.head(), &ADMINS[..2])?;
+        Ok(signed)
+    }
+
+    /// Takes a version of genesis that follows, signed as two admins, and keeps it in the genesis file.
+    ///
+    /// # Errors
+    /// If it does not follow or cannot be written.
+    pub fn follow(&mut self, next: &Genesis) -> Done {
+        let signed = self.signed(Domain::Genesis, next)?;
+        self.chain = self.chain.succeed(&signed).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
+        self.genesis.0.push(signed);
+        write(&Development::genesis_path(&self.folder), &cbor::encode(&self.genesis))
     }
 
     /// Orders a key generation as two admins and waits for its end (rule G2).
@@ -158,8 +179,7 @@ impl Development {
     pub async fn generate_key(&self, platform: &Platform, scheme: Scheme) -> Result<Installation, Failure> {
         let key = KeyId { scheme, root: RootIndex(0) };
         let order = order(self.chain.root(), OrderAction::KeyGeneration { key })?;
-        let mut signed = Signed { body: cbor::encode(&order), signatures: vec![] };
-        sign(&self.folder, &mut signed, Domain::Order, self.chain.head(), &ADMINS[..2])?;
+        let signed = self.signed(Domain::Order, &order)?;
         in_force(platform.service.submit_order(signed).await.map_err(of_service)?)
     }
 }
@@ -202,12 +222,12 @@ fn measured(measurements: &[(PcrIndex, Pcr)]) -> Vec<MeasurementForm> {
 }
 
 /// E1: from now on each key is for this workspace's measured cosigner, and nobody changes that.
-async fn close(attested: &Attested, keys: &[String], chain: &GenesisChain) -> Done {
+pub(crate) async fn close(kms: &BuiltInKms, measured: &[(PcrIndex, Pcr)], keys: &[String], root: Digest) -> Done {
     let images: BTreeSet<Pcr> =
-        attested.measurements.iter().filter(|(pcr, _)| *pcr == PcrIndex::IMAGE).map(|(_, value)| *value).collect();
+        measured.iter().filter(|(pcr, _)| *pcr == PcrIndex::IMAGE).map(|(_, value)| *value).collect();
     for (key, n) in keys.iter().zip(1u8..) {
         if let Some(party) = PartyIndex::new(n) {
-            attested.kms.close(key, chain.root(), party, images.clone()).await?;
+            kms.close(key, root, party, images.clone()).await?;
         }
     }
     Ok(())

@@ -32,11 +32,20 @@ pub struct Attested {
     pub root: Root,
     /// What genesis may claim (rule E3).
     pub assurance: Assurance,
-    enclave: Arc<dyn Enclave>,
+    /// What they run in.
+    pub enclave: Arc<dyn Enclave>,
+    authority: Arc<Authority>,
 }
 
+/// What cosigners are started from, and what genesis says of it.
+pub type Built = (Arc<dyn Enclave>, Vec<(PcrIndex, Pcr)>, Assurance);
+
 impl Attested {
-    async fn start(folder: &Path, settings: &Settings) -> Result<Attested, Failure> {
+    /// Starts the key server of this folder, and looks at the program or image.
+    ///
+    /// # Errors
+    /// If one of them is not there.
+    pub async fn start(folder: &Path, settings: &Settings) -> Result<Attested, Failure> {
         let simulation = folder.join("simulation");
         std::fs::create_dir_all(&simulation).map_err(|e| Failure::file(&simulation, &e))?;
         let authority = Authority::of_folder(&simulation)
@@ -47,24 +56,36 @@ impl Attested {
         let root = authority.root();
         let authority = Arc::new(authority);
         let kms = BuiltInKms::start(&folder.join("kms"), root).await?;
-        let service = kms.service();
-        if settings.enclave == EnclaveKind::Qemu {
-            let qemu = qemu(settings, authority)?.with_service(service);
-            let measured = qemu.measurements();
-            let measurements = vec![
-                (PcrIndex::IMAGE, measured.image),
-                (PcrIndex::BOOT, measured.boot),
-                (PcrIndex::APPLICATION, measured.application),
-            ];
-            return Ok(Attested { kms, measurements, root, assurance: Assurance::Qemu, enclave: Arc::new(qemu) });
-        }
-        let program = program(&settings.cosigner)?;
-        let measurements = Emulation::measure(&program).map_err(|e| Failure::file(&program, &e))?;
-        let clock = Arc::new(ringi_nsm::SystemClock);
-        let emulation = Emulation { authority, measurements: measurements.clone(), service, clock };
-        let enclave = Arc::new(Process::attested(program, emulation));
-        Ok(Attested { kms, measurements, root, assurance: Assurance::Process, enclave })
+        let (enclave, measurements, assurance) = built(settings, &authority, &kms)?;
+        Ok(Attested { kms, measurements, root, assurance, enclave, authority })
     }
+
+    /// Another program or image beside it, under the same root and key server.
+    ///
+    /// # Errors
+    /// If it is not there.
+    pub fn beside(&self, settings: &Settings) -> Result<Built, Failure> {
+        built(settings, &self.authority, &self.kms)
+    }
+}
+
+fn built(settings: &Settings, authority: &Arc<Authority>, kms: &BuiltInKms) -> Result<Built, Failure> {
+    let (authority, service) = (authority.clone(), kms.service());
+    if settings.enclave == EnclaveKind::Qemu {
+        let qemu = qemu(settings, authority)?.with_service(service);
+        let measured = qemu.measurements();
+        let measurements = vec![
+            (PcrIndex::IMAGE, measured.image),
+            (PcrIndex::BOOT, measured.boot),
+            (PcrIndex::APPLICATION, measured.application),
+        ];
+        return Ok((Arc::new(qemu), measurements, Assurance::Qemu));
+    }
+    let program = program(&settings.cosigner)?;
+    let measurements = Emulation::measure(&program).map_err(|e| Failure::file(&program, &e))?;
+    let clock = Arc::new(ringi_nsm::SystemClock);
+    let emulation = Emulation { authority, measurements: measurements.clone(), service, clock };
+    Ok((Arc::new(Process::attested(program, emulation)), measurements, Assurance::Process))
 }
 
 fn qemu(settings: &Settings, authority: Arc<Authority>) -> Result<Qemu, Failure> {
@@ -113,11 +134,7 @@ impl Platform {
         settings: &Settings,
         crash: Arc<dyn CrashPoints>,
     ) -> Result<Platform, Failure> {
-        let store = SqliteStore::open(folder).await.map_err(|e| {
-            let next = "if another instance uses this folder, stop it; otherwise restore the folder from a copy";
-            Failure::new(e.code(), format!("{}: {e}", folder.display()), next)
-        })?;
-        let store = Arc::new(store);
+        let store = Arc::new(open_store(folder).await?);
         founded_so(folder, settings.enclave)?;
         let (enclave, attested): (Arc<dyn Enclave>, _) = match settings.enclave {
             EnclaveKind::Plain => (Arc::new(Process::new(program(&settings.cosigner)?)), None),
@@ -159,6 +176,17 @@ impl Platform {
             attested.kms.stop().await;
         }
     }
+}
+
+/// The store of this folder, which no other instance uses.
+///
+/// # Errors
+/// If one does, or it is damaged.
+pub async fn open_store(folder: &Path) -> Result<SqliteStore, Failure> {
+    SqliteStore::open(folder).await.map_err(|e| {
+        let next = "if another instance uses this folder, stop it; otherwise restore the folder from a copy";
+        Failure::new(e.code(), format!("{}: {e}", folder.display()), next)
+    })
 }
 
 /// Whether genesis allows what this machine would run: its key server and the peers refuse anything else, less plainly.

@@ -5,21 +5,33 @@ use crate::node::Node;
 use crate::platform::{INITIATOR, Platform, cosigner, refused, ringi};
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 const GENESIS: &str = "data/genesis.ringi";
 const ROOT: &str = "data/simulation/root.der";
+
+/// The settings with this line about the enclave.
+pub fn settled(folder: &Path, line: &str) {
+    let settings = folder.join("data/ringi.toml");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let rest: String = text.lines().filter(|l| !l.starts_with("enclave")).map(|l| format!("{l}\n")).collect();
+    std::fs::write(&settings, format!("{line}{rest}")).unwrap();
+}
+
+/// A copy of the cosigner's program with one byte more: another image, which does the same.
+pub fn changed_program(folder: &Path) -> PathBuf {
+    let changed = folder.join("changed");
+    std::fs::copy(cosigner(), &changed).unwrap();
+    OpenOptions::new().append(true).open(&changed).unwrap().write_all(&[0]).unwrap();
+    changed
+}
 
 #[test]
 fn attested_cosigners_sign_and_say_what_they_run() {
     let node = Node::start();
     let folder = tempfile::tempdir().unwrap();
     Platform::settle(folder.path(), &node);
-    let settings = folder.path().join("data/ringi.toml");
-    let with = |line: &str| {
-        let text = std::fs::read_to_string(&settings).unwrap();
-        let rest: String = text.lines().filter(|l| !l.starts_with("enclave")).map(|l| format!("{l}\n")).collect();
-        std::fs::write(&settings, format!("{line}{rest}")).unwrap();
-    };
+    let with = |line: &str| settled(folder.path(), line);
     with("enclave = \"process\"\n");
     let platform = Platform::up(folder.path());
     a_policy_is_installed_once_and_signed(folder.path(), &platform);
@@ -51,9 +63,7 @@ fn attested_cosigners_sign_and_say_what_they_run() {
     assert_eq!(platform.good(&attest)["boot"], 2);
     assert_eq!(platform.stop(), Some(0));
 
-    let changed = folder.path().join("changed");
-    std::fs::copy(cosigner(), &changed).unwrap();
-    OpenOptions::new().append(true).open(&changed).unwrap().write_all(&[0]).unwrap();
+    changed_program(folder.path());
     let up = |program: &str| {
         ringi(folder.path(), "", &["up", "--data", "data", "--listen", "127.0.0.1:0", "--cosigner", program])
     };

@@ -11,6 +11,7 @@ mod pins;
 mod production;
 mod sessions;
 mod time;
+mod upgrade;
 
 use ringi_chain::evm;
 use ringi_primitives::amount::Amount;
