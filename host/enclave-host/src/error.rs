@@ -121,6 +121,9 @@ pub enum StartError {
     /// The program cannot be run.
     #[error("cannot run the cosigner program: {0}")]
     Program(io::Error),
+    /// The child could not confine itself: it runs in no other way.
+    #[error("the cosigner's process cannot be confined: {0}")]
+    Confine(io::Error),
     /// Folder, pipe or socket cannot be made.
     #[error("cannot prepare the cosigner's start: {0}")]
     Prepare(io::Error),
@@ -148,6 +151,7 @@ impl StartError {
             StartError::Records(e) => e.code(),
             StartError::RecordTooLong { .. } => "enclave.record_too_long",
             StartError::Program(_) => "enclave.program",
+            StartError::Confine(_) => "enclave.confine",
             StartError::Prepare(_) => "enclave.prepare",
             StartError::SealingKeyMissing => "enclave.sealing_key_missing",
             StartError::SealingKeyUnusable(_) => "enclave.sealing_key_unusable",
@@ -163,7 +167,7 @@ impl StartError {
             StartError::Records(e) => e.fault(),
             StartError::RecordTooLong { .. } => Fault::Storage,
             StartError::Program(_) | StartError::Image(_) => Fault::Caller,
-            StartError::Prepare(_) | StartError::Machine(_) => Fault::Host,
+            StartError::Confine(_) | StartError::Prepare(_) | StartError::Machine(_) => Fault::Host,
             StartError::Presentation(_) => Fault::Cosigner,
             StartError::SealingKeyMissing | StartError::SealingKeyUnusable(_) => Fault::Storage,
         }

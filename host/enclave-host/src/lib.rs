@@ -5,7 +5,9 @@
 //! A back end is an [`Enclave`]: [`Process`] runs the cosigner as a child, [`Qemu`] boots the real image under an emulator.
 
 mod backend;
+mod calls;
 mod committer;
+mod confine;
 mod console;
 mod error;
 mod event;
