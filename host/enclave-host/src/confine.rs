@@ -33,12 +33,10 @@ const ALLOWED: &[libc::c_long] = &[
     // The three descriptors: bytes in and out, closed, what they are.
     libc::SYS_read,
     libc::SYS_write,
-    libc::SYS_readv,
     libc::SYS_writev,
     libc::SYS_recvfrom,
     libc::SYS_sendto,
     libc::SYS_close,
-    libc::SYS_fstat,
     libc::SYS_ppoll,
     // Memory; see `memory` for those that could make code.
     libc::SYS_brk,
@@ -50,20 +48,15 @@ const ALLOWED: &[libc::c_long] = &[
     libc::SYS_set_robust_list,
     libc::SYS_set_tid_address,
     libc::SYS_rseq,
-    libc::SYS_gettid,
-    libc::SYS_getpid,
     libc::SYS_sched_yield,
-    libc::SYS_sched_getaffinity,
-    // The library's handler of stack overflows, and how an abort ends.
+    // The library's handler of stack overflows.
     libc::SYS_rt_sigaction,
     libc::SYS_rt_sigprocmask,
     libc::SYS_rt_sigreturn,
     libc::SYS_sigaltstack,
-    libc::SYS_tgkill,
     // Time and randomness.
     libc::SYS_clock_gettime,
     libc::SYS_clock_nanosleep,
-    libc::SYS_nanosleep,
     libc::SYS_restart_syscall,
     libc::SYS_getrandom,
     // The end.
@@ -162,7 +155,12 @@ impl Report {
             tracing::info!(code = "enclave.confined", cosigner, "no new privileges, filtered calls, no network");
         } else {
             let missing = missing.join(", ");
-            tracing::warn!(code = "enclave.not_confined", cosigner, missing, "this kernel refuses a part; calls are filtered");
+            tracing::warn!(
+                code = "enclave.not_confined",
+                cosigner,
+                missing,
+                "this kernel refuses a part; calls are filtered"
+            );
         }
         Ok(child)
     }
@@ -198,24 +196,20 @@ fn memory() -> Result<Rules, seccompiler::BackendError> {
 fn threads() -> Result<Rules, seccompiler::BackendError> {
     let thread = libc::CLONE_THREAD as u64;
     Ok(vec![
+        // How large a stack may be: asked of this process, and not changed.
+        (libc::SYS_prlimit64, vec![rule([equals(0, 0)?, SeccompCondition::new(2, Length::Qword, Compare::Eq, 0)?])?]),
         // Told that it does not exist by the other filter: what it makes stands in memory, where no filter can look.
         (libc::SYS_clone3, Vec::new()),
         (libc::SYS_clone, vec![rule([masked(0, thread, thread)?])?]),
-        // Its own, to be told; of no other process.
-        (libc::SYS_prctl, vec![rule([equals(0, libc::PR_SET_NAME as u64)?])?]),
     ])
 }
 
 /// Second handles of the three descriptors, and what they are.
 fn descriptors() -> Result<Rules, seccompiler::BackendError> {
-    let commands = [libc::F_DUPFD_CLOEXEC, libc::F_GETFD, libc::F_GETFL, libc::F_SETFL];
+    let commands = [libc::F_DUPFD_CLOEXEC, libc::F_GETFD];
     let commands: Result<_, _> = commands.iter().map(|command| rule([equals(1, *command as u64)?])).collect();
     let empty = libc::AT_EMPTY_PATH as u64;
-    Ok(vec![
-        (libc::SYS_fcntl, commands?),
-        (libc::SYS_statx, vec![rule([masked(2, empty, empty)?])?]),
-        (libc::SYS_newfstatat, vec![rule([masked(3, empty, empty)?])?]),
-    ])
+    Ok(vec![(libc::SYS_fcntl, commands?), (libc::SYS_statx, vec![rule([masked(2, empty, empty)?])?])])
 }
 
 /// A filter that lets all pass but says of `clone3` that there is none: the C library then uses `clone`, whose flags can be seen.

@@ -139,6 +139,22 @@ pub enum StartError {
     /// The emulated machine does not start, or ends before the enclave has presented itself.
     #[error("the enclave's machine: {0}")]
     Machine(String),
+    /// This machine has no driver of Nitro enclaves, or this user may not use it.
+    #[error(
+        "/dev/nitro_enclaves: {0}: run on an EC2 instance with EnclaveOptions enabled, install aws-nitro-enclaves-cli, start \
+         nitro-enclaves-allocator, and be in the group `ne`"
+    )]
+    NoNitro(io::Error),
+    /// The driver of Nitro enclaves refused a request.
+    #[error("{request}: {error}: {what}")]
+    Nitro {
+        /// The request's name in the kernel's header.
+        request: &'static str,
+        /// The driver's error.
+        error: io::Error,
+        /// What to do.
+        what: &'static str,
+    },
     /// What the image says of itself at its start is not what was started.
     #[error("the enclave is not the image that was started: {0}")]
     Presentation(#[from] ringi_attestation::AttestationError),
@@ -157,6 +173,8 @@ impl StartError {
             StartError::SealingKeyUnusable(_) => "enclave.sealing_key_unusable",
             StartError::Image(_) => "enclave.image",
             StartError::Machine(_) => "enclave.machine",
+            StartError::NoNitro(_) => "enclave.nitro_missing",
+            StartError::Nitro { .. } => "enclave.nitro",
             StartError::Presentation(_) => "enclave.presentation",
         }
     }
@@ -166,8 +184,10 @@ impl StartError {
         match self {
             StartError::Records(e) => e.fault(),
             StartError::RecordTooLong { .. } => Fault::Storage,
-            StartError::Program(_) | StartError::Image(_) => Fault::Caller,
-            StartError::Confine(_) | StartError::Prepare(_) | StartError::Machine(_) => Fault::Host,
+            StartError::Program(_) | StartError::Image(_) | StartError::NoNitro(_) => Fault::Caller,
+            StartError::Confine(_) | StartError::Prepare(_) | StartError::Machine(_) | StartError::Nitro { .. } => {
+                Fault::Host
+            }
             StartError::Presentation(_) => Fault::Cosigner,
             StartError::SealingKeyMissing | StartError::SealingKeyUnusable(_) => Fault::Storage,
         }

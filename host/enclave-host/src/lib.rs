@@ -2,7 +2,8 @@
 //!
 //! The host side of [`ringi_primitives::wire`]: it carries frames and stores bytes, it never understands a sealed one and
 //! decides nothing about safety. Restarting from lost or old records can stop a cosigner, never make it sign (rule B1).
-//! A back end is an [`Enclave`]: [`Process`] runs the cosigner as a child, [`Qemu`] boots the real image under an emulator.
+//! A back end is an [`Enclave`]: [`Process`] runs the cosigner as a confined child, [`Qemu`] boots the real image
+//! under an emulator, [`Nitro`] in an AWS Nitro enclave.
 
 mod backend;
 mod calls;
@@ -13,6 +14,9 @@ mod error;
 mod event;
 mod handle;
 mod key_service;
+mod nitro;
+mod nitro_device;
+mod presentation;
 mod process;
 mod qemu;
 mod record_format;
@@ -26,6 +30,8 @@ pub use error::{Fault, RecordError, SendError, StartError};
 pub use event::{Ending, Event};
 pub use handle::{EnclaveHandle, Events};
 pub use key_service::KeyService;
+pub use nitro::{Nitro, NitroSettings};
+pub use nitro_device::{ImageLoadInfo, NitroDevice, NitroPage, NitroParent, StartInfo};
 pub use process::{Emulation, Process};
 pub use qemu::{Booted, Qemu, QemuSettings};
 pub use record_format::StoredRecord;

@@ -93,7 +93,7 @@ async fn the_child_gets_a_stream_a_key_a_log_and_nothing_else() {
     assert_eq!(child.life.ended().await, None);
 }
 
-const DENIED: [&str; 16] = [
+const DENIED: [&str; 17] = [
     "socket",
     "unix socket",
     "netlink",
@@ -108,6 +108,7 @@ const DENIED: [&str; 16] = [
     "fork",
     "trace",
     "signal another",
+    "signal another's thread",
     "code",
     "memory turned into code",
 ];
@@ -154,7 +155,8 @@ async fn the_kernel_says_that_the_child_is_confined() {
         assert!(status.contains(line), "{line:?} is not in {status}");
     }
     for namespace in ["ns/net", "ns/user"] {
-        let (theirs, ours) = (fs::read_link(process.join(namespace)), fs::read_link(Path::new("/proc/self").join(namespace)));
+        let (theirs, ours) =
+            (fs::read_link(process.join(namespace)), fs::read_link(Path::new("/proc/self").join(namespace)));
         assert_ne!(theirs.unwrap(), ours.unwrap(), "{namespace}");
     }
     assert_eq!(child.ends("end").await, Some(7));

@@ -6,7 +6,8 @@ use super::fleet::Fleet;
 use super::settings::{EnclaveKind, Settings};
 use crate::failure::Failure;
 use ringi_attestation::{Pcr, PcrIndex, Root};
-use ringi_enclave_host::{Backoff, Emulation, Enclave, Process, Qemu, supervise};
+use ringi_eif::Measurements;
+use ringi_enclave_host::{Backoff, Emulation, Enclave, Nitro, Process, Qemu, StartError, supervise};
 use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Orchestrator, Service};
@@ -21,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// The machines of attested cosigners, emulated here.
+/// What attested cosigners run in, and what they need.
 pub struct Attested {
     /// Where their keys come from.
     pub kms: BuiltInKms,
@@ -36,6 +37,25 @@ pub struct Attested {
 
 impl Attested {
     async fn start(folder: &Path, settings: &Settings) -> Result<Attested, Failure> {
+        if settings.enclave == EnclaveKind::Nitro {
+            Attested::in_nitro(folder, settings).await
+        } else {
+            Attested::emulated(folder, settings).await
+        }
+    }
+
+    /// In AWS's enclaves: AWS vouches for them.
+    async fn in_nitro(folder: &Path, settings: &Settings) -> Result<Attested, Failure> {
+        let nitro = nitro(settings)?;
+        let root = Root::AWS;
+        let kms = BuiltInKms::start(&folder.join("kms"), root).await?;
+        let measurements = registers(nitro.measurements());
+        let enclave = Arc::new(nitro.with_service(kms.service()));
+        Ok(Attested { kms, measurements, root, assurance: Assurance::Nitro, enclave })
+    }
+
+    /// Under modules of this machine: its operator vouches for them.
+    async fn emulated(folder: &Path, settings: &Settings) -> Result<Attested, Failure> {
         let simulation = folder.join("simulation");
         std::fs::create_dir_all(&simulation).map_err(|e| Failure::file(&simulation, &e))?;
         let authority = Authority::of_folder(&simulation)
@@ -49,12 +69,7 @@ impl Attested {
         let service = kms.service();
         if settings.enclave == EnclaveKind::Qemu {
             let qemu = qemu(settings, authority)?.with_service(service);
-            let measured = qemu.measurements();
-            let measurements = vec![
-                (PcrIndex::IMAGE, measured.image),
-                (PcrIndex::BOOT, measured.boot),
-                (PcrIndex::APPLICATION, measured.application),
-            ];
+            let measurements = registers(qemu.measurements());
             return Ok(Attested { kms, measurements, root, assurance: Assurance::Qemu, enclave: Arc::new(qemu) });
         }
         let program = program(&settings.cosigner)?;
@@ -63,6 +78,32 @@ impl Attested {
         let enclave = Arc::new(Process::attested(program, emulation));
         Ok(Attested { kms, measurements, root, assurance: Assurance::Process, enclave })
     }
+}
+
+/// What genesis names of an image.
+fn registers(measured: Measurements) -> Vec<(PcrIndex, Pcr)> {
+    vec![
+        (PcrIndex::IMAGE, measured.image),
+        (PcrIndex::BOOT, measured.boot),
+        (PcrIndex::APPLICATION, measured.application),
+    ]
+}
+
+fn nitro(settings: &Settings) -> Result<Nitro, Failure> {
+    let Some(wanted) = &settings.nitro else {
+        let next = "add [nitro] to ringi.toml with image, cpus and memory_mib, or name the image with --image";
+        return Err(Failure::new("cli.enclave", "enclave = \"nitro\" needs to know its image", next));
+    };
+    let given = ringi_enclave_host::NitroSettings { cpus: wanted.cpus, memory_mib: wanted.memory_mib };
+    Nitro::open(given, &wanted.image).map_err(|e| {
+        let next = match e {
+            StartError::Image(_) => {
+                "build a release with scripts/image.sh, and give [nitro] memory_mib that is enough for it"
+            }
+            _ => "docs/enclaves.md says how a parent instance is prepared; --enclave qemu runs the image without one",
+        };
+        Failure::new(e.code(), e, next)
+    })
 }
 
 fn qemu(settings: &Settings, authority: Arc<Authority>) -> Result<Qemu, Failure> {
@@ -119,7 +160,7 @@ impl Platform {
         founded_so(folder, settings.enclave)?;
         let (enclave, attested): (Arc<dyn Enclave>, _) = match settings.enclave {
             EnclaveKind::Plain => (Arc::new(Process::new(program(&settings.cosigner)?)), None),
-            EnclaveKind::Process | EnclaveKind::Qemu => {
+            EnclaveKind::Process | EnclaveKind::Qemu | EnclaveKind::Nitro => {
                 let attested = Arc::new(Attested::start(folder, settings).await?);
                 (attested.enclave.clone(), Some(attested))
             }
@@ -184,12 +225,12 @@ fn founded_so(folder: &Path, enclave: EnclaveKind) -> Result<(), Failure> {
             let next = "run the command with --enclave process, or write enclave = \"process\" into ringi.toml";
             Err(Failure::new("cli.enclave", "this workspace's cosigners must be attested", next))
         }
-        EnclaveKind::Process | EnclaveKind::Qemu if any("development-sealing.key") => {
+        EnclaveKind::Process | EnclaveKind::Qemu | EnclaveKind::Nitro if any("development-sealing.key") => {
             let next =
                 "run the command with --enclave plain; found a new workspace in another folder for attested ones";
             Err(Failure::new("cli.enclave", "this workspace was founded without attestation", next))
         }
-        EnclaveKind::Plain | EnclaveKind::Process | EnclaveKind::Qemu => Ok(()),
+        EnclaveKind::Plain | EnclaveKind::Process | EnclaveKind::Qemu | EnclaveKind::Nitro => Ok(()),
     }
 }
 

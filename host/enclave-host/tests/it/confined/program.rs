@@ -18,6 +18,7 @@ extern "C" {
     fn fork() -> c_int;
     fn ptrace(request: c_long, pid: c_int, address: *mut c_void, data: *mut c_void) -> c_long;
     fn kill(pid: c_int, signal: c_int) -> c_int;
+    fn syscall(number: c_long, ...) -> c_long;
     fn mmap(at: *mut c_void, length: usize, access: c_int, flags: c_int, file: c_int, offset: i64) -> *mut c_void;
     fn mprotect(at: *mut c_void, length: usize, access: c_int) -> c_int;
     fn unshare(flags: c_int) -> c_int;
@@ -25,6 +26,8 @@ extern "C" {
     fn fcntl(file: c_int, command: c_int, ...) -> c_int;
     fn _exit(code: c_int) -> !;
 }
+
+const TGKILL: c_long = if cfg!(target_arch = "x86_64") { 234 } else { 131 };
 
 /// 0, or the number of the error that the kernel gives.
 fn attempt(name: &str) -> i32 {
@@ -56,6 +59,7 @@ fn attempt(name: &str) -> i32 {
             },
             "trace" => ptrace(0, 0, null_mut(), null_mut()) as c_int,
             "signal another" => kill(1, 0),
+            "signal another's thread" => syscall(TGKILL, 1, 1, 0) as c_int,
             "code" => mapped(mmap(null_mut(), 4096, 4 | 1, 0x22, -1, 0)),
             "memory turned into code" => mprotect(mmap(null_mut(), 4096, 3, 0x22, -1, 0), 4096, 4 | 1),
             "namespace" => unshare(0x0002_0000),
