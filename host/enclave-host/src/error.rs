@@ -29,6 +29,14 @@ pub enum RecordError {
         /// What is wrong there.
         what: &'static str,
     },
+    /// An object of a bucket is damaged, or one that must be there is not.
+    #[error("records are damaged at the object of record {first}: {what}")]
+    Object {
+        /// The record that it begins with.
+        first: u64,
+        /// What is wrong.
+        what: String,
+    },
     /// Written by a program that this one does not know.
     #[error("records are in format {found}, this program knows {}", crate::record_format::VERSION)]
     Version {
@@ -55,6 +63,12 @@ pub enum RecordError {
     /// The disk refused; the file is again as it was before.
     #[error("disk: {0}")]
     Disk(io::Error),
+    /// The bucket does not answer, or not now. Nothing was acknowledged; the same append may be tried again.
+    #[error("bucket: {0}")]
+    Bucket(String),
+    /// The bucket is not there, or these credentials may not use it.
+    #[error("bucket refused: {0}")]
+    BucketRefused(String),
     /// The disk did not confirm: what the file holds beyond the acknowledged part is unknown. Reopen it.
     #[error("disk did not confirm a write: {0}")]
     Unconfirmed(io::Error),
@@ -65,7 +79,9 @@ impl RecordError {
     pub fn code(&self) -> &'static str {
         match self {
             RecordError::Locked => "records.locked",
-            RecordError::Corrupt { .. } => "records.corrupt",
+            RecordError::Corrupt { .. } | RecordError::Object { .. } => "records.corrupt",
+            RecordError::Bucket(_) => "records.bucket",
+            RecordError::BucketRefused(_) => "records.bucket_refused",
             RecordError::Version { .. } => "records.version",
             RecordError::Sequence { .. } => "records.sequence",
             RecordError::Cut { .. } => "records.cut",
@@ -78,19 +94,26 @@ impl RecordError {
     /// Who must act.
     pub fn fault(&self) -> Fault {
         match self {
-            RecordError::Locked => Fault::Caller,
-            RecordError::Corrupt { .. } | RecordError::Version { .. } => Fault::Storage,
+            RecordError::Locked | RecordError::BucketRefused(_) => Fault::Caller,
+            RecordError::Corrupt { .. } | RecordError::Object { .. } | RecordError::Version { .. } => Fault::Storage,
             RecordError::Sequence { .. } | RecordError::Cut { .. } => Fault::Cosigner,
-            RecordError::Full | RecordError::Disk(_) | RecordError::Unconfirmed(_) => Fault::Host,
+            RecordError::Full | RecordError::Disk(_) | RecordError::Bucket(_) | RecordError::Unconfirmed(_) => {
+                Fault::Host
+            }
         }
     }
 
     /// Whether the same append may succeed later on the same open store.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            RecordError::Full | RecordError::Disk(_) => true,
+            RecordError::Full
+            | RecordError::Disk(_)
+            | RecordError::Bucket(_)
+            // Credentials are renewed, and rights come back, while the cosigner waits.
+            | RecordError::BucketRefused(_) => true,
             RecordError::Locked
             | RecordError::Corrupt { .. }
+            | RecordError::Object { .. }
             | RecordError::Version { .. }
             | RecordError::Sequence { .. }
             | RecordError::Cut { .. }

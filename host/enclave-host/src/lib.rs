@@ -6,6 +6,9 @@
 //! under an emulator, [`Nitro`] in an AWS Nitro enclave.
 
 mod backend;
+mod bucket;
+mod bucket_connection;
+mod bucket_store;
 mod calls;
 mod committer;
 mod confine;
@@ -13,6 +16,7 @@ mod console;
 mod error;
 mod event;
 mod handle;
+mod home;
 mod key_service;
 mod nitro;
 mod nitro_device;
@@ -26,9 +30,11 @@ mod stream;
 mod supervise;
 
 pub use backend::{Enclave, Launched, Lifeline, Records};
+pub use bucket::{Access, Bucket};
 pub use error::{Fault, RecordError, SendError, StartError};
 pub use event::{Ending, Event};
 pub use handle::{EnclaveHandle, Events};
+pub use home::{Home, RecordLog};
 pub use key_service::KeyService;
 pub use nitro::{Nitro, NitroSettings};
 pub use nitro_device::{ImageLoadInfo, NitroDevice, NitroPage, NitroParent, StartInfo};

@@ -3,8 +3,8 @@
 //! Blocking; callers run it on a thread that may block. What [`RecordStore::append`] returned `Ok` for survives a loss of
 //! power, as far as the disk keeps its word. It never reads what is inside a record.
 
-use crate::RecordError;
 use crate::record_format::{self, Contents, HEADER_BYTES, StoredRecord};
+use crate::{RecordError, RecordLog};
 use ringi_primitives::wire::RecordKind;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -63,20 +63,13 @@ impl RecordStore {
     /// [`RecordError::Sequence`] unless they continue without gap; [`RecordError::Cut`] for a snapshot without its last record. [`RecordError::Full`] and [`RecordError::Disk`] leave the
     /// store as it was: the same call may be tried again. After [`RecordError::Unconfirmed`] reopen.
     pub fn append(&mut self, records: &[StoredRecord]) -> Result<(), RecordError> {
-        let next_sequence = self.check_sequence(records)?;
+        let next_sequence = sequence_after(self.next_sequence, records)?;
         match newest_snapshot(records)? {
             Some(at) => self.replace_by(&records[at..])?,
             None => self.append_block(&record_format::block(records)?)?,
         }
         self.next_sequence = next_sequence;
         Ok(())
-    }
-
-    fn check_sequence(&self, records: &[StoredRecord]) -> Result<u64, RecordError> {
-        records.iter().try_fold(self.next_sequence, |expected, r| {
-            let next = expected.checked_add(1).filter(|_| r.sequence == expected);
-            next.ok_or(RecordError::Sequence { expected, found: r.sequence })
-        })
     }
 
     fn append_block(&mut self, block: &[u8]) -> Result<(), RecordError> {
@@ -103,8 +96,26 @@ impl RecordStore {
     }
 }
 
+impl RecordLog for RecordStore {
+    fn next_sequence(&self) -> u64 {
+        RecordStore::next_sequence(self)
+    }
+
+    fn append(&mut self, records: &[StoredRecord]) -> Result<(), RecordError> {
+        RecordStore::append(self, records)
+    }
+}
+
+/// The sequence after these records, which must continue from `next` without gap.
+pub(crate) fn sequence_after(next: u64, records: &[StoredRecord]) -> Result<u64, RecordError> {
+    records.iter().try_fold(next, |expected, r| {
+        let next = expected.checked_add(1).filter(|_| r.sequence == expected);
+        next.ok_or(RecordError::Sequence { expected, found: r.sequence })
+    })
+}
+
 /// Where the newest snapshot among these records begins.
-fn newest_snapshot(records: &[StoredRecord]) -> Result<Option<usize>, RecordError> {
+pub(crate) fn newest_snapshot(records: &[StoredRecord]) -> Result<Option<usize>, RecordError> {
     let mut newest = None;
     let mut begun = None;
     for (at, record) in records.iter().enumerate() {
@@ -131,7 +142,7 @@ const LOCK_TRIES: u32 = 25;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// One instance per folder; the lock ends with the process.
-fn lock(folder: &Path) -> Result<File, RecordError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, RecordError> {
     let path = folder.join(LOCK);
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
     let file = file.map_err(RecordError::of_io)?;

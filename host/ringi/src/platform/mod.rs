@@ -5,5 +5,6 @@ pub mod built_in_kms;
 pub mod chains;
 pub mod development;
 pub mod fleet;
+pub mod records;
 pub mod settings;
 pub mod start;

@@ -1,5 +1,6 @@
 //! What the platform runs with: flags, then `RINGI_*`, then `ringi.toml` in the data folder. Unknown keys are refused.
 
+use super::records::RecordSettings;
 use crate::failure::Failure;
 use ringi_primitives::network::NetworkId;
 use serde::Deserialize;
@@ -103,6 +104,8 @@ pub struct Settings {
     pub qemu: Option<QemuSettings>,
     /// Nitro enclaves, for `enclave = "nitro"`.
     pub nitro: Option<NitroSettings>,
+    /// A bucket for sealed records, instead of the data folder.
+    pub records: Option<RecordSettings>,
     /// Cosigners of this machine; must be genesis' number once there is one.
     pub cosigners: u8,
     /// Signers needed, for a development genesis.
@@ -174,6 +177,7 @@ impl Default for Settings {
             enclave: EnclaveKind::Plain,
             qemu: None,
             nitro: None,
+            records: None,
             cosigners: 3,
             threshold: 2,
             log: "info".into(),

@@ -3,11 +3,12 @@
 use super::built_in_kms::BuiltInKms;
 use super::chains::{BitcoinNet, Chains, EvmNet};
 use super::fleet::Fleet;
+use super::records::{RecordSettings, kept_so};
 use super::settings::{EnclaveKind, Settings};
 use crate::failure::Failure;
 use ringi_attestation::{Pcr, PcrIndex, Root};
 use ringi_eif::Measurements;
-use ringi_enclave_host::{Backoff, Emulation, Enclave, Nitro, Process, Qemu, StartError, supervise};
+use ringi_enclave_host::{Backoff, Emulation, Enclave, Fault, Home, Nitro, Process, Qemu, StartError, supervise};
 use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Orchestrator, Service};
@@ -243,18 +244,25 @@ async fn start_fleet(folder: &Path, settings: &Settings, enclave: Arc<dyn Enclav
     let (relay, mut notices) = Relay::new(Arc::new(Faithful));
     tokio::spawn(async move { while notices.recv().await.is_some() {} });
     let (mut members, mut failed) = (Vec::new(), Vec::new());
+    let bucket = settings.records.as_ref().map(RecordSettings::bucket).transpose()?;
     for number in 1..=settings.cosigners {
         let party = PartyIndex::new(number).ok_or_else(|| {
             Failure::new("cli.cosigners", "there are at most nine cosigners", "set cosigners to 2 to 9")
         })?;
         let home = folder.join("cosigners").join(number.to_string());
         std::fs::create_dir_all(&home).map_err(|e| Failure::file(&home, &e))?;
-        let started = supervise(enclave.clone(), party, &home, Backoff::default()).await;
+        kept_so(&home, bucket.as_ref())?;
+        let place = Home { folder: home.clone(), bucket: bucket.clone() };
+        let started = supervise(enclave.clone(), party, place, Backoff::default()).await;
         match started {
             Ok(member) => members.push(member),
             Err(e) => {
-                let next =
-                    format!("restore {} from its newest copy; an older one is refused by its peers", home.display());
+                let next = match (&bucket, e.fault()) {
+                    (Some(_), Fault::Host | Fault::Caller) => {
+                        "see that the bucket is reached with these credentials; docs/enclaves.md tells of another home's claim".into()
+                    }
+                    _ => format!("restore {} from its newest copy; an older one is refused by its peers", home.display()),
+                };
                 failed.push((party, Failure::new(e.code(), format!("cosigner {number}: {e}"), next)));
             }
         }
