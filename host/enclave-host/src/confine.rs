@@ -144,26 +144,30 @@ impl Report {
         if !filtered {
             return Err(StartError::Confine(io::ErrorKind::UnexpectedEof.into()));
         }
-        let number = |at: usize| said.get(at..at + 4).and_then(|n| n.try_into().ok()).map_or(0, i32::from_ne_bytes);
-        let missing: Vec<String> = [("user namespace", number(0)), ("network namespace", number(4))]
-            .into_iter()
-            .filter(|(_, error)| *error != 0)
-            .map(|(what, error)| format!("{what} ({})", io::Error::from_raw_os_error(error)))
-            .collect();
         let cosigner = me.number();
-        if missing.is_empty() {
-            tracing::info!(code = "enclave.confined", cosigner, "no new privileges, filtered calls, no network");
-        } else {
-            let missing = missing.join(", ");
-            tracing::warn!(
-                code = "enclave.not_confined",
-                cosigner,
-                missing,
-                "this kernel refuses a part; calls are filtered"
-            );
+        match missing(&said) {
+            None => {
+                tracing::info!(code = "enclave.confined", cosigner, "no new privileges, filtered calls, no network")
+            }
+            Some(missing) => {
+                let filtered = "this kernel refuses a part; no new privileges, filtered calls";
+                tracing::warn!(code = "enclave.not_confined", cosigner, missing, "{filtered}");
+            }
         }
         Ok(child)
     }
+}
+
+/// What a report says that the kernel refused.
+fn missing(report: &[u8]) -> Option<String> {
+    let number = |at: usize| report.get(at..at + 4)?.try_into().ok().map(i32::from_ne_bytes);
+    let parts = [("user namespace", number(0)), ("network namespace", number(4))];
+    let refused = parts.into_iter().filter(|(_, error)| *error != Some(0)).map(|(what, error)| {
+        let why = error.map_or("not reported".into(), |number| io::Error::from_raw_os_error(number).to_string());
+        format!("{what} ({why})")
+    });
+    let refused: Vec<String> = refused.collect();
+    if refused.is_empty() { None } else { Some(refused.join(", ")) }
 }
 
 /// The filter: what is not on a list gets EPERM.
@@ -229,4 +233,45 @@ fn equals(argument: u8, value: u64) -> Result<SeccompCondition, seccompiler::Bac
 
 fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, seccompiler::BackendError> {
     SeccompCondition::new(argument, Length::Dword, Compare::MaskedEq(mask), value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    /// What the parent makes of a child that reported this.
+    fn judged(report: &[u8], spawned: io::Result<()>) -> Result<(), StartError> {
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(report).unwrap();
+        drop(writer);
+        Report(reader).of(PartyIndex::new(1).unwrap(), spawned)
+    }
+
+    fn refused() -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(libc::ENOENT))
+    }
+
+    #[test]
+    fn a_child_that_did_not_confine_itself_does_not_run() {
+        let [user, network] = [0i32.to_ne_bytes(), 0i32.to_ne_bytes()];
+        let whole = [&user[..], &network, &[FILTERED]].concat();
+        assert!(judged(&whole, Ok(())).is_ok());
+        assert_eq!(judged(&whole, refused()).unwrap_err().code(), "enclave.program");
+        for cut in 0..whole.len() {
+            assert_eq!(judged(&whole[..cut], Ok(())).unwrap_err().code(), "enclave.confine", "cut at {cut}");
+            assert_eq!(judged(&whole[..cut], refused()).unwrap_err().code(), "enclave.confine", "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_refuses_is_named() {
+        let report = |user: i32, network: i32| [user.to_ne_bytes(), network.to_ne_bytes(), [FILTERED; 4]].concat();
+        assert_eq!(missing(&report(0, 0)), None);
+        let one = missing(&report(0, libc::EPERM)).unwrap();
+        assert!(one.starts_with("network namespace (Operation not permitted"), "{one}");
+        let both = missing(&report(libc::ENOSPC, libc::EPERM)).unwrap();
+        assert!(both.starts_with("user namespace (No space") && both.contains(", network namespace ("), "{both}");
+        assert!(missing(&[]).unwrap().contains("not reported"));
+    }
 }
