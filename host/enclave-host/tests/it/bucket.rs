@@ -133,6 +133,14 @@ fn a_torn_altered_missing_or_misplaced_object_is_refused_and_left_alone() {
         refused("an object with more behind it");
         moto.put(&middle, &moto.object(&format!("records/{}", name(4))));
         refused("another object in its place");
+        // In order still, under a name that says something else.
+        let (last, other) = (format!("records/{}", name(4)), format!("records/{}", name(5)));
+        moto.put(&middle, &whole);
+        moto.put(&other, &moto.object(&last));
+        moto.delete(&last);
+        refused("an object under another name");
+        moto.put(&last, &moto.object(&other));
+        moto.delete(&other);
         moto.delete(&middle);
         refused("a gap");
         moto.put(&middle, &whole);
