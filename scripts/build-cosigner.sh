@@ -12,9 +12,10 @@ case "$profile" in
     *) echo "usage: $0 [dev|release]" >&2; exit 2 ;;
 esac
 
-# With an explicit target the flags reach the program and not the build scripts and macros.
+# With an explicit target the flags reach the program and not the build scripts and macros. Randomness comes from the system
+# call: a static program would otherwise look for it in a file, which a confined process cannot open.
 triple="$(rustc -vV | sed -n 's/^host: //p')"
-RUSTFLAGS="-C target-feature=+crt-static" \
+RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\"" \
     cargo build -p ringi-cosigner --features simulation --locked --profile "$profile" --target "$triple" --target-dir target/enclave
 
 mkdir -p "target/enclave/$folder"

@@ -16,7 +16,8 @@ for name in $(compgen -e | grep -E '^(CARGO_(MANIFEST|PKG|BIN|CRATE|PRIMARY)|OUT
 # No path of this machine, no time and no locale may reach the programs.
 export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=0 CARGO_INCREMENTAL=0
 export CFLAGS="-ffile-prefix-map=$PWD=/ringi -ffile-prefix-map=$registry=/cargo"
-export RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=/ringi --remap-path-prefix=$registry=/cargo"
+# Randomness from the system call, and not from a file, as in build-cosigner.sh.
+export RUSTFLAGS="-C target-feature=+crt-static --cfg getrandom_backend=\"linux_getrandom\" --remap-path-prefix=$PWD=/ringi --remap-path-prefix=$registry=/cargo"
 for package in ringi-init ringi-cosigner; do
     # One by one: what one needs of a shared crate must not change the other.
     features=()

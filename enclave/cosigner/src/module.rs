@@ -36,11 +36,10 @@ pub fn development_key() -> Result<SealingKey, String> {
 pub fn enclosure() -> Result<Enclosure, String> {
     use ringi_attestation::Document;
     use ringi_attestation::nsm::{Nsm, Socket};
-    use std::os::fd::AsRawFd as _;
     use std::os::unix::fs::FileTypeExt as _;
 
     let descriptor = inherited().map_err(|e| failed(&e))?;
-    let kind = std::fs::metadata(format!("/proc/self/fd/{}", descriptor.as_raw_fd()));
+    let kind = descriptor.try_clone().and_then(|same| std::fs::File::from(same).metadata());
     let emulated = kind.is_ok_and(|kind| kind.file_type().is_char_device());
     let open = |descriptor: OwnedFd| -> Box<dyn Transport + Send> {
         if emulated {

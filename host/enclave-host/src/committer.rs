@@ -1,6 +1,6 @@
 //! Group commit: whatever records have come while the disk was busy become durable together, then are acknowledged.
 
-use crate::{Ending, Event, RecordError, RecordStore, StoredRecord};
+use crate::{Ending, Event, RecordError, RecordLog, StoredRecord};
 use ringi_primitives::wire::{RecordKind, ToCosigner};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -14,7 +14,7 @@ const RETRY_MS: u64 = 500;
 
 /// What a committer works with.
 pub(crate) struct Committer {
-    pub(crate) store: RecordStore,
+    pub(crate) store: Box<dyn RecordLog>,
     pub(crate) queue: mpsc::Receiver<StoredRecord>,
     pub(crate) to_cosigner: mpsc::Sender<ToCosigner>,
     pub(crate) events: mpsc::Sender<Event>,

@@ -29,6 +29,14 @@ pub enum RecordError {
         /// What is wrong there.
         what: &'static str,
     },
+    /// An object of a bucket is damaged, or one that must be there is not.
+    #[error("records are damaged at the object of record {first}: {what}")]
+    Object {
+        /// The record that it begins with.
+        first: u64,
+        /// What is wrong.
+        what: String,
+    },
     /// Written by a program that this one does not know.
     #[error("records are in format {found}, this program knows {}", crate::record_format::VERSION)]
     Version {
@@ -55,6 +63,12 @@ pub enum RecordError {
     /// The disk refused; the file is again as it was before.
     #[error("disk: {0}")]
     Disk(io::Error),
+    /// The bucket does not answer, or not now. Nothing was acknowledged; the same append may be tried again.
+    #[error("bucket: {0}")]
+    Bucket(String),
+    /// The bucket is not there, or these credentials may not use it.
+    #[error("bucket refused: {0}")]
+    BucketRefused(String),
     /// The disk did not confirm: what the file holds beyond the acknowledged part is unknown. Reopen it.
     #[error("disk did not confirm a write: {0}")]
     Unconfirmed(io::Error),
@@ -65,7 +79,9 @@ impl RecordError {
     pub fn code(&self) -> &'static str {
         match self {
             RecordError::Locked => "records.locked",
-            RecordError::Corrupt { .. } => "records.corrupt",
+            RecordError::Corrupt { .. } | RecordError::Object { .. } => "records.corrupt",
+            RecordError::Bucket(_) => "records.bucket",
+            RecordError::BucketRefused(_) => "records.bucket_refused",
             RecordError::Version { .. } => "records.version",
             RecordError::Sequence { .. } => "records.sequence",
             RecordError::Cut { .. } => "records.cut",
@@ -78,19 +94,26 @@ impl RecordError {
     /// Who must act.
     pub fn fault(&self) -> Fault {
         match self {
-            RecordError::Locked => Fault::Caller,
-            RecordError::Corrupt { .. } | RecordError::Version { .. } => Fault::Storage,
+            RecordError::Locked | RecordError::BucketRefused(_) => Fault::Caller,
+            RecordError::Corrupt { .. } | RecordError::Object { .. } | RecordError::Version { .. } => Fault::Storage,
             RecordError::Sequence { .. } | RecordError::Cut { .. } => Fault::Cosigner,
-            RecordError::Full | RecordError::Disk(_) | RecordError::Unconfirmed(_) => Fault::Host,
+            RecordError::Full | RecordError::Disk(_) | RecordError::Bucket(_) | RecordError::Unconfirmed(_) => {
+                Fault::Host
+            }
         }
     }
 
     /// Whether the same append may succeed later on the same open store.
     pub(crate) fn is_passing(&self) -> bool {
         match self {
-            RecordError::Full | RecordError::Disk(_) => true,
+            RecordError::Full
+            | RecordError::Disk(_)
+            | RecordError::Bucket(_)
+            // Credentials are renewed, and rights come back, while the cosigner waits.
+            | RecordError::BucketRefused(_) => true,
             RecordError::Locked
             | RecordError::Corrupt { .. }
+            | RecordError::Object { .. }
             | RecordError::Version { .. }
             | RecordError::Sequence { .. }
             | RecordError::Cut { .. }
@@ -121,6 +144,9 @@ pub enum StartError {
     /// The program cannot be run.
     #[error("cannot run the cosigner program: {0}")]
     Program(io::Error),
+    /// The child could not confine itself: it runs in no other way.
+    #[error("the cosigner's process cannot be confined: {0}")]
+    Confine(io::Error),
     /// Folder, pipe or socket cannot be made.
     #[error("cannot prepare the cosigner's start: {0}")]
     Prepare(io::Error),
@@ -136,6 +162,22 @@ pub enum StartError {
     /// The emulated machine does not start, or ends before the enclave has presented itself.
     #[error("the enclave's machine: {0}")]
     Machine(String),
+    /// This machine has no driver of Nitro enclaves, or this user may not use it.
+    #[error(
+        "/dev/nitro_enclaves: {0}: run on an EC2 instance with EnclaveOptions enabled, install aws-nitro-enclaves-cli, start \
+         nitro-enclaves-allocator, and be in the group `ne`"
+    )]
+    NoNitro(io::Error),
+    /// The driver of Nitro enclaves refused a request.
+    #[error("{request}: {error}: {what}")]
+    Nitro {
+        /// The request's name in the kernel's header.
+        request: &'static str,
+        /// The driver's error.
+        error: io::Error,
+        /// What to do.
+        what: &'static str,
+    },
     /// What the image says of itself at its start is not what was started.
     #[error("the enclave is not the image that was started: {0}")]
     Presentation(#[from] ringi_attestation::AttestationError),
@@ -148,11 +190,14 @@ impl StartError {
             StartError::Records(e) => e.code(),
             StartError::RecordTooLong { .. } => "enclave.record_too_long",
             StartError::Program(_) => "enclave.program",
+            StartError::Confine(_) => "enclave.confine",
             StartError::Prepare(_) => "enclave.prepare",
             StartError::SealingKeyMissing => "enclave.sealing_key_missing",
             StartError::SealingKeyUnusable(_) => "enclave.sealing_key_unusable",
             StartError::Image(_) => "enclave.image",
             StartError::Machine(_) => "enclave.machine",
+            StartError::NoNitro(_) => "enclave.nitro_missing",
+            StartError::Nitro { .. } => "enclave.nitro",
             StartError::Presentation(_) => "enclave.presentation",
         }
     }
@@ -162,8 +207,10 @@ impl StartError {
         match self {
             StartError::Records(e) => e.fault(),
             StartError::RecordTooLong { .. } => Fault::Storage,
-            StartError::Program(_) | StartError::Image(_) => Fault::Caller,
-            StartError::Prepare(_) | StartError::Machine(_) => Fault::Host,
+            StartError::Program(_) | StartError::Image(_) | StartError::NoNitro(_) => Fault::Caller,
+            StartError::Confine(_) | StartError::Prepare(_) | StartError::Machine(_) | StartError::Nitro { .. } => {
+                Fault::Host
+            }
             StartError::Presentation(_) => Fault::Cosigner,
             StartError::SealingKeyMissing | StartError::SealingKeyUnusable(_) => Fault::Storage,
         }

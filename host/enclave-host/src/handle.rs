@@ -4,13 +4,13 @@ use crate::backend::{Launched, Lifeline, Records};
 use crate::committer::Committer;
 use crate::key_service::{self, Tunnel};
 use crate::stream::{frame_bytes, read_frame};
-use crate::{Enclave, Ending, Event, RecordStore, SendError, StartError, StoredRecord};
+use crate::{Enclave, Ending, Event, Home, RecordLog, SendError, StartError, StoredRecord};
 use minicbor::bytes::ByteVec;
 use ringi_primitives::limits;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::{self, FromCosigner, KeptKey, KeyAccess, ToCosigner};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -45,27 +45,28 @@ pub struct EnclaveHandle {
 }
 
 impl EnclaveHandle {
-    /// Opens the records in `folder`, starts the cosigner and hands them to it in its first frames.
+    /// Opens the records of this home, starts the cosigner and hands them to it in its first frames.
     ///
     /// # Errors
     /// [`StartError`]; nothing runs then.
     pub async fn start(
         enclave: &dyn Enclave,
         me: PartyIndex,
-        folder: &Path,
+        home: impl Into<Home>,
     ) -> Result<(EnclaveHandle, Events), StartError> {
         let (sender, events) = mpsc::channel(EVENTS);
-        let handle = EnclaveHandle::start_into(enclave, me, folder, sender).await?;
+        let handle = EnclaveHandle::start_into(enclave, me, &home.into(), sender).await?;
         Ok((handle, events))
     }
 
     pub(crate) async fn start_into(
         enclave: &dyn Enclave,
         me: PartyIndex,
-        folder: &Path,
+        home: &Home,
         events: mpsc::Sender<Event>,
     ) -> Result<EnclaveHandle, StartError> {
-        let (store, records) = open_records(folder).await?;
+        let folder = home.folder.as_path();
+        let (store, records) = open_records(me, home).await?;
         let kind = if records.is_empty() { Records::None } else { Records::Some };
         check_lengths(&records)?;
         let service = enclave.key_service();
@@ -131,9 +132,9 @@ impl EnclaveHandle {
     }
 }
 
-async fn open_records(folder: &Path) -> Result<(RecordStore, Vec<StoredRecord>), StartError> {
-    let folder = folder.to_owned();
-    let opened = tokio::task::spawn_blocking(move || RecordStore::open(&folder)).await;
+async fn open_records(me: PartyIndex, home: &Home) -> Result<(Box<dyn RecordLog>, Vec<StoredRecord>), StartError> {
+    let home = home.clone();
+    let opened = tokio::task::spawn_blocking(move || home.open(me)).await;
     Ok(opened.map_err(|e| StartError::Prepare(io::Error::other(e)))??)
 }
 
@@ -175,7 +176,7 @@ struct Run {
 impl Run {
     fn spawn(
         launched: Launched,
-        store: RecordStore,
+        store: Box<dyn RecordLog>,
         keys: Keys,
         first: First<impl Iterator<Item = ToCosigner> + Send + 'static>,
         frames: mpsc::Receiver<ToCosigner>,

@@ -2,8 +2,9 @@
 //!
 //! The child gets an empty environment, no arguments and three descriptors: 0 is one end of a socket pair (the stream,
 //! both directions), 1 the emulated security module or the read end of a pipe with the 32 bytes of the development sealing
-//! key, 2 its log.
+//! key, 2 its log. It confines itself before it becomes the program (confine.rs), or it does not start.
 
+use crate::confine::confine;
 use crate::console::Console;
 use crate::sealing_key::SealingKey;
 use crate::{Enclave, KeyService, Launched, Lifeline, Records, StartError};
@@ -91,15 +92,19 @@ impl Process {
     fn spawn(&self, me: PartyIndex, folder: &Path, records: Records) -> Result<(Child, UnixStream), StartError> {
         let module = self.module_or_key(me, folder, records)?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().map_err(StartError::Prepare)?;
-        let child = Command::new(&self.program)
+        let mut command = Command::new(&self.program);
+        command
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::from(module))
             .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(StartError::Program)?;
+            .kill_on_drop(true);
+        let report = confine(&mut command, &self.program)?;
+        let spawned = command.spawn();
+        // With it goes this process' end of the report.
+        drop(command);
+        let child = report.of(me, spawned)?;
         ours.set_nonblocking(true).map_err(StartError::Prepare)?;
         Ok((child, UnixStream::from_std(ours).map_err(StartError::Prepare)?))
     }

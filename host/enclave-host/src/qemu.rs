@@ -6,10 +6,9 @@
 //! The operator of this machine can do anything here: the module's root is a simulation root (rule E3).
 
 use crate::console::Console;
-use crate::stream::{frame_bytes, read_frame};
+use crate::presentation::{STREAM_PORT, challenge, random, read_image};
 use crate::{Enclave, KeyService, Launched, Lifeline, Records, StartError};
-use ringi_attestation::presentation::{Challenge, PURPOSE, Presentation, VERSION};
-use ringi_attestation::{Attested, Expectation, Moment, PcrIndex, Pinned, verify};
+use ringi_attestation::{Attested, PcrIndex};
 use ringi_eif::{Image, Measurements};
 use ringi_nsm::{Authority, Clock, Module};
 use ringi_nsm_device::{Served, VIRTIO_ID};
@@ -21,19 +20,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt as _;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-/// Where the image connects to (enclave/guest, `STREAM_PORT`); not imported: the host links nothing of the guest.
-const STREAM_PORT: u32 = 7100;
 /// From QEMU's start to the presentation. An idle machine needs about a second, a busy one many times that.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Until a helper's socket is there.
 const SOCKET_PATIENCE: Duration = Duration::from_secs(10);
-/// A document is answered to a challenge of seconds ago.
-const MAX_AGE_MS: u64 = 120_000;
 
 /// What the back end needs besides the image.
 #[derive(Clone, Debug)]
@@ -79,14 +73,7 @@ impl Qemu {
         authority: Arc<Authority>,
         clock: Arc<dyn Clock>,
     ) -> Result<Qemu, StartError> {
-        let of_file = |e: io::Error| StartError::Image(format!("{}: {e}", image.display()));
-        let length = std::fs::metadata(image).map_err(of_file)?.len();
-        if length > ringi_eif::IMAGE_BYTES as u64 {
-            return Err(StartError::Image("longer than any image".into()));
-        }
-        let image = Image::parse(&std::fs::read(image).map_err(of_file)?);
-        let image = image.map_err(|e| StartError::Image(e.to_string()))?;
-        let measurements = image.measure().map_err(|e| StartError::Image(e.to_string()))?;
+        let (_, image, measurements) = read_image(image)?;
         Ok(Qemu { settings, image, measurements, authority, clock, service: None })
     }
 
@@ -112,7 +99,8 @@ impl Qemu {
         let mut machine = self.start(me, folder).await?;
         let presented = async {
             let (mut stream, _) = listener.accept().await.map_err(StartError::Prepare)?;
-            let (attested, document) = self.challenge(&mut stream).await?;
+            let (root, clock) = (self.authority.root(), self.clock.as_ref());
+            let (attested, document) = challenge(&mut stream, self.measurements, root, clock).await?;
             Ok::<_, StartError>((stream, attested, document))
         };
         let (stream, attested, document) = tokio::select! {
@@ -192,24 +180,6 @@ impl Qemu {
         let name = format!("ringi-sim-{}", hex::encode(random::<8>()?));
         Ok(Module::new(&name, &registers, Arc::clone(&self.authority), Arc::clone(&self.clock)))
     }
-
-    async fn challenge(&self, stream: &mut UnixStream) -> Result<(Attested, Vec<u8>), StartError> {
-        let broken = |e: io::Error| StartError::Machine(format!("the stream: {e}"));
-        let nonce = random::<32>()?;
-        let challenge = frame_bytes(&Challenge { version: VERSION, nonce }).map_err(broken)?;
-        stream.write_all(&challenge).await.map_err(broken)?;
-        let presentation: Option<Presentation> = read_frame(stream).await.map_err(broken)?;
-        let presentation = presentation.ok_or_else(|| StartError::Machine("the stream ended".into()))?;
-        let measured = self.measurements;
-        let mut expected = Expectation::of(vec![self.authority.root()], Moment::Now { max_age_ms: MAX_AGE_MS })
-            .with_pcr(PcrIndex::IMAGE, measured.image)
-            .with_pcr(PcrIndex::BOOT, measured.boot)
-            .with_pcr(PcrIndex::APPLICATION, measured.application)
-            .with_nonce(&nonce);
-        expected.user_data = Pinned::To(PURPOSE.to_vec());
-        let document = Vec::from(presentation.document);
-        Ok((verify(&document, &expected, self.clock.now())?, document))
-    }
 }
 
 #[async_trait::async_trait]
@@ -228,12 +198,6 @@ impl Enclave for Qemu {
     fn kind(&self) -> &'static str {
         "qemu"
     }
-}
-
-fn random<const N: usize>() -> Result<[u8; N], StartError> {
-    let mut bytes = [0; N];
-    getrandom::getrandom(&mut bytes).map_err(|e| StartError::Prepare(io::Error::other(e.to_string())))?;
-    Ok(bytes)
 }
 
 /// Until a child has made its socket.

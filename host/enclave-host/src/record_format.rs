@@ -60,6 +60,31 @@ pub(crate) fn block(records: &[StoredRecord]) -> Result<Vec<u8>, RecordError> {
     Ok([&BLOCK_MAGIC[..], &length.to_be_bytes(), &crc.to_be_bytes(), &body].concat())
 }
 
+/// One commit as an object of a bucket: a file of one block, and behind the header who wrote it.
+///
+/// # Errors
+/// As [`block`].
+pub(crate) fn object(writer: &Writer, records: &[StoredRecord]) -> Result<Vec<u8>, RecordError> {
+    Ok([header(), writer.to_vec(), block(records)?].concat())
+}
+
+/// Reads an object: a bucket gives whole ones, so a torn one is a damaged one.
+///
+/// # Errors
+/// What is wrong with it, or [`RecordError::Version`].
+pub(crate) fn parse_object(object: &[u8]) -> Result<Vec<StoredRecord>, RecordError> {
+    let damaged = || corrupt(HEADER_BYTES, "the object is not one whole commit");
+    parse_header(object)?;
+    let block = object.get(HEADER_BYTES + size_of::<Writer>()..).ok_or_else(damaged)?;
+    let (body, _) = whole_block(block).filter(|(_, length)| *length == block.len()).ok_or_else(damaged)?;
+    let mut contents = Contents { records: Vec::new(), whole_bytes: HEADER_BYTES, torn_bytes: 0 };
+    parse_body(body, &mut contents)?;
+    Ok(contents.records)
+}
+
+/// Tells one opening of a bucket from every other.
+pub(crate) type Writer = [u8; 16];
+
 /// Reads a whole file.
 ///
 /// # Errors
@@ -78,7 +103,7 @@ pub(crate) fn parse(file: &[u8]) -> Result<Contents, RecordError> {
         parse_body(body, &mut contents)?;
         contents.whole_bytes += block_bytes;
     }
-    check_start(&contents)?;
+    check_start(&contents.records)?;
     Ok(contents)
 }
 
@@ -124,8 +149,8 @@ fn parse_body(mut body: &[u8], contents: &mut Contents) -> Result<(), RecordErro
 }
 
 /// The first record is the cosigner's first one or a snapshot: otherwise earlier ones are gone.
-fn check_start(contents: &Contents) -> Result<(), RecordError> {
-    match contents.records.first() {
+pub(crate) fn check_start(records: &[StoredRecord]) -> Result<(), RecordError> {
+    match records.first() {
         Some(r) if r.sequence != 1 && r.kind == RecordKind::Change => {
             Err(corrupt(HEADER_BYTES, "the start is missing"))
         }

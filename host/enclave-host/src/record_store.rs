@@ -3,8 +3,8 @@
 //! Blocking; callers run it on a thread that may block. What [`RecordStore::append`] returned `Ok` for survives a loss of
 //! power, as far as the disk keeps its word. It never reads what is inside a record.
 
-use crate::RecordError;
 use crate::record_format::{self, Contents, HEADER_BYTES, StoredRecord};
+use crate::{RecordError, RecordLog};
 use ringi_primitives::wire::RecordKind;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -63,27 +63,13 @@ impl RecordStore {
     /// [`RecordError::Sequence`] unless they continue without gap; [`RecordError::Cut`] for a snapshot without its last record. [`RecordError::Full`] and [`RecordError::Disk`] leave the
     /// store as it was: the same call may be tried again. After [`RecordError::Unconfirmed`] reopen.
     pub fn append(&mut self, records: &[StoredRecord]) -> Result<(), RecordError> {
-        let next_sequence = self.check_sequence(records)?;
+        let next_sequence = sequence_after(self.next_sequence, records)?;
         match newest_snapshot(records)? {
             Some(at) => self.replace_by(&records[at..])?,
             None => self.append_block(&record_format::block(records)?)?,
         }
         self.next_sequence = next_sequence;
         Ok(())
-    }
-
-    fn is_empty(&self) -> bool {
-        self.durable_bytes == HEADER_BYTES as u64
-    }
-
-    fn check_sequence(&self, records: &[StoredRecord]) -> Result<u64, RecordError> {
-        // E1: a state that was handed over goes on behind its last record, with a snapshot.
-        let handed_over = records.first().filter(|r| self.is_empty() && r.kind != RecordKind::Change);
-        let first = handed_over.map_or(self.next_sequence, |r| r.sequence);
-        records.iter().try_fold(first, |expected, r| {
-            let next = expected.checked_add(1).filter(|_| r.sequence == expected);
-            next.ok_or(RecordError::Sequence { expected, found: r.sequence })
-        })
     }
 
     fn append_block(&mut self, block: &[u8]) -> Result<(), RecordError> {
@@ -110,8 +96,29 @@ impl RecordStore {
     }
 }
 
+impl RecordLog for RecordStore {
+    fn next_sequence(&self) -> u64 {
+        RecordStore::next_sequence(self)
+    }
+
+    fn append(&mut self, records: &[StoredRecord]) -> Result<(), RecordError> {
+        RecordStore::append(self, records)
+    }
+}
+
+/// The sequence after these records, which must continue from `next` without gap. E1: what was handed over goes on behind its
+/// last record, with a snapshot, where there is nothing yet.
+pub(crate) fn sequence_after(next: u64, records: &[StoredRecord]) -> Result<u64, RecordError> {
+    let handed_over = records.first().filter(|r| next == 1 && r.kind != RecordKind::Change);
+    let first = handed_over.map_or(next, |r| r.sequence);
+    records.iter().try_fold(first, |expected, r| {
+        let next = expected.checked_add(1).filter(|_| r.sequence == expected);
+        next.ok_or(RecordError::Sequence { expected, found: r.sequence })
+    })
+}
+
 /// Where the newest snapshot among these records begins.
-fn newest_snapshot(records: &[StoredRecord]) -> Result<Option<usize>, RecordError> {
+pub(crate) fn newest_snapshot(records: &[StoredRecord]) -> Result<Option<usize>, RecordError> {
     let mut newest = None;
     let mut begun = None;
     for (at, record) in records.iter().enumerate() {
@@ -138,7 +145,7 @@ const LOCK_TRIES: u32 = 25;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
 
 /// One instance per folder; the lock ends with the process.
-fn lock(folder: &Path) -> Result<File, RecordError> {
+pub(crate) fn lock(folder: &Path) -> Result<File, RecordError> {
     let path = folder.join(LOCK);
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path);
     let file = file.map_err(RecordError::of_io)?;

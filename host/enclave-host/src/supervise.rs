@@ -1,9 +1,8 @@
 //! Keeps a cosigner running: after an unwanted end it is started again, later and later.
 
-use crate::{Enclave, EnclaveHandle, Ending, Event, Events, Fault, SendError, StartError};
+use crate::{Enclave, EnclaveHandle, Ending, Event, Events, Fault, Home, SendError, StartError};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::ToCosigner;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -53,14 +52,15 @@ pub struct Supervised {
 pub async fn supervise(
     enclave: Arc<dyn Enclave>,
     me: PartyIndex,
-    folder: &Path,
+    home: impl Into<Home>,
     backoff: Backoff,
 ) -> Result<(Supervised, Events), StartError> {
+    let home = home.into();
     let (events, received) = mpsc::channel(EVENTS);
-    let first = EnclaveHandle::start_into(enclave.as_ref(), me, folder, events.clone()).await?;
+    let first = EnclaveHandle::start_into(enclave.as_ref(), me, &home, events.clone()).await?;
     let (tell, current) = watch::channel(None);
     let (stop, stopped) = mpsc::channel(1);
-    let keeper = Keeper { enclave, me, folder: folder.to_owned(), backoff, events, tell, stopped };
+    let keeper = Keeper { enclave, me, home, backoff, events, tell, stopped };
     tokio::spawn(keeper.keep(first));
     Ok((Supervised { me, current, stop }, received))
 }
@@ -103,7 +103,7 @@ impl Supervised {
 struct Keeper {
     enclave: Arc<dyn Enclave>,
     me: PartyIndex,
-    folder: PathBuf,
+    home: Home,
     backoff: Backoff,
     events: mpsc::Sender<Event>,
     tell: watch::Sender<Option<EnclaveHandle>>,
@@ -130,7 +130,7 @@ impl Keeper {
                 _ = self.stopped.recv() => return,
             }
             let started =
-                EnclaveHandle::start_into(self.enclave.as_ref(), self.me, &self.folder, self.events.clone()).await;
+                EnclaveHandle::start_into(self.enclave.as_ref(), self.me, &self.home, self.events.clone()).await;
             match started {
                 Ok(handle) => next = Some(handle),
                 Err(e) => {

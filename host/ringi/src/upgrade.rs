@@ -11,7 +11,7 @@ use crate::log;
 use crate::order::order;
 use crate::output::Output;
 use crate::platform::development::{Development, close};
-use crate::platform::settings::{self, EnclaveKind, Overrides, QemuSettings, Settings};
+use crate::platform::settings::{self, EnclaveKind, NitroSettings, Overrides, QemuSettings, Settings};
 use crate::platform::start::{Attested, open_store};
 use ringi_attestation::{Document, Pcr, PcrIndex};
 use ringi_enclave_host::{Enclave, EnclaveHandle, Events, HandedOver, Side, hand_over, kept_genesis};
@@ -79,6 +79,7 @@ fn with_image(settings: &Settings, to: &Path) -> Settings {
     let mut next = settings.clone();
     match next.enclave {
         EnclaveKind::Qemu => next.qemu.get_or_insert_with(QemuSettings::default).image = to.to_owned(),
+        EnclaveKind::Nitro => next.nitro.get_or_insert_with(NitroSettings::default).image = to.to_owned(),
         EnclaveKind::Process | EnclaveKind::Plain => next.cosigner = to.to_owned(),
     }
     next

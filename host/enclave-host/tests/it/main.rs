@@ -1,5 +1,10 @@
-//! Tests of the enclave host: records on disk, a scripted enclave in memory, and a real child process.
+//! Tests of the enclave host: records in a folder and in a bucket, a scripted enclave in memory, a real child process, and a Nitro parent in memory.
 
+mod bucket;
+mod conformance;
+mod moto;
+mod nitro;
+mod parent;
 mod process;
 mod records;
 mod run;

@@ -5,7 +5,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -14,25 +13,12 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../oracles/kms")
 }
 
-fn succeeds(command: &mut Command) {
-    let status = command.stdout(Stdio::null()).status();
-    let status = status.expect("python3 with venv is needed (or RINGI_SKIP_ORACLES=1)");
-    assert!(status.success(), "{command:?} failed; RINGI_SKIP_ORACLES=1 leaves these tests out");
-}
-
-/// The interpreter with the pinned packages, made where missing or of other pins. One test at a time makes it.
+/// The interpreter with the pinned packages.
 fn python() -> PathBuf {
-    let lock = File::create(folder().join(".venv.lock")).unwrap();
-    lock.lock().unwrap();
-    let (venv, wanted) = (folder().join(".venv"), folder().join("requirements.txt"));
-    let (python, done) = (venv.join("bin/python"), venv.join("installed.txt"));
-    if std::fs::read(&done).ok() != std::fs::read(&wanted).ok() {
-        succeeds(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
-        succeeds(Command::new(&python).args(pip).arg(&wanted));
-        std::fs::copy(&wanted, &done).unwrap();
-    }
-    python
+    let made = Command::new(folder().join("../../scripts/venv.sh")).arg(folder()).output().unwrap();
+    let why = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "python3 with venv is needed (or RINGI_SKIP_ORACLES=1): {why}");
+    String::from_utf8(made.stdout).unwrap().trim_end().into()
 }
 
 /// What a call ended with: an answer, or an error's name and text.

@@ -6,5 +6,6 @@ pub mod chains;
 pub mod development;
 pub mod fleet;
 pub mod incidents;
+pub mod records;
 pub mod settings;
 pub mod start;

@@ -1,5 +1,6 @@
 //! What the platform runs with: flags, then `RINGI_*`, then `ringi.toml` in the data folder. Unknown keys are refused.
 
+use super::records::RecordSettings;
 use crate::failure::Failure;
 use ringi_primitives::network::NetworkId;
 use serde::Deserialize;
@@ -35,6 +36,8 @@ pub enum EnclaveKind {
     Process,
     /// The real image in an emulated machine; see `[qemu]`.
     Qemu,
+    /// The real image in an AWS Nitro enclave; see `[nitro]`. Not yet run on AWS.
+    Nitro,
 }
 
 /// What emulated machines are made of; `scripts/` makes each.
@@ -63,6 +66,30 @@ fn machine_memory() -> u32 {
     512
 }
 
+/// What each AWS Nitro enclave is given.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NitroSettings {
+    /// A release build of the image: scripts/image.sh.
+    pub image: PathBuf,
+    /// CPUs of the pool; whole cores, so an even number where a core has two.
+    #[serde(default = "whole_core")]
+    pub cpus: u32,
+    /// Memory, MiB; an even number, at least four times the image.
+    #[serde(default = "machine_memory")]
+    pub memory_mib: u32,
+}
+
+impl Default for NitroSettings {
+    fn default() -> NitroSettings {
+        NitroSettings { image: PathBuf::default(), cpus: whole_core(), memory_mib: machine_memory() }
+    }
+}
+
+fn whole_core() -> u32 {
+    2
+}
+
 /// The settings in force.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -75,6 +102,10 @@ pub struct Settings {
     pub enclave: EnclaveKind,
     /// Emulated machines, for `enclave = "qemu"`.
     pub qemu: Option<QemuSettings>,
+    /// Nitro enclaves, for `enclave = "nitro"`.
+    pub nitro: Option<NitroSettings>,
+    /// A bucket for sealed records, instead of the data folder.
+    pub records: Option<RecordSettings>,
     /// Cosigners of this machine; must be genesis' number once there is one.
     pub cosigners: u8,
     /// Signers needed, for a development genesis.
@@ -145,6 +176,8 @@ impl Default for Settings {
             cosigner: "target/enclave/release/ringi-cosigner".into(),
             enclave: EnclaveKind::Plain,
             qemu: None,
+            nitro: None,
+            records: None,
             cosigners: 3,
             threshold: 2,
             log: "info".into(),
@@ -172,7 +205,7 @@ pub struct Overrides {
 /// The parts of emulated machines, as flags and environment name them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args)]
 pub struct Machines {
-    /// A simulation build of the enclave image, for --enclave qemu.
+    /// The enclave image: a simulation build for --enclave qemu, a release for --enclave nitro.
     #[arg(long, env = "RINGI_IMAGE")]
     pub image: Option<PathBuf>,
     /// QEMU 11, for --enclave qemu.
@@ -193,14 +226,19 @@ pub fn read(folder: &Path, overrides: Overrides) -> Result<Settings, Failure> {
     let mut settings = if path.exists() { crate::form::read(&path)? } else { Settings::default() };
     settings.listen = overrides.listen.unwrap_or(settings.listen);
     settings.cosigner = overrides.cosigner.unwrap_or(settings.cosigner);
-    let Machines { image, qemu, vsock } = overrides.machines;
+    settings.enclave = overrides.enclave.unwrap_or(settings.enclave);
+    let Machines { mut image, qemu, vsock } = overrides.machines;
+    if settings.enclave == EnclaveKind::Nitro
+        && let Some(image) = image.take()
+    {
+        settings.nitro.get_or_insert_default().image = image;
+    }
     if image.is_some() || qemu.is_some() || vsock.is_some() {
         let machines = settings.qemu.get_or_insert_with(QemuSettings::default);
         for (kept, flag) in [(&mut machines.image, image), (&mut machines.qemu, qemu), (&mut machines.vsock, vsock)] {
             *kept = flag.unwrap_or(std::mem::take(kept));
         }
     }
-    settings.enclave = overrides.enclave.unwrap_or(settings.enclave);
     settings.log = overrides.log.unwrap_or(settings.log);
     Ok(settings)
 }
@@ -239,6 +277,25 @@ mod tests {
             write(bad);
             assert_eq!(read(folder.path(), Overrides::default()).unwrap_err().code, "cli.form", "{bad}");
         }
+    }
+
+    #[test]
+    fn an_image_is_of_the_enclaves_that_are_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let with = |enclave| Overrides {
+            enclave: Some(enclave),
+            machines: Machines { image: Some("flag.eif".into()), ..Machines::default() },
+            ..Overrides::default()
+        };
+        let settings = read(folder.path(), with(EnclaveKind::Nitro)).unwrap();
+        let wanted = NitroSettings { image: "flag.eif".into(), cpus: 2, memory_mib: 512 };
+        assert_eq!((settings.nitro, settings.qemu), (Some(wanted), None));
+        let settings = read(folder.path(), with(EnclaveKind::Qemu)).unwrap();
+        assert!(settings.nitro.is_none() && settings.qemu.unwrap().image == Path::new("flag.eif"));
+        let file = "enclave = \"nitro\"\n[nitro]\nimage = \"file.eif\"\ncpus = 4\n";
+        std::fs::write(folder.path().join(FILE), file).unwrap();
+        let wanted = NitroSettings { image: "file.eif".into(), cpus: 4, memory_mib: 512 };
+        assert_eq!(read(folder.path(), Overrides::default()).unwrap().nitro, Some(wanted));
     }
 
     #[test]

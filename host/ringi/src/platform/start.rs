@@ -4,10 +4,12 @@ use super::built_in_kms::BuiltInKms;
 use super::chains::{BitcoinNet, Chains, EvmNet};
 use super::fleet::Fleet;
 use super::incidents::{self, Incidents};
+use super::records::{RecordSettings, kept_so};
 use super::settings::{EnclaveKind, Settings};
 use crate::failure::Failure;
 use ringi_attestation::{Pcr, PcrIndex, Root};
-use ringi_enclave_host::{Backoff, Emulation, Enclave, Process, Qemu, supervise};
+use ringi_eif::Measurements;
+use ringi_enclave_host::{Backoff, Emulation, Enclave, Fault, Home, Nitro, Process, Qemu, StartError, supervise};
 use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Incident, Orchestrator, Service};
@@ -22,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
-/// The machines of attested cosigners, emulated here.
+/// What attested cosigners run in, and what they need.
 pub struct Attested {
     /// Where their keys come from.
     pub kms: BuiltInKms,
@@ -34,7 +36,8 @@ pub struct Attested {
     pub assurance: Assurance,
     /// What they run in.
     pub enclave: Arc<dyn Enclave>,
-    authority: Arc<Authority>,
+    /// Vouches for modules of this machine.
+    authority: Option<Arc<Authority>>,
 }
 
 /// What cosigners are started from, and what genesis says of it.
@@ -46,17 +49,14 @@ impl Attested {
     /// # Errors
     /// If one of them is not there.
     pub async fn start(folder: &Path, settings: &Settings) -> Result<Attested, Failure> {
-        let simulation = folder.join("simulation");
-        std::fs::create_dir_all(&simulation).map_err(|e| Failure::file(&simulation, &e))?;
-        let authority = Authority::of_folder(&simulation)
-            .map_err(|e| Failure::new("cli.simulation", e, "restore the folder `simulation` from a copy"))?;
-        // For whoever verifies documents and receipts of this workspace.
-        let certificate = simulation.join("root.der");
-        std::fs::write(&certificate, authority.certificate()).map_err(|e| Failure::file(&certificate, &e))?;
-        let root = authority.root();
-        let authority = Arc::new(authority);
+        let authority = match settings.enclave {
+            // AWS vouches for its own enclaves.
+            EnclaveKind::Nitro => None,
+            EnclaveKind::Plain | EnclaveKind::Process | EnclaveKind::Qemu => Some(simulated(folder)?),
+        };
+        let root = authority.as_ref().map_or(Root::AWS, |a| a.root());
         let kms = BuiltInKms::start(&folder.join("kms"), root).await?;
-        let (enclave, measurements, assurance) = built(settings, &authority, &kms)?;
+        let (enclave, measurements, assurance) = built(settings, authority.as_ref(), &kms)?;
         Ok(Attested { kms, measurements, root, assurance, enclave, authority })
     }
 
@@ -65,20 +65,32 @@ impl Attested {
     /// # Errors
     /// If it is not there.
     pub fn beside(&self, settings: &Settings) -> Result<Built, Failure> {
-        built(settings, &self.authority, &self.kms)
+        built(settings, self.authority.as_ref(), &self.kms)
     }
 }
 
-fn built(settings: &Settings, authority: &Arc<Authority>, kms: &BuiltInKms) -> Result<Built, Failure> {
-    let (authority, service) = (authority.clone(), kms.service());
+/// Who vouches for the modules of this machine: its operator.
+fn simulated(folder: &Path) -> Result<Arc<Authority>, Failure> {
+    let simulation = folder.join("simulation");
+    std::fs::create_dir_all(&simulation).map_err(|e| Failure::file(&simulation, &e))?;
+    let authority = Authority::of_folder(&simulation)
+        .map_err(|e| Failure::new("cli.simulation", e, "restore the folder `simulation` from a copy"))?;
+    // For whoever verifies documents and receipts of this workspace.
+    let certificate = simulation.join("root.der");
+    std::fs::write(&certificate, authority.certificate()).map_err(|e| Failure::file(&certificate, &e))?;
+    Ok(Arc::new(authority))
+}
+
+fn built(settings: &Settings, authority: Option<&Arc<Authority>>, kms: &BuiltInKms) -> Result<Built, Failure> {
+    let service = kms.service();
+    let Some(authority) = authority.cloned() else {
+        let nitro = nitro(settings)?;
+        let measurements = registers(nitro.measurements());
+        return Ok((Arc::new(nitro.with_service(service)), measurements, Assurance::Nitro));
+    };
     if settings.enclave == EnclaveKind::Qemu {
         let qemu = qemu(settings, authority)?.with_service(service);
-        let measured = qemu.measurements();
-        let measurements = vec![
-            (PcrIndex::IMAGE, measured.image),
-            (PcrIndex::BOOT, measured.boot),
-            (PcrIndex::APPLICATION, measured.application),
-        ];
+        let measurements = registers(qemu.measurements());
         return Ok((Arc::new(qemu), measurements, Assurance::Qemu));
     }
     let program = program(&settings.cosigner)?;
@@ -86,6 +98,32 @@ fn built(settings: &Settings, authority: &Arc<Authority>, kms: &BuiltInKms) -> R
     let clock = Arc::new(ringi_nsm::SystemClock);
     let emulation = Emulation { authority, measurements: measurements.clone(), service, clock };
     Ok((Arc::new(Process::attested(program, emulation)), measurements, Assurance::Process))
+}
+
+/// What genesis names of an image.
+fn registers(measured: Measurements) -> Vec<(PcrIndex, Pcr)> {
+    vec![
+        (PcrIndex::IMAGE, measured.image),
+        (PcrIndex::BOOT, measured.boot),
+        (PcrIndex::APPLICATION, measured.application),
+    ]
+}
+
+fn nitro(settings: &Settings) -> Result<Nitro, Failure> {
+    let Some(wanted) = &settings.nitro else {
+        let next = "add [nitro] to ringi.toml with image, cpus and memory_mib, or name the image with --image";
+        return Err(Failure::new("cli.enclave", "enclave = \"nitro\" needs to know its image", next));
+    };
+    let given = ringi_enclave_host::NitroSettings { cpus: wanted.cpus, memory_mib: wanted.memory_mib };
+    Nitro::open(given, &wanted.image).map_err(|e| {
+        let next = match e {
+            StartError::Image(_) => {
+                "build a release with scripts/image.sh, and give [nitro] memory_mib that is enough for it"
+            }
+            _ => "docs/enclaves.md says how a parent instance is prepared; --enclave qemu runs the image without one",
+        };
+        Failure::new(e.code(), e, next)
+    })
 }
 
 fn qemu(settings: &Settings, authority: Arc<Authority>) -> Result<Qemu, Failure> {
@@ -138,7 +176,7 @@ impl Platform {
         founded_so(folder, settings.enclave)?;
         let (enclave, attested): (Arc<dyn Enclave>, _) = match settings.enclave {
             EnclaveKind::Plain => (Arc::new(Process::new(program(&settings.cosigner)?)), None),
-            EnclaveKind::Process | EnclaveKind::Qemu => {
+            EnclaveKind::Process | EnclaveKind::Qemu | EnclaveKind::Nitro => {
                 let attested = Arc::new(Attested::start(folder, settings).await?);
                 (attested.enclave.clone(), Some(attested))
             }
@@ -217,12 +255,12 @@ fn founded_so(folder: &Path, enclave: EnclaveKind) -> Result<(), Failure> {
             let next = "run the command with --enclave process, or write enclave = \"process\" into ringi.toml";
             Err(Failure::new("cli.enclave", "this workspace's cosigners must be attested", next))
         }
-        EnclaveKind::Process | EnclaveKind::Qemu if any("development-sealing.key") => {
+        EnclaveKind::Process | EnclaveKind::Qemu | EnclaveKind::Nitro if any("development-sealing.key") => {
             let next =
                 "run the command with --enclave plain; found a new workspace in another folder for attested ones";
             Err(Failure::new("cli.enclave", "this workspace was founded without attestation", next))
         }
-        EnclaveKind::Plain | EnclaveKind::Process | EnclaveKind::Qemu => Ok(()),
+        EnclaveKind::Plain | EnclaveKind::Process | EnclaveKind::Qemu | EnclaveKind::Nitro => Ok(()),
     }
 }
 
@@ -240,18 +278,25 @@ async fn start_fleet(
     let (relay, mut notices) = Relay::new(Arc::new(Faithful));
     tokio::spawn(async move { while notices.recv().await.is_some() {} });
     let (mut members, mut failed) = (Vec::new(), Vec::new());
+    let bucket = settings.records.as_ref().map(RecordSettings::bucket).transpose()?;
     for number in 1..=settings.cosigners {
         let party = PartyIndex::new(number).ok_or_else(|| {
             Failure::new("cli.cosigners", "there are at most nine cosigners", "set cosigners to 2 to 9")
         })?;
         let home = folder.join("cosigners").join(number.to_string());
         std::fs::create_dir_all(&home).map_err(|e| Failure::file(&home, &e))?;
-        let started = supervise(enclave.clone(), party, &home, Backoff::default()).await;
+        kept_so(&home, bucket.as_ref())?;
+        let place = Home { folder: home.clone(), bucket: bucket.clone() };
+        let started = supervise(enclave.clone(), party, place, Backoff::default()).await;
         match started {
             Ok(member) => members.push(member),
             Err(e) => {
-                let next =
-                    format!("restore {} from its newest copy; an older one is refused by its peers", home.display());
+                let next = match (&bucket, e.fault()) {
+                    (Some(_), Fault::Host | Fault::Caller) => {
+                        "see that the bucket is reached with these credentials; docs/enclaves.md tells of another home's claim".into()
+                    }
+                    _ => format!("restore {} from its newest copy; an older one is refused by its peers", home.display()),
+                };
                 failed.push((party, Failure::new(e.code(), format!("cosigner {number}: {e}"), next)));
             }
         }

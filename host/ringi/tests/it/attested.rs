@@ -71,3 +71,20 @@ fn attested_cosigners_sign_and_say_what_they_run() {
     with("enclave = \"plain\"\n");
     refused(&up(cosigner().to_str().unwrap()), &["up"], "cli.enclave");
 }
+
+/// Nitro enclaves are asked for on a machine that may have none: what is missing is said, and nothing is founded.
+#[test]
+fn a_machine_without_nitro_enclaves_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let up = ["up", "--data", "data", "--listen", "127.0.0.1:0", "--enclave", "nitro"];
+    let nameless = ringi(folder.path(), "", &up);
+    assert!(nameless.err["next"].as_str().unwrap().contains("[nitro]"), "{nameless:?}");
+    refused(&nameless, &["up"], "cli.enclave");
+    let image = [&up[..], &["--image", "none.eif"]].concat();
+    let has_device = std::path::Path::new("/dev/nitro_enclaves").exists();
+    let outcome = ringi(folder.path(), "", &image);
+    refused(&outcome, &["up"], if has_device { "enclave.image" } else { "enclave.nitro_missing" });
+    let next = outcome.err["next"].as_str().unwrap();
+    assert!(has_device || next.contains("docs/enclaves.md"), "{next}");
+    assert!(!folder.path().join("data/genesis.ringi").exists());
+}
