@@ -56,6 +56,7 @@ fn e1_cosigners_move_to_another_program_and_sign_there() {
         assert_eq!(entry["to"]["2"].as_str().unwrap().len(), 96, "all of its registers");
     }
     assert_eq!(audited(folder, "genesis.installed").len(), 2);
+    cut_off_and_run_again(folder, &upgrade);
 
     scene.platform = Platform::up_with(folder, &["--cosigner", changed.to_str().unwrap()]);
     let attest = ["cosigner", "attest", "--key", INITIATOR, "1", "--genesis", GENESIS, "--root", ROOT];
@@ -67,6 +68,24 @@ fn e1_cosigners_move_to_another_program_and_sign_there() {
     for image in receipt["images"].as_array().unwrap() {
         assert_eq!(image, &audit[0]["to"]["0"], "signed by the new image");
     }
+}
+
+/// As if the power had gone: before the new folder of 3 was kept, and between the two renames of 2.
+fn cut_off_and_run_again(folder: &Path, upgrade: &[&str]) {
+    let homes = folder.join("data/cosigners");
+    let home = |name: &str| homes.join(name);
+    let before = std::fs::read_dir(&homes).unwrap().map(|entry| entry.unwrap().path());
+    let before = before.into_iter().find(|path| path.to_string_lossy().contains("/3.before-")).unwrap();
+    std::fs::rename(home("3"), folder.join("lost")).unwrap();
+    std::fs::rename(before, home("3")).unwrap();
+    std::fs::rename(home("2"), home("2.next")).unwrap();
+    // The old image of 3 has handed over already, and does so again.
+    let again = ringi(folder, "", upgrade);
+    assert_eq!(again.exit, Some(0), "{}", again.err);
+    let moved: Vec<_> = again.out.as_array().unwrap().iter().map(|m| m["cosigner"].as_u64().unwrap()).collect();
+    assert_eq!(moved, [3]);
+    assert!(home("2").exists() && !home("2.next").exists());
+    assert_eq!(audited(folder, "cosigner.upgraded").len(), 4);
 }
 
 #[test]
