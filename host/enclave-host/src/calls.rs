@@ -283,6 +283,15 @@ mod tests {
     }
 
     #[test]
+    fn a_vsock_port_is_listened_on_once() {
+        match vsock_listener(41_999) {
+            Ok(_listener) => assert_eq!(vsock_listener(41_999).unwrap_err().kind(), io::ErrorKind::AddrInUse),
+            // This kernel has no such sockets.
+            Err(e) => assert_eq!(e.raw_os_error(), Some(libc::EAFNOSUPPORT), "{e}"),
+        }
+    }
+
+    #[test]
     fn only_a_vsock_stream_has_a_vsock_peer() {
         let (one, _other) = std::os::unix::net::UnixStream::pair().unwrap();
         assert_eq!(vsock_peer(one.as_fd()).unwrap_err().kind(), io::ErrorKind::InvalidData);
