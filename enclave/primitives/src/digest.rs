@@ -41,11 +41,15 @@ pub enum Domain {
     AuditLog,
     /// Both directions of a pair's channel: what a peer's attestation answers (rule E2).
     PeerChannels,
+    /// A recovery kit (rule K3).
+    RecoveryKit,
+    /// A sealed share beside its kit (rule K3).
+    SealedShare,
 }
 
 impl Domain {
     /// Every domain, for the test that they are prefix-free.
-    pub const ALL: [Domain; 17] = [
+    pub const ALL: [Domain; 19] = [
         Domain::Genesis,
         Domain::PolicySet,
         Domain::Order,
@@ -63,6 +67,8 @@ impl Domain {
         Domain::Ceremony,
         Domain::AuditLog,
         Domain::PeerChannels,
+        Domain::RecoveryKit,
+        Domain::SealedShare,
     ];
 
     /// The separation string.
@@ -85,6 +91,8 @@ impl Domain {
             Domain::Ceremony => "ringi/ceremony/v1",
             Domain::AuditLog => "ringi/audit-log/v1",
             Domain::PeerChannels => "ringi/peer-channels/v1",
+            Domain::RecoveryKit => "ringi/recovery-kit/v1",
+            Domain::SealedShare => "ringi/sealed-share/v1",
         }
     }
 }

@@ -69,6 +69,24 @@ pub enum OrderAction {
         #[n(0)]
         intent: IntentId,
     },
+    /// Restore the shares of a cosigner whose state is lost, from its kits, into the one that replaces it (rule K3). Its peers
+    /// know it by the genesis version that names its new keys.
+    #[n(6)]
+    Recovery {
+        /// Which.
+        #[n(0)]
+        cosigner: PartyIndex,
+        /// The channel key of its replacement, as genesis names it: recipients seal what they open to this key.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        channel_key: [u8; 32],
+        /// Digests of the kits, one per key.
+        #[n(2)]
+        kits: Vec<Digest>,
+        /// The policy set that must be in force there: no older one comes back with the shares.
+        #[n(3)]
+        policy: Digest,
+    },
 }
 
 /// A distributed key of the workspace: one per scheme and root (rule K1).
