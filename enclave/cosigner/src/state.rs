@@ -299,6 +299,11 @@ impl State {
             }
             Record::Genesis { versions } => {
                 let chain = GenesisChain::verify(versions).map_err(|_| StateError("genesis"))?;
+                // K3: a replaced peer has no past; what is known of the lost one's journal is not its.
+                if let Some(before) = &self.genesis {
+                    let same = |p: &PartyIndex| chain.head().cosigner(*p).is_some_and(|c| before.head().names_keys_of(c));
+                    self.peer_heads.retain(|peer, _| same(peer));
+                }
                 self.genesis = Some(chain);
                 self.genesis_versions.clone_from(versions);
             }

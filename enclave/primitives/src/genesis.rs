@@ -182,6 +182,12 @@ impl Genesis {
         self.cosigners.iter().find(|c| c.index == index)
     }
 
+    /// Whether this version names the cosigner of that number by these very keys.
+    pub fn names_keys_of(&self, other: &CosignerIdentity) -> bool {
+        let same = |c: &CosignerIdentity| c.channel_key == other.channel_key && c.identity_key == other.identity_key;
+        self.cosigner(other.index).is_some_and(same)
+    }
+
     /// n.
     pub fn parties(&self) -> u8 {
         u8::try_from(self.cosigners.len()).unwrap_or(u8::MAX)
@@ -221,7 +227,9 @@ impl Genesis {
         let kits: BTreeSet<_> = self.recovery.iter().map(|r| (r.cosigner, r.person)).collect();
         let keys: BTreeSet<_> = self.recovery.iter().map(|r| r.key).collect();
         let count = self.recovery.len();
-        kits.len() == count && keys.len() == count && self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some())
+        let few = |c: &CosignerIdentity| self.recovery_recipients(c.index).count() <= limits::KIT_RECIPIENTS;
+        self.cosigners.iter().all(few)
+            && kits.len() == count && keys.len() == count && self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some())
     }
 
     /// Checks every field's sense; says nothing about signatures.
@@ -333,10 +341,8 @@ impl GenesisChain {
     fn replaces_by_new_keys(&self, next: &Genesis) -> bool {
         let past = || self.cosigners.iter().flatten();
         next.cosigners.iter().all(|c| {
-            let same =
-                |old: &CosignerIdentity| old.channel_key == c.channel_key && old.identity_key == c.identity_key;
-            self.head.cosigner(c.index).is_some_and(same)
-                || past().all(|old| old.channel_key != c.channel_key && old.identity_key != c.identity_key)
+            let unused = |old: &CosignerIdentity| old.channel_key != c.channel_key && old.identity_key != c.identity_key;
+            self.head.names_keys_of(c) || past().all(unused)
         })
     }
 

@@ -30,6 +30,8 @@ use ringi_primitives::limits;
 use ringi_primitives::scheme::{PartyIndex, Scheme};
 use zeroize::Zeroizing;
 
+pub use cipher::public;
+
 use crate::KeyShare;
 use crate::share::Secret;
 

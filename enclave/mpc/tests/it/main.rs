@@ -4,6 +4,7 @@ mod ceremonies;
 mod derivation;
 mod faults;
 mod liar;
+mod kits;
 mod limits;
 mod net;
 mod parsers;
