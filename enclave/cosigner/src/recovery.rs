@@ -18,7 +18,7 @@ use ringi_primitives::genesis::{Assurance, CosignerIdentity, Genesis, GenesisCha
 use ringi_primitives::id::OrderId;
 use ringi_primitives::kit::RecoveryKit;
 use ringi_primitives::limits;
-use ringi_primitives::order::{Order, OrderAction};
+use ringi_primitives::order::{NextNonce, Order, OrderAction};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::{FromCosigner, LostShare, Refusal};
@@ -37,7 +37,9 @@ impl Cosigner {
     /// K3: whether this genesis lets a key be made: recipients for all cosigners or for none, and in production always, so many
     /// that nobody opens a kit alone.
     pub(crate) fn check_recipients(&self) -> Result<(), Refusal> {
-        let Some(genesis) = &self.state.genesis else { return Err(Code::GenesisMissing.because("no genesis installed")) };
+        let Some(genesis) = &self.state.genesis else {
+            return Err(Code::GenesisMissing.because("no genesis installed"));
+        };
         let head = genesis.head();
         if head.recovery.is_empty() && head.assurance != Assurance::Nitro {
             return Ok(());
@@ -147,17 +149,13 @@ impl Cosigner {
         }
     }
 
-    fn try_restore(
-        &mut self,
-        signed: &Signed,
-        shares: &[LostShare],
-    ) -> Result<OrderId, (Option<OrderId>, Refusal)> {
+    fn try_restore(&mut self, signed: &Signed, shares: &[LostShare]) -> Result<OrderId, (Option<OrderId>, Refusal)> {
         let order: Order = signed
             .decode_unverified(limits::GENESIS_BYTES)
             .map_err(|e| (None, Code::DocumentInvalid.because(e.to_string())))?;
         let because = |refusal| (Some(order.id), refusal);
         self.check_order(signed, &order).map_err(because)?;
-        let kits = self.check_recovery(&order).map_err(because)?;
+        let (kits, nonces) = self.check_recovery(&order).map_err(because)?;
         if kits.len() != shares.len() {
             return Err(because(Code::RecoveryKit.because("not the kits that the order names")));
         }
@@ -166,14 +164,15 @@ impl Cosigner {
         for (kit, lost) in kits.iter().zip(shares) {
             records.push(self.restore_share(kit, lost, &digest).map_err(because)?);
         }
+        records.push(Record::NextNonces { nonces });
         records.push(Record::OrdersUsed { orders: vec![order.id] });
         self.record(&records);
         Ok(order.id)
     }
 
     /// G2: an unused order for this very cosigner, with this policy in force and its boot granted.
-    fn check_recovery(&self, order: &Order) -> Result<Vec<Digest>, Refusal> {
-        let OrderAction::Recovery { cosigner, channel_key, kits, policy } = &order.action else {
+    fn check_recovery(&self, order: &Order) -> Result<(Vec<Digest>, Vec<NextNonce>), Refusal> {
+        let OrderAction::Recovery { cosigner, channel_key, kits, policy, nonces } = &order.action else {
             return Err(Code::OrderSenseless.because("no recovery order"));
         };
         if self.state.orders.contains(&order.id) {
@@ -194,7 +193,7 @@ impl Cosigner {
         if kits.is_empty() || kits.len() > limits::KITS || distinct.len() != kits.len() {
             return Err(Code::OrderSenseless.because("number of kits"));
         }
-        Ok(kits.clone())
+        Ok((kits.clone(), nonces.clone()))
     }
 
     /// One share, from the kit that the order names and from what its recipients opened.
@@ -206,8 +205,8 @@ impl Cosigner {
             KitError::Part | KitError::TooFew | KitError::Key => Code::RecoveryParts.because(error.to_string()),
             _ => Code::RecoveryKit.because(error.to_string()),
         };
-        let kit: RecoveryKit = cbor::decode(&lost.kit, limits::KIT_BYTES)
-            .map_err(|error| Code::RecoveryKit.because(error.to_string()))?;
+        let kit: RecoveryKit =
+            cbor::decode(&lost.kit, limits::KIT_BYTES).map_err(|error| Code::RecoveryKit.because(error.to_string()))?;
         let certificate = &lost.certificate.certificate;
         let right = kit.digest() == *digest && kit.cosigner == self.me && kit.certificate == *certificate;
         if !right || certificate.genesis != genesis.root() || !lost.certificate.signed_within(genesis) {

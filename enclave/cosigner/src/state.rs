@@ -13,6 +13,7 @@ use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::{IntentId, OrderId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
+use ringi_primitives::order::NextNonce;
 use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
@@ -192,6 +193,13 @@ pub enum Record {
     /// shorter journal would grow past what peers know of it.
     #[n(18)]
     Granted,
+    /// Where accounts have come to on chain, by a recovery order (rule K3).
+    #[n(22)]
+    NextNonces {
+        /// They.
+        #[n(0)]
+        nonces: Vec<NextNonce>,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -301,7 +309,8 @@ impl State {
                 let chain = GenesisChain::verify(versions).map_err(|_| StateError("genesis"))?;
                 // K3: a replaced peer has no past; what is known of the lost one's journal is not its.
                 if let Some(before) = &self.genesis {
-                    let same = |p: &PartyIndex| chain.head().cosigner(*p).is_some_and(|c| before.head().names_keys_of(c));
+                    let same =
+                        |p: &PartyIndex| chain.head().cosigner(*p).is_some_and(|c| before.head().names_keys_of(c));
                     self.peer_heads.retain(|peer, _| same(peer));
                 }
                 self.genesis = Some(chain);
@@ -332,6 +341,7 @@ impl State {
                 self.resumed_at = Some(*at);
                 self.spending.exhaust_windows(*at);
             }
+            Record::NextNonces { nonces } => nonces.iter().for_each(|next| self.pins.begin_at(next)),
             Record::GaveBack { intent } => self.spending.give_back(intent),
             Record::PeerHead { peer, boot, sequence, key } => {
                 let head = self.peer_heads.entry(*peer).or_default();
@@ -407,6 +417,8 @@ impl State {
             let share = key.share.expose_bytes().ok()?.to_vec().into();
             records.push(Record::Pending { order: key.order, share, certificate: key.certificate.clone() });
         }
+        let nonces: Vec<NextNonce> = self.pins.begun().collect();
+        records.extend((!nonces.is_empty()).then_some(Record::NextNonces { nonces }));
         // Before the entries: it would exhaust their windows again.
         records.extend(self.resumed_at.iter().map(|at| Record::Resumed { at: *at }));
         Some(records)

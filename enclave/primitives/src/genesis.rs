@@ -229,7 +229,9 @@ impl Genesis {
         let count = self.recovery.len();
         let few = |c: &CosignerIdentity| self.recovery_recipients(c.index).count() <= limits::KIT_RECIPIENTS;
         self.cosigners.iter().all(few)
-            && kits.len() == count && keys.len() == count && self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some())
+            && kits.len() == count
+            && keys.len() == count
+            && self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some())
     }
 
     /// Checks every field's sense; says nothing about signatures.
@@ -341,7 +343,8 @@ impl GenesisChain {
     fn replaces_by_new_keys(&self, next: &Genesis) -> bool {
         let past = || self.cosigners.iter().flatten();
         next.cosigners.iter().all(|c| {
-            let unused = |old: &CosignerIdentity| old.channel_key != c.channel_key && old.identity_key != c.identity_key;
+            let unused =
+                |old: &CosignerIdentity| old.channel_key != c.channel_key && old.identity_key != c.identity_key;
             self.head.names_keys_of(c) || past().all(unused)
         })
     }

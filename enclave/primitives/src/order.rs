@@ -1,8 +1,10 @@
 //! Orders: the only way share material moves or a limit is given back (rule G2). Signed by the admin quorum, used once.
 
+use crate::address::Address;
 use crate::digest::Digest;
 use crate::id::{IntentId, OrderId};
 use crate::key::PublicKey;
+use crate::network::NetworkId;
 use crate::policy_set::RootIndex;
 use crate::scheme::{PartyIndex, Scheme};
 use crate::time::UnixMs;
@@ -86,7 +88,24 @@ pub enum OrderAction {
         /// The policy set that must be in force there: no older one comes back with the shares.
         #[n(3)]
         policy: Digest,
+        /// Nonces that accounts on chain have come to, where nobody may be left who remembers (rule I3).
+        #[n(4)]
+        nonces: Vec<NextNonce>,
     },
+}
+
+/// The nonce of an account's next transaction: those below it are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct NextNonce {
+    /// The chain.
+    #[n(0)]
+    pub network: NetworkId,
+    /// The account.
+    #[n(1)]
+    pub account: Address,
+    /// Its next nonce.
+    #[n(2)]
+    pub nonce: u64,
 }
 
 /// A distributed key of the workspace: one per scheme and root (rule K1).

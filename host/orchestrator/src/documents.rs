@@ -202,7 +202,7 @@ fn certified(
 ) -> Result<Option<SignedCertificate>, ServiceError> {
     let wanted = match &order.action {
         OrderAction::KeyGeneration { key } | OrderAction::Refresh { key, .. } => *key,
-        OrderAction::Resume { .. } | OrderAction::GiveBack { .. } => return Ok(None),
+        OrderAction::Resume { .. } | OrderAction::GiveBack { .. } | OrderAction::Recovery { .. } => return Ok(None),
     };
     let given = answers.iter().find_map(|a| match &a.answer {
         DocumentAnswer::Order { certificate: Some(c) } => Some(c),

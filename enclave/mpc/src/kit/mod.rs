@@ -174,7 +174,12 @@ pub fn open(kit: &RecoveryKit, secret: &[u8; 32]) -> Result<Part, KitError> {
 
 impl Part {
     /// Seals it to the cosigner that takes the lost one's place, for one kit and one order.
-    pub fn seal(&self, kit: &RecoveryKit, to: &Restoration, rng: &mut dyn CryptoRngCore) -> Result<SealedPart, KitError> {
+    pub fn seal(
+        &self,
+        kit: &RecoveryKit,
+        to: &Restoration,
+        rng: &mut dyn CryptoRngCore,
+    ) -> Result<SealedPart, KitError> {
         let kit = kit.digest();
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(seed.as_mut_slice());
@@ -187,12 +192,7 @@ impl Part {
     ///
     /// # Errors
     /// [`KitError::Part`].
-    pub fn unseal(
-        kit: &RecoveryKit,
-        sealed: &SealedPart,
-        order: &Digest,
-        secret: &[u8; 32],
-    ) -> Result<Part, KitError> {
+    pub fn unseal(kit: &RecoveryKit, sealed: &SealedPart, order: &Digest, secret: &[u8; 32]) -> Result<Part, KitError> {
         let digest = kit.digest();
         if sealed.kit != digest || sealed.order != *order {
             return Err(KitError::Part);
@@ -266,7 +266,8 @@ fn fill<C: Ciphersuite>(
 ) -> Result<(), KitError> {
     let secret = curve::scalar::<C>(scalar).ok_or(KitError::Misuse("the share is no scalar"))?;
     let polynomial = curve::Polynomial::<C>::new(secret, quorum, rng);
-    kit.commitments = polynomial.commitments().ok_or(KitError::Misuse("a trivial share"))?.into_iter().map(Into::into).collect();
+    kit.commitments =
+        polynomial.commitments().ok_or(KitError::Misuse("a trivial share"))?.into_iter().map(Into::into).collect();
     proof::encrypt::<C>(kit, &polynomial, recipients, rng)
 }
 
@@ -290,7 +291,8 @@ fn open_on<C: Ciphersuite>(kit: &RecoveryKit, secret: &[u8; 32]) -> Result<Part,
     let found = kit.recipients.iter().zip(1u8..).find(|(recipient, _)| recipient.key == public);
     let (recipient, at) = found.ok_or(KitError::Key)?;
     let commitments = curve::commitments::<C>(kit).ok_or(KitError::Key)?;
-    let value = proof::decrypt::<C>(kit, recipient, at, &curve::at::<C>(&commitments, at), secret).ok_or(KitError::Key)?;
+    let value =
+        proof::decrypt::<C>(kit, recipient, at, &curve::at::<C>(&commitments, at), secret).ok_or(KitError::Key)?;
     Ok(Part { person: recipient.person, value: curve::bytes::<C>(&value) })
 }
 
@@ -300,7 +302,11 @@ fn check_part<C: Ciphersuite>(kit: &RecoveryKit, part: &Part) -> Result<(u8, cur
     let (_, at) = places.next().ok_or(KitError::Part)?;
     let commitments = curve::commitments::<C>(kit).ok_or(KitError::Part)?;
     let value = curve::scalar::<C>(&part.value).ok_or(KitError::Part)?;
-    if curve::times_base::<C>(&value) == curve::at::<C>(&commitments, at) { Ok((at, value)) } else { Err(KitError::Part) }
+    if curve::times_base::<C>(&value) == curve::at::<C>(&commitments, at) {
+        Ok((at, value))
+    } else {
+        Err(KitError::Part)
+    }
 }
 
 fn is_committed<C: Ciphersuite>(kit: &RecoveryKit, part: &Part) -> Result<(), KitError> {

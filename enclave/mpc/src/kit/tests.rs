@@ -141,7 +141,11 @@ fn k3_a_kit_of_another_place_does_not_verify() {
 #[test]
 fn k3_a_key_that_hides_nothing_is_refused() {
     let right = polynomial();
-    for weak in [[0; 32], { let mut one = [0; 32]; one[0] = 1; one }] {
+    for weak in [[0; 32], {
+        let mut one = [0; 32];
+        one[0] = 1;
+        one
+    }] {
         let mut people = recipients(2);
         people[1].key = weak;
         let made = proof::encrypt(&mut committed(&right), &right, &people, &mut OsRng);
@@ -156,7 +160,10 @@ fn k3_a_recipient_opens_their_own_part_alone() {
     proof::encrypt(&mut kit, &right, &recipients(3), &mut OsRng).unwrap();
     for n in 1..=3 {
         let part = open(&kit, &[n; 32]).unwrap();
-        assert_eq!((part.person, &*part.value), (kit.recipients[usize::from(n) - 1].person, &*curve::bytes::<C>(&right.at(n).unwrap())));
+        assert_eq!(
+            (part.person, &*part.value),
+            (kit.recipients[usize::from(n) - 1].person, &*curve::bytes::<C>(&right.at(n).unwrap()))
+        );
     }
     assert_eq!(open(&kit, &[4; 32]).err(), Some(KitError::Key));
 }

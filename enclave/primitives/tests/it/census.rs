@@ -30,7 +30,8 @@ census! {
     key_purpose: policy_set::KeyPurpose { Initiate, Approve }
     temperature: policy_set::Temperature { Hot, Warm, Cold }
     scope: policy_set::Scope { Vault, Wallet, Initiator }
-    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack }
+    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Recovery }
+    repetition: kit::Repetition { Blinding, Rest }
     evidence: approval::Evidence { Signature, WebAuthn }
     assurance: genesis::Assurance { Process, Qemu, Nitro }
     scheme: scheme::Scheme { EcdsaSecp256k1, Bip340, Ed25519 }
@@ -42,11 +43,11 @@ census! {
     retry: wire::Retry { Never, Later }
     to_cosigner: wire::ToCosigner {
         Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp, Records, Tunnel,
-        Attest,
+        Attest, MakeKits, Restore,
     }
     from_cosigner: wire::FromCosigner {
         Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,
         DocumentRefused, Status, Event, Dial, Tunnel, KeepKey, Attested,
-        KeyOpen,
+        KeyOpen, RecoveryKit,
     }
 }

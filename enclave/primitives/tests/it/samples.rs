@@ -240,6 +240,17 @@ pub fn actions(d: &mut Dice) -> Vec<OrderAction> {
     ]
 }
 
+fn recovery_action(d: &mut Dice) -> OrderAction {
+    let next = |d: &mut Dice| NextNonce { network: network(d), account: address(d), nonce: d.u64() };
+    OrderAction::Recovery {
+        cosigner: party(d),
+        channel_key: d.bytes(),
+        kits: d.some(digest),
+        policy: digest(d),
+        nonces: d.some(next),
+    }
+}
+
 pub fn orders(d: &mut Dice) -> Vec<Order> {
     let order = |d: &mut Dice, action| Order {
         version: 1,
@@ -249,7 +260,10 @@ pub fn orders(d: &mut Dice) -> Vec<Order> {
         expires_at: time(d),
         action,
     };
-    actions(d).into_iter().map(|a| order(d, a)).collect()
+    let mut orders: Vec<Order> = actions(d).into_iter().map(|a| order(d, a)).collect();
+    let recovery = recovery_action(d);
+    orders.push(order(d, recovery));
+    orders
 }
 
 pub fn order(d: &mut Dice) -> Order {
@@ -501,7 +515,42 @@ pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
         ToCosigner::Records { records: d.some(|d| d.blob().into()) },
         ToCosigner::Tunnel { bytes: d.blob().into() },
         ToCosigner::Attest { nonce: d.blob().into() },
+        ToCosigner::MakeKits,
+        ToCosigner::Restore { order: signed(d), shares: d.some(lost_share) },
     ]
+}
+
+pub fn repetitions(d: &mut Dice) -> Vec<Repetition> {
+    vec![
+        Repetition::Blinding { seed: d.bytes(), rest: d.blob().into() },
+        Repetition::Rest { value: d.bytes(), seed: d.bytes(), blinding: d.blob().into() },
+    ]
+}
+
+pub fn recovery_kit(d: &mut Dice) -> RecoveryKit {
+    let recipient =
+        |d: &mut Dice| KitRecipient { person: person(d), key: d.bytes(), repetitions: repetitions(d) };
+    RecoveryKit {
+        version: 1,
+        certificate: key_certificate(d),
+        cosigner: party(d),
+        commitments: d.some(|d| d.blob().into()),
+        recipients: d.some(recipient),
+        sealed: digest(d),
+    }
+}
+
+pub fn sealed_part(d: &mut Dice) -> SealedPart {
+    SealedPart { kit: digest(d), order: digest(d), person: person(d), part: d.blob().into() }
+}
+
+fn lost_share(d: &mut Dice) -> LostShare {
+    LostShare {
+        kit: d.blob().into(),
+        sealed: d.blob().into(),
+        certificate: signed_certificate(d),
+        parts: d.some(sealed_part),
+    }
 }
 
 fn kept_key(d: &mut Dice) -> KeptKey {
@@ -568,6 +617,7 @@ pub fn from_cosigners(d: &mut Dice) -> Vec<FromCosigner> {
         FromCosigner::KeepKey { key: kept_key(d) },
         FromCosigner::Attested { document: d.maybe(|d| d.blob().into()) },
         FromCosigner::KeyOpen,
+        FromCosigner::RecoveryKit { kit: d.blob().into(), sealed: d.blob().into() },
     ]
 }
 

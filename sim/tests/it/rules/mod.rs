@@ -7,6 +7,7 @@ mod keys;
 mod limits;
 mod people;
 mod pins;
+mod recovery;
 mod sessions;
 mod time;
 
