@@ -16,8 +16,9 @@ use ringi_primitives::genesis::{
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
+use ringi_primitives::kit::{KitRecipient, RecoveryKit, Repetition, SealedPart};
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
-use ringi_primitives::order::{KeyId, Order, OrderAction};
+use ringi_primitives::order::{KeyId, NextNonce, Order, OrderAction};
 use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::{
     AllowEntry, AllowList, ContractFunction, Demand, Group, KeyPurpose, Match, PermitDomain, Person, PersonKey,
@@ -30,7 +31,7 @@ use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{KeyPosition, VaultIndex, WalletRef};
 use ringi_primitives::wire::{
-    CosignerStatus, FromCosigner, KeptKey, KeyAccess, RecordKind, Refusal, Retry, Tag, ToCosigner,
+    CosignerStatus, FromCosigner, KeptKey, KeyAccess, LostShare, RecordKind, Refusal, Retry, Tag, ToCosigner,
 };
 
 pub const SCHEMES: [Scheme; 3] = Scheme::ALL;
@@ -528,8 +529,7 @@ pub fn repetitions(d: &mut Dice) -> Vec<Repetition> {
 }
 
 pub fn recovery_kit(d: &mut Dice) -> RecoveryKit {
-    let recipient =
-        |d: &mut Dice| KitRecipient { person: person(d), key: d.bytes(), repetitions: repetitions(d) };
+    let recipient = |d: &mut Dice| KitRecipient { person: person(d), key: d.bytes(), repetitions: repetitions(d) };
     RecoveryKit {
         version: 1,
         certificate: key_certificate(d),
