@@ -47,7 +47,7 @@ impl World {
         self.take_said(p);
         self.tell(p, ToCosigner::MakeKits);
         let kept = |f| match f {
-            FromCosigner::RecoveryKit { kit, sealed } => {
+            FromCosigner::RecoveryKit { kit, sealed, .. } => {
                 Some(KeptKit { kit: cbor::decode(&kit, usize::MAX).expect("a kit"), sealed: sealed.to_vec() })
             }
             _ => None,

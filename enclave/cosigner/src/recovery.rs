@@ -12,7 +12,7 @@ use minicbor::bytes::ByteVec;
 use ringi_mpc::KeyShare;
 use ringi_mpc::kit::{self, KitError, MadeKit, Part};
 use ringi_primitives::cbor;
-use ringi_primitives::certificate::KeyCertificate;
+use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::{Assurance, CosignerIdentity, Genesis, GenesisChain, RecoveryRecipient};
 use ringi_primitives::id::OrderId;
@@ -113,15 +113,16 @@ impl Cosigner {
     }
 
     /// Hands out the kit of a key that has just gone into use.
-    pub(crate) fn hand_out_kit(&mut self, certificate: &KeyCertificate) {
-        let made = match self.kits.own.take_if(|made| made.kit.certificate == *certificate) {
+    pub(crate) fn hand_out_kit(&mut self, certificate: &SignedCertificate) {
+        let made = match self.kits.own.take_if(|made| made.kit.certificate == certificate.certificate) {
             Some(made) => Ok(Some(made)),
-            None => self.make_active_kit(certificate),
+            None => self.make_active_kit(&certificate.certificate),
         };
         match made {
             Ok(Some(made)) => {
                 let kit = cbor::encode(&made.kit).into();
-                self.emit(FromCosigner::RecoveryKit { kit, sealed: made.sealed.into() });
+                let certificate = certificate.clone();
+                self.emit(FromCosigner::RecoveryKit { kit, sealed: made.sealed.into(), certificate });
             }
             Ok(None) => {}
             Err(refusal) => self.refuse_document(None, refusal),
@@ -136,8 +137,7 @@ impl Cosigner {
 
     /// The host has lost its kits, or genesis names other recipients now.
     pub(crate) fn hand_out_kits(&mut self) {
-        let keys: Vec<KeyCertificate> =
-            self.state.keys.active.values().map(|key| key.certificate.certificate.clone()).collect();
+        let keys: Vec<SignedCertificate> = self.state.keys.active.values().map(|key| key.certificate.clone()).collect();
         keys.iter().for_each(|certificate| self.hand_out_kit(certificate));
     }
 

@@ -375,7 +375,21 @@ pub enum FromCosigner {
         /// The whole share, sealed under the secret that the kit gives back.
         #[n(1)]
         sealed: ByteVec,
+        /// The certificate of its key and epoch.
+        #[n(2)]
+        certificate: SignedCertificate,
     },
+}
+
+/// A recovery order and all that it takes: [`ToCosigner::Restore`] as it comes to a host.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Recovery {
+    /// The order.
+    #[n(0)]
+    pub order: Signed,
+    /// One for each kit that it names, in its order.
+    #[n(1)]
+    pub shares: Vec<LostShare>,
 }
 
 /// One share to restore.

@@ -11,6 +11,7 @@ use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::signed::Signed;
+use ringi_primitives::wire::Recovery;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -329,6 +330,11 @@ impl Client {
     /// Waits for the order's end.
     pub async fn submit_order(&self, order: &Signed) -> Result<model::Installation, ClientError> {
         self.document("/v1/orders", cbor::encode(order)).await
+    }
+
+    /// Restores a lost cosigner's shares.
+    pub async fn recover(&self, recovery: &Recovery) -> Result<model::Installation, ClientError> {
+        self.document("/v1/recoveries", cbor::encode(recovery)).await
     }
 
     pub async fn cosigners(&self) -> Result<model::Cosigners, ClientError> {

@@ -23,6 +23,7 @@ use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::KeyPurpose;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
+use ringi_primitives::wire::Recovery;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -218,6 +219,10 @@ impl Service for Orchestrator {
 
     async fn submit_order(&self, order: Signed) -> Result<Installation, ServiceError> {
         documents::order(&self.core, order).await
+    }
+
+    async fn recover(&self, recovery: Recovery) -> Result<Installation, ServiceError> {
+        documents::recovery(&self.core, recovery).await
     }
 
     fn cosigners(&self) -> Vec<CosignerView> {

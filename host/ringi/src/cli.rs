@@ -1,8 +1,10 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
 mod eif;
+mod recovery;
 
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
+pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 
 use crate::keys::KeyKind;
 use crate::platform::settings::{EnclaveKind, Machines};
@@ -48,6 +50,9 @@ pub enum Command {
     /// Orders of the admins, offline.
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Recovery kits: lost shares come back by people and an order of the admins.
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
     /// Attestation documents of enclaves, offline.
     #[command(subcommand)]
     Attestation(AttestationCommand),
@@ -556,6 +561,8 @@ pub enum OrderCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Order that the shares of a lost cosigner come back, from its kits, into the one that replaces it.
+    Recovery(RecoveryOrderArgs),
     /// Add one admin's signature.
     Sign {
         /// The order.
@@ -611,6 +618,9 @@ pub struct AttestArgs {
     /// Whose attestation is believed: `aws`, or the file of a simulation's root certificate.
     #[arg(long, default_value = "aws")]
     pub root: String,
+    /// Leave the document and its nonce in this new file, as evidence for recovery recipients.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
 }
 
 /// `ringi verify receipt`.

@@ -289,7 +289,7 @@ pub async fn submit_order(api: &ApiArgs, file: &Path, output: Output) -> Done {
     installed(&client.submit_order(&signed).await.map_err(of_client)?, output)
 }
 
-fn installed(done: &model::Installation, output: Output) -> Done {
+pub(crate) fn installed(done: &model::Installation, output: Output) -> Done {
     if !done.in_force {
         let answer = |a: &model::PartyAnswer| {
             let why = [&a.code, &a.detail].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");

@@ -617,7 +617,7 @@ pub fn from_cosigners(d: &mut Dice) -> Vec<FromCosigner> {
         FromCosigner::KeepKey { key: kept_key(d) },
         FromCosigner::Attested { document: d.maybe(|d| d.blob().into()) },
         FromCosigner::KeyOpen,
-        FromCosigner::RecoveryKit { kit: d.blob().into(), sealed: d.blob().into() },
+        FromCosigner::RecoveryKit { kit: d.blob().into(), sealed: d.blob().into(), certificate: signed_certificate(d) },
     ]
 }
 

@@ -5,6 +5,7 @@ use super::chains::{BitcoinNet, Chains, EvmNet};
 use super::fleet::Fleet;
 use super::settings::{EnclaveKind, Settings};
 use crate::failure::Failure;
+use crate::recovery::Kits;
 use ringi_attestation::{Pcr, PcrIndex, Root};
 use ringi_enclave_host::{Backoff, Emulation, Enclave, Process, Qemu, supervise};
 use ringi_nsm::Authority;
@@ -227,7 +228,7 @@ async fn start_fleet(folder: &Path, settings: &Settings, enclave: Arc<dyn Enclav
         tracing::error!(code = failure.code, cosigner = party.number(), "{}", failure.what);
         eprintln!("warning: {failure}");
     }
-    Ok(Fleet::join(members, &away, relay))
+    Ok(Fleet::join(members, &away, relay, Kits::new(folder.join("kits"))))
 }
 
 fn program(path: &Path) -> Result<PathBuf, Failure> {
