@@ -228,10 +228,13 @@ impl Genesis {
         let keys: BTreeSet<_> = self.recovery.iter().map(|r| r.key).collect();
         let count = self.recovery.len();
         let few = |c: &CosignerIdentity| self.recovery_recipients(c.index).count() <= limits::KIT_RECIPIENTS;
-        self.cosigners.iter().all(few)
-            && kits.len() == count
-            && keys.len() == count
-            && self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some())
+        let checks = [
+            self.cosigners.iter().all(few),
+            kits.len() == count,
+            keys.len() == count,
+            self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some()),
+        ];
+        checks.iter().all(|sound| *sound)
     }
 
     /// Checks every field's sense; says nothing about signatures.

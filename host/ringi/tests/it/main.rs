@@ -10,4 +10,5 @@ mod image;
 mod kms;
 mod node;
 mod platform;
+mod recovery;
 mod workspace;
