@@ -96,7 +96,7 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Hand a signed policy set or order to a running platform, as an admin.
+    /// Hand a signed policy set, order or next genesis to a running platform, as an admin.
     #[command(subcommand)]
     Install(InstallCommand),
     /// Tell the platform's main job as a story, on real parts, in a fresh folder.
@@ -275,6 +275,14 @@ pub struct DraftArgs {
 /// `ringi install`.
 #[derive(Subcommand)]
 pub enum InstallCommand {
+    /// All versions of genesis, with a next one that a quorum of admins signed.
+    Genesis {
+        /// The platform; --key is an admin's.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The genesis file.
+        file: PathBuf,
+    },
     /// A policy set that a quorum of admins signed.
     Policy {
         /// The platform; --key is an admin's.

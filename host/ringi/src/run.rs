@@ -51,6 +51,9 @@ pub fn run(cli: Cli) -> Done {
         Command::Install(InstallCommand::Policy { api, file }) => {
             runtime()?.block_on(remote::install_policy(&api, &file, output))
         }
+        Command::Install(InstallCommand::Genesis { api, file }) => {
+            runtime()?.block_on(remote::install_genesis(&api, &file, output))
+        }
         Command::Install(InstallCommand::Order { api, file }) => {
             runtime()?.block_on(remote::submit_order(&api, &file, output))
         }

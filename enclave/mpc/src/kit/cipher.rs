@@ -50,7 +50,7 @@ pub(super) fn decrypt(secret: &[u8; 32], context: &[u8; 32], bytes: &[u8]) -> Op
     Some(out)
 }
 
-/// The key of one encryption; `None` if the exchange adds nothing (RFC 7748, section 6.1).
+/// K3: the key of one encryption; `None` if the exchange adds nothing (RFC 7748, section 6.1).
 fn agreed(
     secret: &[u8; 32],
     with: &[u8; 32],

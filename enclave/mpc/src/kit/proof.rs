@@ -66,7 +66,7 @@ pub(super) fn encrypt<C: Ciphersuite>(
     Ok(())
 }
 
-/// Whether every recipient's encryptions are what the commitments say.
+/// K3: whether every recipient's encryptions are what the commitments say.
 pub(super) fn verify<C: Ciphersuite>(kit: &RecoveryKit, commitments: &[Point<C>]) -> Result<(), KitError> {
     let header = header(kit);
     let mut shown = Vec::new();

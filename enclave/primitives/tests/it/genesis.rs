@@ -9,6 +9,7 @@ use ringi_primitives::genesis::{
 };
 use ringi_primitives::id::{PersonId, WorkspaceId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
+use ringi_primitives::kit::{KitRecipient, RecoveryKit};
 use ringi_primitives::limits;
 use ringi_primitives::order::KeyId;
 use ringi_primitives::policy_set::RootIndex;
@@ -275,6 +276,47 @@ fn k3_recovery_recipients_are_of_this_genesis_and_share_no_key() {
     let mut swapped = signed(&one, &[1, 2, 3]);
     swapped.body = cbor::encode(&other);
     assert_eq!(GenesisChain::verify(&[swapped]), Err(GenesisError::Signatures));
+}
+
+/// K3: a kit is of this workspace, and of exactly the recipients that the version in force names.
+#[test]
+fn k3_a_kit_is_of_the_recipients_that_genesis_names() {
+    let to = |who: u8| RecoveryRecipient { cosigner: PartyIndex::new(1).unwrap(), person: person(who), key: [who; 32] };
+    let genesis = Genesis { recovery: [4, 5, 6].map(to).into(), ..first() };
+    let chain = GenesisChain::verify(&[signed(&genesis, &[1, 2, 3])]).unwrap();
+    let recipient = |who| KitRecipient { person: person(who), key: [who; 32], repetitions: vec![] };
+    let kit = RecoveryKit {
+        version: 1,
+        certificate: KeyCertificate {
+            version: 1,
+            genesis: chain.root(),
+            key: KeyId { scheme: Scheme::Ed25519, root: RootIndex(0) },
+            epoch: 0,
+            public_key: vec![2; 32],
+            chain_code: [3; 32],
+        },
+        cosigner: PartyIndex::new(1).unwrap(),
+        commitments: vec![vec![1].into(), vec![2].into()],
+        recipients: [4, 5, 6].map(recipient).into(),
+        sealed: Digest::ZERO,
+    };
+    assert!(kit.is_of(&chain));
+    type Change = fn(&mut RecoveryKit);
+    let changes: [(&str, Change); 8] = [
+        ("another workspace", |k| k.certificate.genesis = Digest::ZERO),
+        ("a cosigner without recipients", |k| k.cosigner = PartyIndex::new(2).unwrap()),
+        ("fewer needed", |k| k.commitments.truncate(1)),
+        ("more needed", |k| k.commitments.push(vec![3].into())),
+        ("a recipient less", |k| k.recipients.truncate(2)),
+        ("another person", |k| k.recipients[0].person = person(9)),
+        ("another key", |k| k.recipients[2].key = [9; 32]),
+        ("another version", |k| k.version = 2),
+    ];
+    for (what, change) in changes {
+        let mut changed = kit.clone();
+        change(&mut changed);
+        assert!(!changed.is_of(&chain), "{what}");
+    }
 }
 
 /// K3: a cosigner whose keys are lost is replaced by one with new keys; nobody comes back under keys that were given up.

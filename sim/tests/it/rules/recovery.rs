@@ -12,7 +12,7 @@ use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::{FromCosigner, LostShare, ToCosigner};
 use ringi_sim::coins::CoinDraft;
 use ringi_sim::inside::Inside;
-use ringi_sim::recipients::{KeptKit, lost, parts};
+use ringi_sim::recipients::{KeptKit, lost, parts, recipients};
 use ringi_sim::requests::{EVM, Standard, outcomes};
 use ringi_sim::world::{World, party};
 
@@ -278,4 +278,22 @@ fn k3_no_key_goes_into_use_without_every_kit() {
     }
     lie(&inside, |_| true);
     assert_eq!(generate(&mut world), (3, None));
+}
+
+/// Recipients for some cosigners and none for others: shares would be made that nobody can restore.
+#[test]
+fn k3_every_cosigner_has_recipients_or_none_has() {
+    let some: Vec<_> = recipients().into_iter().filter(|r| r.cosigner != party(3)).collect();
+    let mut world = World::recoverable(2, 3, 307, some);
+    let key = KeyId { scheme: Scheme::Ed25519, root: RootIndex(0) };
+    let order = world.order(OrderAction::KeyGeneration { key });
+    (1..=3).for_each(|n| drop(world.take_said(party(n))));
+    world.tell_all(&ToCosigner::Order { order });
+    for n in 1..=3 {
+        let refused = |f: &FromCosigner| match f {
+            FromCosigner::DocumentRefused { refusal, .. } => Some(refusal.code.clone()),
+            _ => None,
+        };
+        assert_eq!(world.take_said(party(n)).iter().find_map(refused), Some("recovery.kit".into()));
+    }
 }
