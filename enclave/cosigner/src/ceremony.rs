@@ -405,6 +405,7 @@ impl Cosigner {
             Record::Unbanned { parties },
         ]);
         self.ceremonies.durable.retain(|(o, _), _| *o != order);
+        self.kits.forget_peers();
         self.hand_out_kit(&certificate);
         self.emit(FromCosigner::OrderDone { order, certificate: Some(certificate) });
     }

@@ -33,6 +33,13 @@ pub struct CeremonyKits {
     peers: BTreeMap<PartyIndex, (Digest, ByteVec)>,
 }
 
+impl CeremonyKits {
+    /// The ceremony is over: what peers showed for it is used up.
+    pub(crate) fn forget_peers(&mut self) {
+        self.peers.clear();
+    }
+}
+
 impl Cosigner {
     /// K3: whether this genesis lets a key be made: recipients for all cosigners or for none, and in production always, so many
     /// that nobody opens a kit alone.

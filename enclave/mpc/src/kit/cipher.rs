@@ -1,6 +1,7 @@
 //! Encryption to an X25519 key, all of it determined by a seed; and the AEAD of the whole share.
 //!
-//! Hashed ElGamal with ChaCha20-Poly1305: every key encrypts one message, so that the nonce is zero.
+//! Hashed ElGamal with ChaCha20-Poly1305: every key encrypts one message, so that the nonce is zero. A share's key may come to
+//! encrypt two forms of it, so its nonce follows from the form.
 
 use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, KeyInit, Nonce};
@@ -11,6 +12,9 @@ use crate::transcript::Framed;
 
 /// Ephemeral key, 32 bytes of value, tag.
 pub(super) const CIPHERTEXT_BYTES: usize = 32 + 32 + 16;
+
+/// The nonce of a key that encrypts one message.
+const ONCE: [u8; 12] = [0; 12];
 
 /// The X25519 key of a secret (RFC 7748).
 pub fn public(secret: &[u8; 32]) -> [u8; 32] {
@@ -27,7 +31,7 @@ pub(super) fn encrypt(
     let secret = Zeroizing::new(Framed::new("ringi/kit/ephemeral/v1").part(seed).part(context).finish());
     let ephemeral = public(&secret);
     let key = agreed(&secret, to, &ephemeral, to, context)?;
-    let body = seal(&key, context, value)?;
+    let body = seal(&key, &ONCE, context, value)?;
     let mut out = [0; CIPHERTEXT_BYTES];
     let all = ephemeral.iter().chain(&body);
     out.iter_mut().zip(all).for_each(|(to, from)| *to = *from);
@@ -41,7 +45,7 @@ pub(super) fn decrypt(secret: &[u8; 32], context: &[u8; 32], bytes: &[u8]) -> Op
     }
     let (ephemeral, body) = bytes.split_first_chunk::<32>()?;
     let key = agreed(secret, ephemeral, ephemeral, &public(secret), context)?;
-    let value = open(&key, context, body)?;
+    let value = open(&key, &ONCE, context, body)?;
     let mut out = Zeroizing::new([0; 32]);
     if value.len() != out.len() {
         return None;
@@ -68,23 +72,27 @@ fn agreed(
 
 /// Seals the whole share under a key that follows from its secret scalar.
 pub(super) fn seal_share(scalar: &[u8; 32], context: &[u8; 32], share: &[u8]) -> Option<Vec<u8>> {
-    seal(&share_key(scalar, context), context, share)
+    let key = share_key(scalar, context);
+    let hash = Framed::new("ringi/kit/share-nonce/v1").part(key.as_slice()).part(share).finish();
+    let nonce = hash.first_chunk::<12>()?;
+    Some([nonce.as_slice(), &seal(&key, nonce, context, share)?].concat())
 }
 
 pub(super) fn open_share(scalar: &[u8; 32], context: &[u8; 32], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    open(&share_key(scalar, context), context, sealed)
+    let (nonce, body) = sealed.split_first_chunk::<12>()?;
+    open(&share_key(scalar, context), nonce, context, body)
 }
 
 fn share_key(scalar: &[u8; 32], context: &[u8; 32]) -> Zeroizing<[u8; 32]> {
     Zeroizing::new(Framed::new("ringi/kit/share-key/v1").part(scalar).part(context).finish())
 }
 
-fn seal(key: &[u8; 32], context: &[u8; 32], plain: &[u8]) -> Option<Vec<u8>> {
+fn seal(key: &[u8; 32], nonce: &[u8; 12], context: &[u8; 32], plain: &[u8]) -> Option<Vec<u8>> {
     let payload = Payload { msg: plain, aad: context };
-    ChaCha20Poly1305::new(Key::from_slice(key)).encrypt(&Nonce::default(), payload).ok()
+    ChaCha20Poly1305::new(Key::from_slice(key)).encrypt(Nonce::from_slice(nonce), payload).ok()
 }
 
-fn open(key: &[u8; 32], context: &[u8; 32], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+fn open(key: &[u8; 32], nonce: &[u8; 12], context: &[u8; 32], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let payload = Payload { msg: sealed, aad: context };
-    ChaCha20Poly1305::new(Key::from_slice(key)).decrypt(&Nonce::default(), payload).ok().map(Zeroizing::new)
+    ChaCha20Poly1305::new(Key::from_slice(key)).decrypt(Nonce::from_slice(nonce), payload).ok().map(Zeroizing::new)
 }

@@ -194,7 +194,7 @@ fn header(kit: &RecoveryKit) -> [u8; 32] {
         .part(&[kit.version, kit.cosigner.number()])
         .part(&cbor::encode(&kit.certificate))
         .part(&kit.sealed.0)
-        .part(&kit.commitments.len().to_be_bytes());
+        .part(&(kit.commitments.len() as u64).to_be_bytes());
     for commitment in &kit.commitments {
         header = header.part(commitment);
     }
