@@ -8,6 +8,7 @@ pub mod enclaves;
 pub mod history;
 pub mod inside;
 pub mod people;
+pub mod recipients;
 pub mod requests;
 pub mod twin;
 pub mod world;

@@ -2,6 +2,7 @@
 
 use crate::enclaves::Enclaves;
 use crate::people::{Someone, signed};
+use crate::recipients::recipients;
 use crate::world::{Kept, World};
 use ringi_chain::evm::{Choice, Fees};
 use ringi_chain::{KeySource, evm};
@@ -173,22 +174,31 @@ impl Standard {
         Standard::kept_world(seed, &name, Some(enclaves))
     }
 
+    /// The same with recovery recipients (rule K3).
+    pub fn recoverable_world(seed: u64) -> (World, Standard) {
+        Standard::kept(seed, "recoverable", None, || World::recoverable(2, 3, seed, recipients()))
+    }
+
     fn kept_world(seed: u64, name: &str, enclaves: Option<Enclaves>) -> (World, Standard) {
+        Standard::kept(seed, name, enclaves.clone(), || match enclaves {
+            None => World::new(2, 3, seed),
+            Some(enclaves) => World::attested(2, 3, seed, enclaves),
+        })
+    }
+
+    fn kept(seed: u64, name: &str, enclaves: Option<Enclaves>, make: impl FnOnce() -> World) -> (World, Standard) {
         let format = Digest::of(Domain::PolicySet, &cbor::encode(&policy(Digest::ZERO)));
         let file = cache().join(format!("{name}-{format}.cbor"));
         let kept = std::fs::read(&file).ok().and_then(|b| cbor::decode::<Kept>(&b, usize::MAX).ok());
         if let Some(kept) = kept
-            && let Some(mut world) = World::restore(&kept, seed, enclaves.clone())
+            && let Some(mut world) = World::restore(&kept, seed, enclaves)
         {
             let policy = policy(world.root());
             let signed = signed(Domain::PolicySet, &policy, &[&world.admins[0], &world.admins[2]]);
             world.parties().into_iter().for_each(|p| drop(world.take_said(p)));
             return (world, Standard { policy, signed, certificates: kept.certificates });
         }
-        let mut world = match enclaves {
-            None => World::new(2, 3, seed),
-            Some(enclaves) => World::attested(2, 3, seed, enclaves),
-        };
+        let mut world = make();
         let standard = Standard::install(&mut world, &Scheme::ALL);
         let bytes = cbor::encode(&world.keep(standard.certificates.clone()));
         // The cache is a convenience: a full disk only makes the next test slower.

@@ -10,7 +10,9 @@ use ringi_cosigner::core::{Cosigner, Fatal};
 use ringi_cosigner::journal::SealingKey;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::{Digest, Domain};
-use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, RelyingParty};
+use ringi_primitives::genesis::{
+    Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, RecoveryRecipient, RelyingParty,
+};
 use ringi_primitives::id::{OrderId, WorkspaceId};
 use ringi_primitives::order::{KeyId, Order, OrderAction};
 use ringi_primitives::scheme::PartyIndex;
@@ -82,6 +84,8 @@ pub struct World {
     /// The admins; the quorum is two of three.
     pub admins: [Someone; 3],
     genesis: Vec<Signed>,
+    /// Who can restore the shares (rule K3).
+    recipients: Vec<RecoveryRecipient>,
     /// What the cosigners run in; `None` for plain processes.
     pub enclaves: Option<Enclaves>,
     /// Which key seals a cosigner's records, if not its first: an upgraded one has another (rule E1).
@@ -117,6 +121,13 @@ impl World {
     pub fn attested(t: u8, n: u8, seed: u64, enclaves: Enclaves) -> World {
         let mut world = World::empty((1..=n).map(party), seed);
         world.enclaves = Some(enclaves);
+        World::begun(world, t)
+    }
+
+    /// The same with recovery recipients (rule K3).
+    pub fn recoverable(t: u8, n: u8, seed: u64, recipients: Vec<RecoveryRecipient>) -> World {
+        let mut world = World::empty((1..=n).map(party), seed);
+        world.recipients = recipients;
         World::begun(world, t)
     }
 
@@ -174,22 +185,14 @@ impl World {
             tags: 0,
             admins: [Someone::number(201, "Ada"), Someone::number(202, "Ben"), Someone::number(203, "Cleo")],
             genesis: Vec::new(),
+            recipients: Vec::new(),
             enclaves: None,
             sealing: BTreeMap::new(),
         }
     }
 
     fn make_genesis(&mut self, t: u8) -> Genesis {
-        let mut cosigners = Vec::new();
-        for p in self.parties() {
-            let said = self.take_said(p);
-            let identity = said.iter().find_map(|f| match f {
-                FromCosigner::Identity { channel_key, identity_key, .. } => Some((*channel_key, *identity_key)),
-                _ => None,
-            });
-            let (channel_key, identity_key) = identity.expect("a started cosigner says its keys");
-            cosigners.push(CosignerIdentity { index: p, name: format!("cosigner {p}"), channel_key, identity_key });
-        }
+        let cosigners = self.parties().into_iter().map(|p| self.introduction(p)).collect();
         let (measurements, trust_roots) = self.enclaves.as_ref().map(Enclaves::genesis_fields).unwrap_or_default();
         let admin = |s: &Someone| Admin { id: s.id, name: s.name.into(), key: s.public() };
         Genesis {
@@ -206,9 +209,50 @@ impl World {
             trust_roots,
             relying_parties: vec![RelyingParty { id: RP_ID.into(), origins: vec![ORIGIN.into()] }],
             kms_keys: vec![],
-            recovery: vec![],
+            recovery: self.recipients.clone(),
             assurance: self.enclaves.as_ref().map_or(Assurance::Process, |e| e.assurance),
         }
+    }
+
+    /// What a started cosigner says of itself.
+    fn introduction(&mut self, p: PartyIndex) -> CosignerIdentity {
+        let said = self.take_said(p);
+        let identity = said.iter().find_map(|f| match f {
+            FromCosigner::Identity { channel_key, identity_key, .. } => Some((*channel_key, *identity_key)),
+            _ => None,
+        });
+        let (channel_key, identity_key) = identity.expect("a started cosigner says its keys");
+        CosignerIdentity { index: p, name: format!("cosigner {p}"), channel_key, identity_key }
+    }
+
+    /// The next version of genesis, signed by two admins and installed at all cosigners.
+    pub fn succeed(&mut self, change: impl FnOnce(&mut Genesis)) {
+        let chain = self.genesis();
+        let mut next = chain.head().clone();
+        next.sequence += 1;
+        next.previous = Some(chain.head_digest());
+        change(&mut next);
+        self.genesis.push(signed(Domain::Genesis, &next, &[&self.admins[0], &self.admins[1]]));
+        let versions = self.genesis.clone();
+        self.tell_all(&ToCosigner::InstallGenesis { versions });
+    }
+
+    /// These cosigners lose all that they and their hosts had; others with fresh keys take their places, which the next version
+    /// of genesis names (rule K3).
+    pub fn replace(&mut self, lost: &[PartyIndex]) {
+        let mut fresh = Vec::new();
+        for p in lost {
+            self.kill(*p);
+            self.set_blob(*p, Vec::new());
+            self.take_said(*p);
+            self.start(*p).expect("a fresh cosigner starts");
+            fresh.push(self.introduction(*p));
+        }
+        self.succeed(|genesis| {
+            for cosigner in &mut genesis.cosigners {
+                cosigner.clone_from(fresh.iter().find(|f| f.index == cosigner.index).unwrap_or(&cosigner.clone()));
+            }
+        });
     }
 
     /// All cosigners.

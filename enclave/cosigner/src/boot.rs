@@ -59,6 +59,13 @@ impl Boot {
         self.fenced.get(&peer).copied()
     }
 
+    /// This peer was replaced (rule K3): its boots are another's.
+    pub(crate) fn forget(&mut self, peer: PartyIndex) {
+        self.granted.remove(&peer);
+        self.parts.remove(&peer);
+        self.fenced.remove(&peer);
+    }
+
     /// B1: the refusal while it may not.
     pub fn refusal(&self) -> Option<Refusal> {
         if self.ready {
@@ -150,6 +157,9 @@ impl Cosigner {
             let head = PeerHead { boot: ask.boot, sequence: ask.sequence, key: Some(ask.key) };
             self.record(&[head.record(from)]);
             self.end_sessions_with(from);
+        }
+        if self.remembers_nothing() {
+            return self.event("boot.nothing_remembered", Some(from), None);
         }
         self.grant_boot(from, ask.boot);
     }

@@ -124,6 +124,7 @@ impl Cosigner {
             OrderAction::Upgrade { .. } => {
                 Err(Code::OrderSenseless.because("an upgrade is a hand-over to its new image"))
             }
+            OrderAction::Recovery { .. } => Err(Code::OrderSenseless.because("it comes with its kits")),
         };
         carried_out.map_err(|r| (Some(id), r))
     }
@@ -148,7 +149,10 @@ impl Cosigner {
     fn repeat_answer(&mut self, order: &Order) -> Result<(), Refusal> {
         let key = match &order.action {
             OrderAction::KeyGeneration { key } | OrderAction::Refresh { key, .. } => Some(*key),
-            OrderAction::Resume { .. } | OrderAction::GiveBack { .. } | OrderAction::Upgrade { .. } => None,
+            OrderAction::Resume { .. }
+            | OrderAction::GiveBack { .. }
+            | OrderAction::Upgrade { .. }
+            | OrderAction::Recovery { .. } => None,
         };
         let Some(key) = key else { return Err(Code::OrderSpent.because("carried out before")) };
         let active = self.state.keys.active.get(&key).ok_or_else(|| Code::OrderSpent.because("carried out before"))?;
@@ -183,6 +187,7 @@ impl Cosigner {
         if let Some(refusal) = self.boot.refusal() {
             return Err(refusal);
         }
+        self.check_recipients()?;
         let generating = matches!(order.action, OrderAction::KeyGeneration { .. });
         if generating && self.state.keys.active.contains_key(&key) {
             return Err(Code::OrderSenseless.because("that key exists (K1)"));
@@ -349,8 +354,11 @@ impl Cosigner {
             public_key: share.public_key().to_vec(),
             chain_code: share.chain_code(),
         };
-        let order = running.order.id;
+        let (order, session) = (running.order.id, running.session.unwrap_or(Digest::ZERO));
         let Ok(bytes) = share.expose_bytes() else { return self.fail_ceremony(Code::Bug.because("share")) };
+        if let Err(refusal) = self.show_kit(share, &certificate, session) {
+            return self.fail_ceremony(refusal);
+        }
         let share = bytes.to_vec().into();
         let record = self.record(&[Record::Pending { order, share, certificate: certificate.clone() }]);
         if let Some(running) = &mut self.ceremonies.current {
@@ -359,15 +367,22 @@ impl Cosigner {
         self.advance_stored_ceremony();
     }
 
-    /// K2, phase two: the share is durable here, say so to all.
+    /// K2, phase two: the share is durable here and, where kits are made, those of all n verify (K3): say so to all.
     pub(crate) fn advance_stored_ceremony(&mut self) {
-        let stored = self.stored;
-        let Some(running) = &mut self.ceremonies.current else { return };
-        let Stage::Storing { record, certificate, announced } = &mut running.stage else { return };
-        if *announced || stored < *record {
-            return;
+        let Some(running) = &self.ceremonies.current else { return };
+        let Stage::Storing { record, certificate, announced: false } = &running.stage else { return };
+        let Some(session) = running.session.filter(|_| self.stored >= *record) else { return };
+        match self.all_kits_verify(certificate, session) {
+            Ok(true) => self.announce_durable(session),
+            Ok(false) => {}
+            Err(refusal) => self.fail_ceremony(refusal),
         }
-        let (Some(session), Some(identity)) = (running.session, &self.state.identity) else { return };
+    }
+
+    fn announce_durable(&mut self, session: Digest) {
+        let Some(running) = &mut self.ceremonies.current else { return };
+        let Stage::Storing { certificate, announced, .. } = &mut running.stage else { return };
+        let Some(identity) = &self.state.identity else { return };
         *announced = true;
         let (order, certificate) = (running.order.id, certificate.digest());
         let signature = identity.key.sign(&certificate);
@@ -402,13 +417,15 @@ impl Cosigner {
             Record::Unbanned { parties },
         ]);
         self.ceremonies.durable.retain(|(o, _), _| *o != order);
+        self.kits.forget_peers();
+        self.hand_out_kit(&certificate);
         self.emit(FromCosigner::OrderDone { order, certificate: Some(certificate) });
     }
 
     /// K2, unequal epochs: all n have signed the epoch that is pending here.
     pub(crate) fn take_epoch_proof(&mut self, certificate: &SignedCertificate) {
         let Some(genesis) = &self.state.genesis else { return };
-        let ours = certificate.certificate.genesis == genesis.root() && certificate.signed_by_all(genesis.head());
+        let ours = certificate.certificate.genesis == genesis.root() && certificate.signed_within(genesis);
         let key = certificate.certificate.key;
         let pending = self.state.keys.pending.get(&key).is_some_and(|p| p.certificate == certificate.certificate);
         if ours && pending {

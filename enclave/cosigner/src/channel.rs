@@ -93,6 +93,12 @@ struct Link {
     candidate: Option<Incoming>,
 }
 
+impl Link {
+    fn to(remote: [u8; 32]) -> Link {
+        Link { remote, outgoing: Outgoing::Closed, waiting: VecDeque::new(), incoming: None, candidate: None }
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Role {
     Initiator,
@@ -130,16 +136,16 @@ pub fn generate_static() -> Option<(Zeroizing<[u8; 32]>, [u8; 32])> {
 impl Channels {
     /// Channels of `me` to every other cosigner of this genesis.
     pub fn new(genesis: &GenesisChain, me: PartyIndex, secret: &Zeroizing<[u8; 32]>) -> Channels {
-        let link = |remote: [u8; 32]| Link {
-            remote,
-            outgoing: Outgoing::Closed,
-            waiting: VecDeque::new(),
-            incoming: None,
-            candidate: None,
-        };
         let others = genesis.head().cosigners.iter().filter(|c| c.index != me);
-        let links = others.map(|c| (c.index, link(c.channel_key))).collect();
+        let links = others.map(|c| (c.index, Link::to(c.channel_key))).collect();
         Channels { me, root: genesis.root(), secret: secret.clone(), links }
+    }
+
+    /// From now on this peer is whoever has the new key (rule K3). What waited for the old one is gone.
+    pub fn replace(&mut self, peer: PartyIndex, remote: [u8; 32]) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            *link = Link::to(remote);
+        }
     }
 
     /// Peers with an open channel in both directions.

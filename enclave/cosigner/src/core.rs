@@ -10,6 +10,7 @@ use crate::journal::{Context, Journal, JournalError, SealingKey};
 use crate::keys::OwnKey;
 use crate::message::PeerMessage;
 use crate::proofs::Proofs;
+use crate::recovery::CeremonyKits;
 use crate::refusal::Code;
 use crate::session::Sessions;
 use crate::state::{Identity, Record, State, StateError};
@@ -72,6 +73,7 @@ pub struct Cosigner {
     pub(crate) bans: Bans,
     pub(crate) sessions: Sessions,
     pub(crate) ceremonies: Ceremonies,
+    pub(crate) kits: CeremonyKits,
     pub(crate) now: UnixMs,
     /// The newest record the host says is durable.
     pub(crate) stored: u64,
@@ -132,6 +134,7 @@ impl Cosigner {
             bans: Bans::default(),
             sessions: Sessions::default(),
             ceremonies: Ceremonies::default(),
+            kits: CeremonyKits::default(),
             channels: None,
             now: now.max(state.now),
             out: Vec::new(),
@@ -174,6 +177,8 @@ impl Cosigner {
             ToCosigner::InstallGenesis { versions } => self.install_genesis(versions),
             ToCosigner::InstallPolicy { set } => self.install_policy(&set),
             ToCosigner::Order { order } => self.take_order(order),
+            ToCosigner::MakeKits => self.hand_out_kits(),
+            ToCosigner::Restore { order, shares } => self.restore(&order, &shares),
             ToCosigner::Sign { tag, request, signers } => self.open_session(tag, &request, signers),
             ToCosigner::Abort { tag } => self.abort_session(tag),
             ToCosigner::Peer { from, frame } => self.receive_frame(from, &frame),
@@ -457,8 +462,9 @@ impl Cosigner {
                 if self.wants_key() {
                     return;
                 }
-                if other.is_none() {
-                    self.begin_boot();
+                match other {
+                    None => self.begin_boot(),
+                    Some(before) => self.meet_replacements(before.head()),
                 }
             }
         }
@@ -560,6 +566,7 @@ impl Cosigner {
             PeerMessage::BanHeard { parties } => self.note_bans(from, &parties),
             PeerMessage::Head { boot, sequence } => self.note_head(from, boot, sequence),
             PeerMessage::CeremonyHello { .. } | PeerMessage::Durable { .. } => self.receive_ceremony(from, message),
+            PeerMessage::Kit { session, kit } => self.take_kit(from, session, kit),
             PeerMessage::Round(ref round) if self.ceremonies.is_current(&round.session) => {
                 self.receive_ceremony(from, message);
             }

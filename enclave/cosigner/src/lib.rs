@@ -19,6 +19,7 @@ pub mod message;
 pub mod permit;
 pub mod pins;
 mod proofs;
+mod recovery;
 pub mod refusal;
 pub mod session;
 pub mod sign;

@@ -133,6 +133,16 @@ pub enum PeerMessage {
         #[n(0)]
         handshakes: Digest,
     },
+    /// The recovery kit of the sender's new share, which is not in use yet (rule K3).
+    #[n(17)]
+    Kit {
+        /// The attempt whose share it is.
+        #[n(0)]
+        session: Digest,
+        /// A [`ringi_primitives::kit::RecoveryKit`].
+        #[n(1)]
+        kit: ByteVec,
+    },
 }
 
 /// A signer's part of the session id, and what its memory holds that the others' may not (rules S1, L1, I3, T1).

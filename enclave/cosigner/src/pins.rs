@@ -8,6 +8,7 @@ use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::{Outpoint, Slot};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
+use ringi_primitives::order::NextNonce;
 use ringi_primitives::request::PayloadKind;
 use ringi_primitives::scheme::PartyIndex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -132,6 +133,8 @@ pub struct PinBook {
     owners: BTreeMap<Place, IntentId>,
     /// Replacements by the first intent of their chain.
     replacements: BTreeSet<(IntentId, Key)>,
+    /// Next nonces of accounts whose past was lost (rule K3).
+    begun: BTreeMap<(NetworkId, Address), u64>,
     /// Pins entered since the maps were laid out anew.
     loose: usize,
 }
@@ -165,7 +168,38 @@ impl PinBook {
             return Err(Code::PinSlotTaken);
         }
         self.check_gap(slot)?;
+        // I3, K3: what an order says is used on chain was somebody's, whom nobody remembers.
+        if places(kind, slot).iter().any(|p| self.is_used(p) && !self.owners.contains_key(p)) {
+            return Err(Code::PinSlotTaken);
+        }
         Ok(pin)
+    }
+
+    /// K3: an order says where an account has come to on chain. Never back.
+    pub fn begin_at(&mut self, next: &NextNonce) {
+        let begun = self.begun.entry((next.network, next.account)).or_default();
+        *begun = next.nonce.max(*begun);
+    }
+
+    /// What orders have said so.
+    pub fn begun(&self) -> impl Iterator<Item = NextNonce> + '_ {
+        self.begun.iter().map(|((network, account), nonce)| NextNonce {
+            network: *network,
+            account: *account,
+            nonce: *nonce,
+        })
+    }
+
+    fn is_used(&self, place: &Place) -> bool {
+        let (network, account, nonce) = match place {
+            Place::Nonce(chain, account, nonce) => (NetworkId::Evm(*chain), Address::of_evm(*account), *nonce),
+            Place::Other(other) => match **other {
+                OtherPlace::Nonce(network, account, nonce) => (network, account, nonce),
+                OtherPlace::Outpoint(..) | OtherPlace::Message(..) => return false,
+            },
+            Place::Outpoint(..) => return false,
+        };
+        self.begun.get(&(network, account)).is_some_and(|begun| nonce < *begun)
     }
 
     /// What is held of one intent, of every kind.
@@ -180,6 +214,7 @@ impl PinBook {
             Some(head) => head.checked_add(1).ok_or(Code::PinNonceGap)?,
             None => 0,
         };
+        let next = self.begun.get(&(*network, *account)).map_or(next, |begun| next.max(*begun));
         if *nonce <= next { Ok(()) } else { Err(Code::PinNonceGap) }
     }
 
@@ -358,6 +393,23 @@ mod tests {
         assert_eq!(pinned(&mut book, 3, Some(9), nonce(1)), Err(Code::PinUnknownReplaced));
         assert_eq!(pinned(&mut book, 3, None, nonce(2)), Err(Code::PinNonceGap));
         assert_eq!(pinned(&mut book, 3, None, nonce(1)), Ok(()));
+    }
+
+    /// K3: after a loss an account goes on where the order says it stands; what is below is used, and nothing goes back.
+    #[test]
+    fn i3_a_lost_account_goes_on_where_an_order_says() {
+        let mut book = PinBook::default();
+        let Slot::Nonce { network, account, .. } = nonce(0) else { panic!("a nonce") };
+        book.begin_at(&NextNonce { network, account, nonce: 7 });
+        assert_eq!(pinned(&mut book, 1, None, nonce(8)), Err(Code::PinNonceGap));
+        assert_eq!(pinned(&mut book, 1, None, nonce(6)), Err(Code::PinSlotTaken));
+        assert_eq!(pinned(&mut book, 1, None, nonce(7)), Ok(()));
+        assert_eq!(pinned(&mut book, 2, None, nonce(8)), Ok(()));
+        book.begin_at(&NextNonce { network, account, nonce: 3 });
+        assert_eq!(pinned(&mut book, 3, None, nonce(6)), Err(Code::PinSlotTaken));
+        book.begin_at(&NextNonce { network, account, nonce: 8 });
+        assert_eq!(pinned(&mut book, 1, None, nonce(7)), Ok(()), "its own slot again");
+        assert_eq!(pinned(&mut book, 3, Some(2), nonce(8)), Ok(()), "a replacement");
     }
 
     #[test]

@@ -55,6 +55,15 @@ impl Proofs {
     }
 }
 
+impl Proofs {
+    /// This peer was replaced (rule K3).
+    pub(crate) fn forget(&mut self, peer: PartyIndex) {
+        self.sent.remove(&peer);
+        self.held.remove(&peer);
+        self.waiting.remove(&peer);
+    }
+}
+
 impl Cosigner {
     /// Whether this peer may be spoken with: always in a plain process, else while its proof holds for the live channel.
     pub(crate) fn is_proved(&self, peer: PartyIndex) -> bool {

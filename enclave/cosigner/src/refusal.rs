@@ -96,6 +96,10 @@ pub enum Code {
     OrderSpent,
     /// An order for something that is already there or cannot be done.
     OrderSenseless,
+    /// A recovery kit does not verify or is another one, or genesis names too few recipients (rule K3).
+    RecoveryKit,
+    /// What recipients opened is too little, of another kit or for another cosigner (rule K3).
+    RecoveryParts,
     /// A document of ours could not be made: a bug here, never a permission.
     Bug,
 }
@@ -147,6 +151,8 @@ impl Code {
             Code::TooMany => "session.too_many",
             Code::OrderSpent => "order.spent",
             Code::OrderSenseless => "order.senseless",
+            Code::RecoveryKit => "recovery.kit",
+            Code::RecoveryParts => "recovery.parts",
             Code::Bug => "cosigner.bug",
         }
     }

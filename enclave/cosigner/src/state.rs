@@ -15,6 +15,7 @@ use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::{IntentId, OrderId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
+use ringi_primitives::order::NextNonce;
 use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
@@ -208,6 +209,13 @@ pub enum Record {
         #[n(0)]
         order: Digest,
     },
+    /// Where accounts have come to on chain, by a recovery order (rule K3).
+    #[n(22)]
+    NextNonces {
+        /// They.
+        #[n(0)]
+        nonces: Vec<NextNonce>,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -319,6 +327,12 @@ impl State {
             }
             Record::Genesis { versions } => {
                 let chain = GenesisChain::verify(versions).map_err(|_| StateError("genesis"))?;
+                // K3: a replaced peer has no past; what is known of the lost one's journal is not its.
+                if let Some(before) = &self.genesis {
+                    let same =
+                        |p: &PartyIndex| chain.head().cosigner(*p).is_some_and(|c| before.head().names_keys_of(c));
+                    self.peer_heads.retain(|peer, _| same(peer));
+                }
                 self.genesis = Some(chain);
                 self.genesis_versions.clone_from(versions);
             }
@@ -347,6 +361,7 @@ impl State {
                 self.resumed_at = Some(*at);
                 self.spending.exhaust_windows(*at);
             }
+            Record::NextNonces { nonces } => nonces.iter().for_each(|next| self.pins.begin_at(next)),
             Record::GaveBack { intent } => self.spending.give_back(intent),
             Record::Counted { uses } => uses.iter().for_each(|u| self.counters.enter(u)),
             Record::PeerHead { peer, boot, sequence, key } => {
@@ -425,6 +440,8 @@ impl State {
             records.push(Record::Pending { order: key.order, share, certificate: key.certificate.clone() });
         }
         records.extend(self.handed_over.iter().map(|order| Record::HandedOver { order: *order }));
+        let nonces: Vec<NextNonce> = self.pins.begun().collect();
+        records.extend((!nonces.is_empty()).then_some(Record::NextNonces { nonces }));
         // Before the entries: it would exhaust their windows again.
         records.extend(self.resumed_at.iter().map(|at| Record::Resumed { at: *at }));
         Some(records)

@@ -15,6 +15,7 @@
 //! session and the hash of all broadcasts are in every message; broadcasts of key generation and refresh are echoed; the
 //! last round of signing waits for the caller). Randomness is handed in, but dkls23 takes its own from the operating system.
 pub mod hd;
+pub mod kit;
 
 mod ecdsa;
 mod engine;

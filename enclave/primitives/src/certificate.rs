@@ -2,7 +2,7 @@
 
 use crate::cbor;
 use crate::digest::{Digest, Domain};
-use crate::genesis::Genesis;
+use crate::genesis::{CosignerIdentity, Genesis, GenesisChain};
 use crate::key::SignatureBytes;
 use crate::network::NetworkId;
 use crate::order::KeyId;
@@ -55,16 +55,27 @@ pub struct SignedCertificate {
 }
 
 impl SignedCertificate {
-    /// Whether all n cosigners of this genesis signed it, in order.
+    /// Whether all n cosigners of this version of genesis signed it, in order.
     pub fn signed_by_all(&self, genesis: &Genesis) -> bool {
+        self.signed_by(&genesis.cosigners)
+    }
+
+    /// Whether all n cosigners of one version of this genesis signed it, in order: a certificate outlives a cosigner's
+    /// replacement (rule K3).
+    pub fn signed_within(&self, genesis: &GenesisChain) -> bool {
+        genesis.cosigners_of_versions().any(|cosigners| self.signed_by(cosigners))
+    }
+
+    fn signed_by(&self, cosigners: &[CosignerIdentity]) -> bool {
         let digest = self.certificate.digest();
         let signers: BTreeSet<_> = self.signatures.iter().map(|(p, _)| *p).collect();
         let ordered = self.signatures.is_sorted_by_key(|(p, _)| *p);
-        let all = genesis.cosigners.len() == self.signatures.len() && signers.len() == self.signatures.len();
+        let all = cosigners.len() == self.signatures.len() && signers.len() == self.signatures.len();
         ordered
             && all
             && self.signatures.iter().all(|(party, signature)| {
-                genesis.cosigner(*party).is_some_and(|c| c.identity_key.verifies_digest(&digest, signature))
+                let named = cosigners.iter().find(|c| c.index == *party);
+                named.is_some_and(|c| c.identity_key.verifies_digest(&digest, signature))
             })
     }
 }

@@ -43,11 +43,15 @@ pub enum Domain {
     PeerChannels,
     /// What the documents of a hand-over answer, and what its sealed key is bound to (rule E1).
     HandOver,
+    /// A recovery kit (rule K3).
+    RecoveryKit,
+    /// A sealed share beside its kit (rule K3).
+    SealedShare,
 }
 
 impl Domain {
     /// Every domain, for the test that they are prefix-free.
-    pub const ALL: [Domain; 18] = [
+    pub const ALL: [Domain; 20] = [
         Domain::Genesis,
         Domain::PolicySet,
         Domain::Order,
@@ -66,6 +70,8 @@ impl Domain {
         Domain::AuditLog,
         Domain::PeerChannels,
         Domain::HandOver,
+        Domain::RecoveryKit,
+        Domain::SealedShare,
     ];
 
     /// The separation string.
@@ -89,6 +95,8 @@ impl Domain {
             Domain::AuditLog => "ringi/audit-log/v1",
             Domain::PeerChannels => "ringi/peer-channels/v1",
             Domain::HandOver => "ringi/hand-over/v1",
+            Domain::RecoveryKit => "ringi/recovery-kit/v1",
+            Domain::SealedShare => "ringi/sealed-share/v1",
         }
     }
 }

@@ -182,6 +182,12 @@ impl Genesis {
         self.cosigners.iter().find(|c| c.index == index)
     }
 
+    /// Whether this version names the cosigner of that number by these very keys.
+    pub fn names_keys_of(&self, other: &CosignerIdentity) -> bool {
+        let same = |c: &CosignerIdentity| c.channel_key == other.channel_key && c.identity_key == other.identity_key;
+        self.cosigner(other.index).is_some_and(same)
+    }
+
     /// n.
     pub fn parties(&self) -> u8 {
         u8::try_from(self.cosigners.len()).unwrap_or(u8::MAX)
@@ -203,12 +209,32 @@ impl Genesis {
         u32::try_from(people.len()).is_ok_and(|n| n >= self.admin_quorum)
     }
 
+    /// Who this cosigner's kit is encrypted to, in the order of the document.
+    pub fn recovery_recipients(&self, cosigner: PartyIndex) -> impl Iterator<Item = &RecoveryRecipient> {
+        self.recovery.iter().filter(move |r| r.cosigner == cosigner)
+    }
+
+    /// K3: how many of them open it: more than half. 0 for a cosigner without recipients.
+    pub fn recovery_quorum(&self, cosigner: PartyIndex) -> usize {
+        match self.recovery_recipients(cosigner).count() {
+            0 => 0,
+            count => (count / 2).saturating_add(1),
+        }
+    }
+
     /// K3: every kit is a cosigner's of this genesis, a person counts once per kit, and no key opens two.
     fn recovery_sound(&self) -> bool {
         let kits: BTreeSet<_> = self.recovery.iter().map(|r| (r.cosigner, r.person)).collect();
         let keys: BTreeSet<_> = self.recovery.iter().map(|r| r.key).collect();
         let count = self.recovery.len();
-        kits.len() == count && keys.len() == count && self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some())
+        let few = |c: &CosignerIdentity| self.recovery_recipients(c.index).count() <= limits::KIT_RECIPIENTS;
+        let checks = [
+            self.cosigners.iter().all(few),
+            kits.len() == count,
+            keys.len() == count,
+            self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some()),
+        ];
+        checks.iter().all(|sound| *sound)
     }
 
     /// Checks every field's sense; says nothing about signatures.
@@ -254,6 +280,8 @@ pub struct GenesisChain {
     root: Digest,
     head_digest: Digest,
     head: Genesis,
+    /// The cosigners of every version, each set once, the first version's first.
+    cosigners: Vec<Vec<CosignerIdentity>>,
 }
 
 impl GenesisChain {
@@ -281,7 +309,8 @@ impl GenesisChain {
             return Err(GenesisError::Signatures);
         }
         let root = signed.digest(Domain::Genesis);
-        Ok(GenesisChain { root, head_digest: root, head })
+        let cosigners = vec![head.cosigners.clone()];
+        Ok(GenesisChain { root, head_digest: root, head, cosigners })
     }
 
     /// The chain with one more version.
@@ -294,8 +323,10 @@ impl GenesisChain {
             (next.previous == Some(self.head_digest), "previous digest"),
             (Some(next.sequence) == self.head.sequence.checked_add(1), "sequence"),
             (next.workspace == self.head.workspace, "workspace"),
-            // Another set of cosigners needs a reshare, which is an order of its own.
-            (next.cosigners == self.head.cosigners && next.threshold == self.head.threshold, "cosigners"),
+            // Another set of cosigners needs a reshare, which is an order of its own. A lost cosigner's replacement has other
+            // keys; share material reaches it by an order only (rules G2, K3).
+            (next.parties() == self.head.parties() && next.threshold == self.head.threshold, "cosigners"),
+            (self.replaces_by_new_keys(&next), "cosigner key (used before)"),
             (next.assurance == self.head.assurance, "assurance (E3)"),
         ];
         if let Some((_, what)) = follows.iter().find(|(sound, _)| !sound) {
@@ -304,7 +335,32 @@ impl GenesisChain {
         if !self.head.quorum_signed(signed, Domain::Genesis) {
             return Err(GenesisError::Signatures);
         }
-        Ok(GenesisChain { root: self.root, head_digest: signed.digest(Domain::Genesis), head: next })
+        let mut cosigners = self.cosigners.clone();
+        if cosigners.last() != Some(&next.cosigners) {
+            cosigners.push(next.cosigners.clone());
+        }
+        Ok(GenesisChain { root: self.root, head_digest: signed.digest(Domain::Genesis), head: next, cosigners })
+    }
+
+    /// K3: a replaced cosigner has two keys that no version ever named; nobody comes back under keys that were given up.
+    fn replaces_by_new_keys(&self, next: &Genesis) -> bool {
+        let past = || self.cosigners.iter().flatten();
+        next.cosigners.iter().all(|c| {
+            let unused =
+                |old: &CosignerIdentity| old.channel_key != c.channel_key && old.identity_key != c.identity_key;
+            self.head.names_keys_of(c) || past().all(unused)
+        })
+    }
+
+    /// Whether this cosigner's keys are others than the first version's: it replaces one whose state was lost (rule K3).
+    pub fn is_replacement(&self, index: PartyIndex) -> bool {
+        let first = self.cosigners.first().and_then(|c| c.iter().find(|c| c.index == index));
+        first.map(|c| c.identity_key) != self.head.cosigner(index).map(|c| c.identity_key)
+    }
+
+    /// The cosigners of every version, each set once.
+    pub fn cosigners_of_versions(&self) -> impl Iterator<Item = &[CosignerIdentity]> {
+        self.cosigners.iter().map(Vec::as_slice)
     }
 
     /// Digest of the first version: the workspace's name in every other document.

@@ -20,6 +20,7 @@ pub mod httpsig;
 pub mod id;
 pub mod intent;
 pub mod key;
+pub mod kit;
 pub mod limits;
 pub mod network;
 pub mod order;

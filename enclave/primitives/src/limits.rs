@@ -62,5 +62,13 @@ pub const WINDOW_S: u64 = 366 * 24 * 3600;
 pub const CLOCK_SKEW_MS: u64 = 60_000;
 /// An order is used within a day of being issued (rule G2).
 pub const ORDER_LIFE_MS: u64 = 24 * 3600 * 1000;
+/// Who one cosigner's kit is encrypted to: each costs 18 kB of the kit and some 50 ms of every peer (rule K3).
+pub const KIT_RECIPIENTS: usize = 15;
+/// A recovery kit: its recipients, 18 kB each.
+pub const KIT_BYTES: usize = 512 * 1024;
+/// A sealed share: a share of dkls23 holds pairwise state for each of up to eight peers.
+pub const SEALED_SHARE_BYTES: usize = 8 * 1024 * 1024;
+/// Kits in one recovery order: the keys of one cosigner.
+pub const KITS: usize = 64;
 /// Indices beyond the last used one at which own change is still recognised (rule C1; BIP-44 gap limit).
 pub const CHANGE_GAP: u32 = 20;

@@ -1,9 +1,11 @@
 //! Orders: the only way share material moves or a limit is given back (rule G2). Signed by the admin quorum, used once.
 
+use crate::address::Address;
 use crate::digest::Digest;
 use crate::genesis::Measurement;
 use crate::id::{IntentId, OrderId};
 use crate::key::PublicKey;
+use crate::network::NetworkId;
 use crate::policy_set::RootIndex;
 use crate::scheme::{PartyIndex, Scheme};
 use crate::time::UnixMs;
@@ -83,6 +85,41 @@ pub enum OrderAction {
         #[n(2)]
         measurements: Vec<Measurement>,
     },
+    /// Restore the shares of a cosigner whose state is lost, from its kits, into the one that replaces it (rule K3). Its peers
+    /// know it by the genesis version that names its new keys.
+    #[n(6)]
+    Recovery {
+        /// Which.
+        #[n(0)]
+        cosigner: PartyIndex,
+        /// The channel key of its replacement, as genesis names it: recipients seal what they open to this key.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        channel_key: [u8; 32],
+        /// Digests of the kits, one per key.
+        #[n(2)]
+        kits: Vec<Digest>,
+        /// The policy set that must be in force there: no older one comes back with the shares.
+        #[n(3)]
+        policy: Digest,
+        /// Nonces that accounts on chain have come to, where nobody may be left who remembers (rule I3).
+        #[n(4)]
+        nonces: Vec<NextNonce>,
+    },
+}
+
+/// The nonce of an account's next transaction: those below it are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct NextNonce {
+    /// The chain.
+    #[n(0)]
+    pub network: NetworkId,
+    /// The account.
+    #[n(1)]
+    pub account: Address,
+    /// Its next nonce.
+    #[n(2)]
+    pub nonce: u64,
 }
 
 /// A distributed key of the workspace: one per scheme and root (rule K1).

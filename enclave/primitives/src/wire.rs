@@ -7,6 +7,7 @@ use crate::certificate::SignedCertificate;
 use crate::digest::Digest;
 use crate::id::{IntentId, OrderId};
 use crate::key::PublicKey;
+use crate::kit::SealedPart;
 use crate::limits;
 use crate::receipt::{SignedBoot, SignedVerdict};
 use crate::request::FinishedSignature;
@@ -146,6 +147,19 @@ pub enum ToCosigner {
         /// Which.
         #[n(0)]
         step: UpgradeStep,
+    },
+    /// Ask for [`FromCosigner::RecoveryKit`], one for each key in use.
+    #[n(15)]
+    MakeKits,
+    /// Restore shares under a recovery order (rule K3): all kits that it names, in its order.
+    #[n(16)]
+    Restore {
+        /// A [`crate::order::OrderAction::Recovery`].
+        #[n(0)]
+        order: Signed,
+        /// What each kit takes.
+        #[n(1)]
+        shares: Vec<LostShare>,
     },
 }
 
@@ -367,6 +381,47 @@ pub enum FromCosigner {
         #[n(0)]
         word: UpgradeWord,
     },
+    /// A verified recovery kit of this cosigner's share (rule K3): keep both, they are public.
+    #[n(20)]
+    RecoveryKit {
+        /// A [`crate::kit::RecoveryKit`]'s bytes.
+        #[n(0)]
+        kit: ByteVec,
+        /// The whole share, sealed under the secret that the kit gives back.
+        #[n(1)]
+        sealed: ByteVec,
+        /// The certificate of its key and epoch.
+        #[n(2)]
+        certificate: SignedCertificate,
+    },
+}
+
+/// A recovery order and all that it takes: [`ToCosigner::Restore`] as it comes to a host.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Recovery {
+    /// The order.
+    #[n(0)]
+    pub order: Signed,
+    /// One for each kit that it names, in its order.
+    #[n(1)]
+    pub shares: Vec<LostShare>,
+}
+
+/// One share to restore.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct LostShare {
+    /// Its kit's bytes.
+    #[n(0)]
+    pub kit: ByteVec,
+    /// The sealed share that was kept beside it.
+    #[n(1)]
+    pub sealed: ByteVec,
+    /// The certificate of its key and epoch.
+    #[n(2)]
+    pub certificate: SignedCertificate,
+    /// What recipients opened, sealed to this cosigner.
+    #[n(3)]
+    pub parts: Vec<SealedPart>,
 }
 
 /// What a stored record is.

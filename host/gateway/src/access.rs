@@ -65,6 +65,8 @@ pub(crate) struct Access {
 const SMALL_BYTES: usize = 16 * 1024;
 /// An order and its signatures.
 pub(crate) const ORDER_BYTES: usize = 64 * 1024;
+/// A recovery order with kits and sealed shares: what one frame to the cosigner carries.
+pub(crate) const RECOVERY_BYTES: usize = limits::FRAME_BYTES;
 /// All genesis versions together.
 pub(crate) const GENESIS_CHAIN_BYTES: usize = 16 * limits::GENESIS_BYTES;
 /// A policy set and its signatures.
@@ -97,6 +99,7 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
         "/v1/genesis" => row(W::Founder, S::Nothing, M::Cbor, GENESIS_CHAIN_BYTES, N::Gateway),
         "/v1/policy" => row(W::Admin, S::Genesis, M::Cbor, POLICY_DOCUMENT_BYTES, N::Gateway),
         "/v1/orders" => row(W::Admin, S::Genesis, M::Cbor, ORDER_BYTES, N::Gateway),
+        "/v1/recoveries" => row(W::Admin, S::Genesis, M::Cbor, RECOVERY_BYTES, N::Gateway),
         _ => row(W::Admin, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
     }
 }

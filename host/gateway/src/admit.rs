@@ -89,7 +89,11 @@ async fn detached(
     request: Request,
     ticket: Option<Ticket>,
 ) -> Result<Response, Problem> {
-    let limit = if route == "/v1/orders" { api.config.order_timeout } else { api.config.write_timeout };
+    let limit = if ["/v1/orders", "/v1/recoveries"].contains(&route) {
+        api.config.order_timeout
+    } else {
+        api.config.write_timeout
+    };
     let own = api.clone();
     let task = tokio::spawn(async move {
         let response = next.run(request).await;

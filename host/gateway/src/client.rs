@@ -11,6 +11,7 @@ use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::signed::Signed;
+use ringi_primitives::wire::Recovery;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -334,6 +335,11 @@ impl Client {
     /// Entries behind this one, oldest first.
     pub async fn audit(&self, after: u64, limit: u32) -> Result<model::Listing<model::AuditEntry>, ClientError> {
         self.read("/v1/audit", &format!("cursor={after}&limit={limit}")).await
+    }
+
+    /// Restores a lost cosigner's shares.
+    pub async fn recover(&self, recovery: &Recovery) -> Result<model::Installation, ClientError> {
+        self.document("/v1/recoveries", cbor::encode(recovery)).await
     }
 
     pub async fn cosigners(&self) -> Result<model::Cosigners, ClientError> {

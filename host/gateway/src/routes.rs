@@ -36,6 +36,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(documents::genesis, documents::install_genesis))
         .routes(routes!(documents::policy, documents::install_policy))
         .routes(routes!(documents::order))
+        .routes(routes!(documents::recover))
         .routes(routes!(documents::cosigners))
         .routes(routes!(documents::attestation))
         .routes(routes!(documents::caller))

@@ -20,6 +20,7 @@ use ringi_primitives::order::{Order, OrderAction};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
+use ringi_primitives::wire::Recovery;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -175,6 +176,26 @@ pub(crate) async fn order(core: &Arc<Core>, signed: Signed) -> Result<Installati
     Ok(installation)
 }
 
+/// K3: hands a recovery order and what its recipients opened to the cosigner that it names.
+pub(crate) async fn recovery(core: &Arc<Core>, recovery: Recovery) -> Result<Installation, ServiceError> {
+    let _one = core.documents.lock().await;
+    let genesis = core.workspace().genesis()?.clone();
+    let order = check_order(core, &genesis, &recovery.order)?;
+    let OrderAction::Recovery { cosigner, .. } = order.action else {
+        return Err(ServiceError::bad_request("order.malformed", "the order is for no recovery", SIGN_AGAIN));
+    };
+    let digest = recovery.order.digest(Domain::Order);
+    let document = Document::Recovery(Box::new(recovery));
+    let answers = core.ports.cosigners.install(document, &[cosigner]).await;
+    let mut installation = installation("recovery", digest, 1, &answers);
+    installation.order = Some(order.id);
+    if installation.acknowledged == 0 {
+        return Err(nobody_took_it(&answers));
+    }
+    record_order(core, order.id, installation.acknowledged, None).await?;
+    Ok(installation)
+}
+
 /// G2: signed by the admin quorum, for this workspace, in its time. Single use is the cosigners' to enforce.
 fn check_order(core: &Core, genesis: &GenesisChain, signed: &Signed) -> Result<Order, ServiceError> {
     let refuse = |code: &str, message: &str| ServiceError::bad_request(code, message, SIGN_AGAIN);
@@ -208,7 +229,10 @@ fn certified(
 ) -> Result<Option<SignedCertificate>, ServiceError> {
     let wanted = match &order.action {
         OrderAction::KeyGeneration { key } | OrderAction::Refresh { key, .. } => *key,
-        OrderAction::Resume { .. } | OrderAction::GiveBack { .. } | OrderAction::Upgrade { .. } => return Ok(None),
+        OrderAction::Resume { .. }
+        | OrderAction::GiveBack { .. }
+        | OrderAction::Upgrade { .. }
+        | OrderAction::Recovery { .. } => return Ok(None),
     };
     let given = answers.iter().find_map(|a| match &a.answer {
         DocumentAnswer::Order { certificate: Some(c) } => Some(c),

@@ -24,6 +24,7 @@ use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::KeyPurpose;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
+use ringi_primitives::wire::Recovery;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -94,7 +95,7 @@ fn verified(snapshot: &Snapshot) -> Result<Workspace, ServiceError> {
     let genesis = GenesisChain::verify(&snapshot.genesis).map_err(|e| corrupt(format!("stored genesis: {e}")))?;
     let policy = snapshot.policy.clone().map(|signed| InForce::verify(signed, &genesis));
     let policy = policy.transpose().map_err(|e| corrupt(format!("stored policy set: {}", e.message)))?;
-    let sound = snapshot.certificates.iter().all(|c| c.signed_by_all(genesis.head()));
+    let sound = snapshot.certificates.iter().all(|c| c.signed_within(&genesis));
     if !sound {
         return Err(corrupt("a stored key certificate does not verify".into()));
     }
@@ -227,6 +228,10 @@ impl Service for Orchestrator {
 
     async fn submit_order(&self, order: Signed) -> Result<Installation, ServiceError> {
         documents::order(&self.core, order).await
+    }
+
+    async fn recover(&self, recovery: Recovery) -> Result<Installation, ServiceError> {
+        documents::recovery(&self.core, recovery).await
     }
 
     fn cosigners(&self) -> Vec<CosignerView> {

@@ -21,6 +21,7 @@ use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::signed::Signed;
+use ringi_primitives::wire::Recovery;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -176,6 +177,12 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// `order.*`, `store.*`.
     async fn submit_order(&self, order: Signed) -> Result<Installation, ServiceError>;
+
+    /// Hands a recovery order and what recipients opened to the cosigner that it names (rule K3).
+    ///
+    /// # Errors
+    /// `order.*`, `recovery.*`, `store.*`.
+    async fn recover(&self, recovery: Recovery) -> Result<Installation, ServiceError>;
 
     /// All cosigners.
     fn cosigners(&self) -> Vec<CosignerView>;

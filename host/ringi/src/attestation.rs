@@ -5,6 +5,7 @@ use crate::documents::read_genesis;
 use crate::failure::{Done, Failure};
 use crate::fresh;
 use crate::output::Output;
+use crate::recovery::Evidence;
 use crate::remote;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -66,6 +67,11 @@ pub async fn attest(args: &AttestArgs, output: Output) -> Done {
     let moment = Moment::Now { max_age_ms: MAX_AGE_MS };
     let is = CosignerIs { genesis: &genesis, cosigner, roots: &roots, moment, nonce: &nonce };
     let (attested, claim) = is.verify(&document, fresh::now()).map_err(of_attestation)?;
+    if let Some(out) = &args.out {
+        let evidence = Evidence { document: answer.document.clone(), nonce: hex::encode(&nonce) };
+        let bytes = serde_json::to_vec(&evidence).map_err(|e| Failure::new("cli.document", e, "report this"))?;
+        crate::documents::write_new(out, &bytes)?;
+    }
     let image = attested.document().pcrs.get(&PcrIndex::IMAGE).map(Pcr::hex).unwrap_or_default();
     let shown = json!({
         "cosigner": args.cosigner, "assurance": genesis.head().assurance.name(), "image": image, "boot": claim.boot,

@@ -1,8 +1,10 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
 mod eif;
+mod recovery;
 
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
+pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 
 use crate::keys::KeyKind;
 use crate::platform::settings::{EnclaveKind, Machines};
@@ -48,6 +50,9 @@ pub enum Command {
     /// Orders of the admins, offline.
     #[command(subcommand)]
     Order(OrderCommand),
+    /// Recovery kits: lost shares come back by people and an order of the admins.
+    #[command(subcommand)]
+    Recovery(RecoveryCommand),
     /// Attestation documents of enclaves, offline.
     #[command(subcommand)]
     Attestation(AttestationCommand),
@@ -93,7 +98,7 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
-    /// Hand a signed policy set or order to a running platform, as an admin.
+    /// Hand a signed policy set, order or next genesis to a running platform, as an admin.
     #[command(subcommand)]
     Install(InstallCommand),
     /// Tell the platform's main job as a story, on real parts, in a fresh folder.
@@ -286,6 +291,14 @@ pub struct DraftArgs {
 /// `ringi install`.
 #[derive(Subcommand)]
 pub enum InstallCommand {
+    /// All versions of genesis, with a next one that a quorum of admins signed.
+    Genesis {
+        /// The platform; --key is an admin's.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The genesis file.
+        file: PathBuf,
+    },
     /// A policy set that a quorum of admins signed.
     Policy {
         /// The platform; --key is an admin's.
@@ -572,6 +585,8 @@ pub enum OrderCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Order that the shares of a lost cosigner come back, from its kits, into the one that replaces it.
+    Recovery(RecoveryOrderArgs),
     /// Add one admin's signature.
     Sign {
         /// The order.
@@ -651,6 +666,9 @@ pub struct AttestArgs {
     /// Whose attestation is believed: `aws`, or the file of a simulation's root certificate.
     #[arg(long, default_value = "aws")]
     pub root: String,
+    /// Leave the document and its nonce in this new file, as evidence for recovery recipients.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
 }
 
 /// `ringi verify receipt`.

@@ -5,11 +5,14 @@ use crate::failure::{Done, Failure};
 use crate::fresh;
 use crate::keys::SecretKey;
 use crate::output::Output;
+use crate::recovery::{public_from, public_text};
 use ringi_attestation::kms::KmsKey;
 use ringi_attestation::{Pcr, PcrIndex};
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
-use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, Measurement};
+use ringi_primitives::genesis::{
+    Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, Measurement, RecoveryRecipient,
+};
 use ringi_primitives::id::{PersonId, WorkspaceId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
@@ -44,6 +47,21 @@ pub struct GenesisForm {
     /// Each cosigner's key of its key service, first to last.
     #[serde(default)]
     pub kms_keys: Vec<String>,
+    /// Who can open each cosigner's recovery kits: more than half of its recipients together.
+    #[serde(default)]
+    pub recovery: Vec<RecipientForm>,
+}
+
+/// One recovery recipient of one cosigner.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecipientForm {
+    /// The cosigner's number.
+    pub cosigner: u8,
+    /// The person; made where absent.
+    pub person: Option<PersonId>,
+    /// `x25519:<hex>`, of `ringi recovery keygen`; another one for every cosigner.
+    pub key: String,
 }
 
 /// One register of an allowed image.
@@ -118,7 +136,7 @@ pub fn from_form(form: &GenesisForm, previous: Option<&GenesisChain>) -> Result<
         trust_roots: form.trust_roots.iter().map(|text| trust_root(text)).collect::<Result<_, Failure>>()?,
         relying_parties: vec![],
         kms_keys: form.kms_keys.iter().map(|text| kms_key(text)).collect::<Result<_, Failure>>()?,
-        recovery: vec![],
+        recovery: form.recovery.iter().map(recipient).collect::<Result<_, Failure>>()?,
         assurance,
     };
     genesis.validate().map_err(|e| Failure::new("cli.genesis", e, "correct that field of the file and try again"))?;
@@ -149,6 +167,15 @@ fn trust_root(text: &str) -> Result<Digest, Failure> {
 fn kms_key(text: &str) -> Result<String, Failure> {
     let key = KmsKey::parse(text).map_err(|e| wrong(format!("`{text}`: {e}")))?;
     Ok(key.to_string())
+}
+
+fn recipient(form: &RecipientForm) -> Result<RecoveryRecipient, Failure> {
+    let cosigner = PartyIndex::new(form.cosigner);
+    let cosigner =
+        cosigner.ok_or_else(|| wrong(format!("recovery recipient of cosigner {}: use 1 to 9", form.cosigner)))?;
+    let key = public_from(&form.key).ok_or_else(|| wrong(format!("recovery key `{}` is not x25519:HEX", form.key)))?;
+    let person = form.person.map_or_else(|| fresh::id().map(PersonId::from_bytes), Ok)?;
+    Ok(RecoveryRecipient { cosigner, person, key })
 }
 
 fn cosigner(form: &CosignerForm, index: u8) -> Result<CosignerIdentity, Failure> {
@@ -239,6 +266,7 @@ pub struct Shown {
     admin_quorum: String,
     admins: Vec<ShownAdmin>,
     cosigners: Vec<CosignerForm>,
+    recovery: Vec<RecipientForm>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -260,6 +288,11 @@ fn shown(file: &GenesisFile) -> Result<Shown, Failure> {
         channel_key: hex::encode(c.channel_key),
         identity_key: c.identity_key,
     };
+    let recipient = |r: &RecoveryRecipient| RecipientForm {
+        cosigner: r.cosigner.number(),
+        person: Some(r.person),
+        key: public_text(&r.key),
+    };
     Ok(Shown {
         verified: GenesisChain::verify(&file.0).is_ok(),
         workspace: genesis.workspace,
@@ -271,6 +304,7 @@ fn shown(file: &GenesisFile) -> Result<Shown, Failure> {
         admin_quorum: format!("{} of {}", genesis.admin_quorum, genesis.admins.len()),
         admins: genesis.admins.iter().map(admin).collect(),
         cosigners: genesis.cosigners.iter().map(cosigner).collect(),
+        recovery: genesis.recovery.iter().map(recipient).collect(),
     })
 }
 
@@ -287,7 +321,13 @@ impl Shown {
             format!("cosigners sign {}, admins {}, assurance {}", self.quorum, self.admin_quorum, self.assurance),
             "admins".to_string(),
         ];
+        let recipients = self.recovery.iter().map(|r| {
+            let person = r.person.map(|p| p.to_string()).unwrap_or_default();
+            format!("  cosigner {}: {person} {}", r.cosigner, r.key)
+        });
+        let title = (!self.recovery.is_empty()).then(|| "recovery recipients".to_string());
         let lines = head.into_iter().chain(admins).chain(["cosigners".to_string()]).chain(cosigners);
+        let lines = lines.chain(title).chain(recipients);
         lines.collect::<Vec<_>>().join("\n")
     }
 }

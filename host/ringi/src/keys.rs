@@ -94,13 +94,7 @@ impl SecretKey {
             SecretKey::P256(key) => ("p256", Zeroizing::new(key.to_bytes().into())),
         };
         let text = Zeroizing::new(format!("{HEAD}\n{kind}:{}\n", *Zeroizing::new(hex::encode(seed.as_slice()))));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(|e| Failure::file(path, &e))?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| Failure::file(path, &e))
+        write_private(path, &text)
     }
 
     /// Reads a file that [`SecretKey::store`] wrote.
@@ -108,12 +102,7 @@ impl SecretKey {
     /// # Errors
     /// If it cannot be read, is readable by others, or is no key.
     pub fn load(path: &Path) -> Result<SecretKey, Failure> {
-        let mode = fs::metadata(path).map_err(|e| Failure::file(path, &e))?.permissions().mode();
-        if mode & 0o077 != 0 {
-            let next = format!("chmod 600 {} and consider the key known to others", path.display());
-            return Err(Failure::new("cli.key_mode", format!("{} is open to others", path.display()), next));
-        }
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(|e| Failure::file(path, &e))?);
+        let text = read_private(path)?;
         SecretKey::parse(&text).ok_or_else(|| {
             let next = "make one with: ringi keygen --out FILE";
             Failure::new("cli.key_malformed", format!("{} is no key file", path.display()), next)
@@ -130,6 +119,23 @@ impl SecretKey {
             _ => None,
         }
     }
+}
+
+/// Writes a secret to a new file with mode 0600.
+pub(crate) fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
+    let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file = opened.map_err(|e| Failure::file(path, &e))?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| Failure::file(path, &e))
+}
+
+/// Reads a secret from a file that only its owner can read.
+pub(crate) fn read_private(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let mode = fs::metadata(path).map_err(|e| Failure::file(path, &e))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        let next = format!("chmod 600 {} and consider the key known to others", path.display());
+        return Err(Failure::new("cli.key_mode", format!("{} is open to others", path.display()), next));
+    }
+    fs::read_to_string(path).map(Zeroizing::new).map_err(|e| Failure::file(path, &e))
 }
 
 #[cfg(test)]

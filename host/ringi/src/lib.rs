@@ -20,6 +20,7 @@ pub mod order;
 pub mod output;
 pub mod platform;
 pub mod policy;
+pub mod recovery;
 pub mod remote;
 pub mod run;
 pub mod up;

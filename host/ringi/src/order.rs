@@ -99,6 +99,9 @@ fn shown(signed: &Signed, order: &Order, chain: &GenesisChain) -> Shown {
             format!("refresh {} to epoch {epoch}, ending {} bans", key(k), clear_bans.len())
         }
         OrderAction::Resume { boot_keys } => format!("resume {} boots", boot_keys.len()),
+        OrderAction::Recovery { cosigner, kits, .. } => {
+            format!("restore {} shares of cosigner {cosigner} from their recovery kits", kits.len())
+        }
         OrderAction::GiveBack { intent } => format!("give back what {intent} was charged"),
         OrderAction::Upgrade { cosigner, .. } => format!("hand cosigner {} over to another image", cosigner.number()),
     };

@@ -289,7 +289,17 @@ pub async fn submit_order(api: &ApiArgs, file: &Path, output: Output) -> Done {
     installed(&client.submit_order(&signed).await.map_err(of_client)?, output)
 }
 
-fn installed(done: &model::Installation, output: Output) -> Done {
+/// `ringi install genesis`: all versions, the newest for the cosigners that have an older one.
+///
+/// # Errors
+/// If the file does not verify, or the server does not answer or refuses.
+pub async fn install_genesis(api: &ApiArgs, file: &Path, output: Output) -> Done {
+    let (client, _) = connect(api)?;
+    let (versions, _) = documents::read_genesis(file)?;
+    installed(&client.install_genesis(&versions.0).await.map_err(of_client)?, output)
+}
+
+pub(crate) fn installed(done: &model::Installation, output: Output) -> Done {
     if !done.in_force {
         let answer = |a: &model::PartyAnswer| {
             let why = [&a.code, &a.detail].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");

@@ -3,7 +3,7 @@
 use crate::attestation;
 use crate::cli::{
     Cli, Command, CosignerCommand, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand, PolicyCommand,
-    ReceiptArgs, VerifyArgs, VerifyCommand,
+    ReceiptArgs, RecoveryCommand, VerifyArgs, VerifyCommand,
 };
 use crate::demo::Demo;
 use crate::documents::read_genesis;
@@ -11,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{audit, eif, genesis, kms, log, order, policy, remote, up, upgrade};
+use crate::{audit, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -29,6 +29,10 @@ pub fn run(cli: Cli) -> Done {
         Command::Genesis(command) => run_genesis(command, output),
         Command::Policy(command) => run_policy(command, output),
         Command::Order(command) => run_order(command, output),
+        Command::Recovery(RecoveryCommand::Restore(args)) => runtime()?.block_on(recovery::restore(&args, output)),
+        Command::Recovery(RecoveryCommand::Keygen { out }) => recovery::keygen(&out, output),
+        Command::Recovery(RecoveryCommand::Verify { kits, genesis }) => recovery::verify(&kits, &genesis, output),
+        Command::Recovery(RecoveryCommand::Open(args)) => recovery::open(&args, output),
         Command::Attestation(command) => attestation::run(command, output),
         Command::Kms(KmsCommand::Serve(args)) => runtime()?.block_on(kms::serve(args, output)),
         Command::Kms(command) => kms::run(command, output),
@@ -48,6 +52,9 @@ pub fn run(cli: Cli) -> Done {
         }
         Command::Install(InstallCommand::Policy { api, file }) => {
             runtime()?.block_on(remote::install_policy(&api, &file, output))
+        }
+        Command::Install(InstallCommand::Genesis { api, file }) => {
+            runtime()?.block_on(remote::install_genesis(&api, &file, output))
         }
         Command::Install(InstallCommand::Order { api, file }) => {
             runtime()?.block_on(remote::submit_order(&api, &file, output))
@@ -116,6 +123,7 @@ fn run_order(command: OrderCommand, output: Output) -> Done {
         OrderCommand::Resume { boot_keys, genesis, out } => {
             order::new(OrderAction::Resume { boot_keys }, &genesis, &out, output)
         }
+        OrderCommand::Recovery(args) => recovery::order(&args, output),
         OrderCommand::Sign { file, key, genesis } => order::sign(&file, &key, &genesis, output),
     }
 }

@@ -3,6 +3,7 @@ mod bip340;
 mod ceremonies;
 mod derivation;
 mod faults;
+mod kits;
 mod liar;
 mod limits;
 mod net;

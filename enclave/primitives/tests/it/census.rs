@@ -30,7 +30,8 @@ census! {
     key_purpose: policy_set::KeyPurpose { Initiate, Approve }
     temperature: policy_set::Temperature { Hot, Warm, Cold }
     scope: policy_set::Scope { Vault, Wallet, Initiator }
-    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade }
+    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery }
+    repetition: kit::Repetition { Blinding, Rest }
     evidence: approval::Evidence { Signature, WebAuthn }
     assurance: genesis::Assurance { Process, Qemu, Nitro }
     scheme: scheme::Scheme { EcdsaSecp256k1, Bip340, Ed25519 }
@@ -42,12 +43,12 @@ census! {
     retry: wire::Retry { Never, Later }
     to_cosigner: wire::ToCosigner {
         Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp, Records, Tunnel,
-        Attest, Upgrade,
+        Attest, Upgrade, MakeKits, Restore,
     }
     from_cosigner: wire::FromCosigner {
         Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,
         DocumentRefused, Status, Event, Dial, Tunnel, KeepKey, Attested,
-        KeyOpen, Upgrade,
+        KeyOpen, Upgrade, RecoveryKit,
     }
     upgrade_step: upgrade::UpgradeStep { Ask, HandOver, Take, Record }
     upgrade_word: upgrade::UpgradeWord { Asked, HandedOver, Record }

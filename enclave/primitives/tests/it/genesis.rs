@@ -9,6 +9,7 @@ use ringi_primitives::genesis::{
 };
 use ringi_primitives::id::{PersonId, WorkspaceId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
+use ringi_primitives::kit::{KitRecipient, RecoveryKit};
 use ringi_primitives::limits;
 use ringi_primitives::order::KeyId;
 use ringi_primitives::policy_set::RootIndex;
@@ -158,7 +159,9 @@ fn g1_versions_follow_one_another() {
     assert_eq!(refused(|g| (g.sequence, g.previous) = (0, None)), follows("previous digest"));
     assert_eq!(refused(|g| g.sequence = 2), follows("sequence"));
     assert_eq!(refused(|g| g.workspace = WorkspaceId::from_bytes([2; 16])), follows("workspace"));
-    assert_eq!(refused(|g| g.cosigners[0].channel_key = [9; 32]), follows("cosigners"));
+    let used = || follows("cosigner key (used before)");
+    assert_eq!(refused(|g| g.cosigners[0].channel_key = [9; 32]), used(), "half of a replacement");
+    assert_eq!(refused(|g| g.cosigners[0].identity_key = public(99)), used(), "the other half");
     assert_eq!(refused(|g| drop(g.cosigners.pop())), follows("cosigners"));
     assert_eq!(refused(|g| g.threshold = 3), follows("cosigners"));
     let attested = |g: &mut Genesis| {
@@ -256,6 +259,15 @@ fn k3_recovery_recipients_are_of_this_genesis_and_share_no_key() {
     ] {
         assert_eq!(with([&sound[..], &[more]].concat()), wrong, "{what}");
     }
+    let many = (0..=limits::KIT_RECIPIENTS).map(|n| to(1, n as u8, n as u8)).collect::<Vec<_>>();
+    assert_eq!(with(many[1..].to_vec()), Ok(()));
+    assert_eq!(with(many), wrong, "too many for one kit");
+    // More than half of them open a kit.
+    let quorum = |count: u8| {
+        let recovery = (1..=count).map(|n| to(2, n, n)).collect();
+        Genesis { recovery, ..first() }.recovery_quorum(PartyIndex::new(2).unwrap())
+    };
+    assert_eq!([0, 1, 2, 3, 4, 5].map(quorum), [0, 1, 2, 2, 3, 3]);
     // The recipients are in what every admin signs: other recipients are another workspace.
     let root = |g: &Genesis| GenesisChain::verify(&[signed(g, &[1, 2, 3])]).unwrap().root();
     let (one, other) =
@@ -264,6 +276,119 @@ fn k3_recovery_recipients_are_of_this_genesis_and_share_no_key() {
     let mut swapped = signed(&one, &[1, 2, 3]);
     swapped.body = cbor::encode(&other);
     assert_eq!(GenesisChain::verify(&[swapped]), Err(GenesisError::Signatures));
+}
+
+/// K3: a kit is of this workspace, and of exactly the recipients that the version in force names.
+#[test]
+fn k3_a_kit_is_of_the_recipients_that_genesis_names() {
+    let to = |who: u8| RecoveryRecipient { cosigner: PartyIndex::new(1).unwrap(), person: person(who), key: [who; 32] };
+    let genesis = Genesis { recovery: [4, 5, 6].map(to).into(), ..first() };
+    let chain = GenesisChain::verify(&[signed(&genesis, &[1, 2, 3])]).unwrap();
+    let recipient = |who| KitRecipient { person: person(who), key: [who; 32], repetitions: vec![] };
+    let kit = RecoveryKit {
+        version: 1,
+        certificate: KeyCertificate {
+            version: 1,
+            genesis: chain.root(),
+            key: KeyId { scheme: Scheme::Ed25519, root: RootIndex(0) },
+            epoch: 0,
+            public_key: vec![2; 32],
+            chain_code: [3; 32],
+        },
+        cosigner: PartyIndex::new(1).unwrap(),
+        commitments: vec![vec![1].into(), vec![2].into()],
+        recipients: [4, 5, 6].map(recipient).into(),
+        sealed: Digest::ZERO,
+    };
+    assert!(kit.is_of(&chain));
+    type Change = fn(&mut RecoveryKit);
+    let changes: [(&str, Change); 8] = [
+        ("another workspace", |k| k.certificate.genesis = Digest::ZERO),
+        ("a cosigner without recipients", |k| k.cosigner = PartyIndex::new(2).unwrap()),
+        ("fewer needed", |k| k.commitments.truncate(1)),
+        ("more needed", |k| k.commitments.push(vec![3].into())),
+        ("a recipient less", |k| k.recipients.truncate(2)),
+        ("another person", |k| k.recipients[0].person = person(9)),
+        ("another key", |k| k.recipients[2].key = [9; 32]),
+        ("another version", |k| k.version = 2),
+    ];
+    for (what, change) in changes {
+        let mut changed = kit.clone();
+        change(&mut changed);
+        assert!(!changed.is_of(&chain), "{what}");
+    }
+}
+
+/// K3: a cosigner whose keys are lost is replaced by one with new keys; nobody comes back under keys that were given up.
+#[test]
+fn k3_a_replaced_cosigner_has_keys_that_no_version_named() {
+    let to = |g: &mut Genesis, at: usize, n: u8| {
+        (g.cosigners[at].channel_key, g.cosigners[at].identity_key) = ([n; 32], public(n));
+    };
+    let chain = founded();
+    let second = next(&chain, |g| to(g, 0, 50));
+    let replaced = chain.succeed(&signed(&second, &[1, 2])).unwrap();
+    let indices = [1, 2, 3].map(|n| PartyIndex::new(n).unwrap());
+    assert_eq!(indices.map(|p| chain.is_replacement(p)), [false; 3]);
+    assert_eq!(indices.map(|p| replaced.is_replacement(p)), [true, false, false]);
+    let used = Some(GenesisError::Succession("cosigner key (used before)"));
+    type Change<'a> = Box<dyn Fn(&mut Genesis) + 'a>;
+    let lies: [(&str, Change<'_>); 3] = [
+        ("its own first keys", Box::new(|g| g.cosigners[0] = cosigner(1))),
+        (
+            "keys given up, in another place",
+            Box::new(|g| {
+                let (index, name) = (g.cosigners[1].index, g.cosigners[1].name.clone());
+                g.cosigners[1] = CosignerIdentity { index, name, ..cosigner(1) };
+            }),
+        ),
+        ("one new key of two", Box::new(|g| g.cosigners[1].identity_key = public(60))),
+    ];
+    for (what, lie) in lies {
+        let third = next(&replaced, |g| lie(g));
+        assert_eq!(replaced.succeed(&signed(&third, &[1, 2])).err(), used, "{what}");
+    }
+    let third = next(&replaced, |g| {
+        to(g, 0, 51);
+        to(g, 1, 52);
+    });
+    assert!(replaced.succeed(&signed(&third, &[1, 2])).is_ok());
+}
+
+/// K3: a certificate is all n cosigners' as one version names them, never as two do.
+#[test]
+fn k3_a_certificate_outlives_a_replacement() {
+    let certificate = KeyCertificate {
+        version: 1,
+        genesis: founded().root(),
+        key: KeyId { scheme: Scheme::Ed25519, root: RootIndex(0) },
+        epoch: 0,
+        public_key: vec![2; 32],
+        chain_code: [3; 32],
+    };
+    let digest = certificate.digest();
+    let by = |keys: [u8; 3]| {
+        let one =
+            |(n, key): (u8, u8)| (PartyIndex::new(n).unwrap(), SignatureBytes(secret(key).sign(&digest.0).to_bytes()));
+        let signatures = (1..).zip(keys).map(one).collect();
+        SignedCertificate { certificate: certificate.clone(), signatures }
+    };
+    let chain = founded();
+    let second = next(&chain, |g| (g.cosigners[0].channel_key, g.cosigners[0].identity_key) = ([50; 32], public(150)));
+    let replaced = chain.succeed(&signed(&second, &[1, 2])).unwrap();
+    let third =
+        next(&replaced, |g| (g.cosigners[1].channel_key, g.cosigners[1].identity_key) = ([51; 32], public(151)));
+    let twice = replaced.succeed(&signed(&third, &[1, 2])).unwrap();
+    for (keys, within) in [
+        ([101, 102, 103], [true, true, true]),
+        ([150, 102, 103], [false, true, true]),
+        ([150, 151, 103], [false, false, true]),
+        ([101, 151, 103], [false, false, false]),
+    ] {
+        let chains = [&chain, &replaced, &twice];
+        assert_eq!(chains.map(|c| by(keys).signed_within(c)), within, "{keys:?}");
+    }
+    assert!(by([101, 102, 103]).signed_by_all(chain.head()) && !by([101, 102, 103]).signed_by_all(twice.head()));
 }
 
 /// G2: what the admin quorum orders is signed as an order, by distinct admins.

@@ -124,7 +124,9 @@ fn documents_are_frozen() {
     forms.extend(both("SigningRequest", make::signing_request));
     forms.extend(both("FinishedSignature", make::finished));
     forms.extend(both("Spending", make::spending));
-    frozen_forms("documents.hex", 50, &forms);
+    forms.extend(both("RecoveryKit", make::recovery_kit));
+    forms.extend(both("SealedPart", make::sealed_part));
+    frozen_forms("documents.hex", 56, &forms);
 }
 
 #[test]
@@ -133,7 +135,7 @@ fn wire_messages_are_frozen() {
     forms.extend(each("FromCosigner", census::from_cosigner::ALL, census::from_cosigner::name, make::from_cosigners));
     forms.extend(each("UpgradeStep", census::upgrade_step::ALL, census::upgrade_step::name, make::upgrade_steps));
     forms.extend(each("UpgradeWord", census::upgrade_word::ALL, census::upgrade_word::name, make::upgrade_words));
-    frozen_forms("wire.hex", 80, &forms);
+    frozen_forms("wire.hex", 86, &forms);
 }
 
 #[test]
@@ -145,7 +147,8 @@ fn every_variant_of_every_value_is_frozen() {
     forms.extend(each("Subject", census::subject::ALL, census::subject::name, make::subjects));
     forms.extend(each("PublicKey", census::public_key::ALL, census::public_key::name, make::public_keys));
     forms.extend(each("NetworkId", census::network::ALL, census::network::name, make::networks));
-    frozen_forms("values.hex", 60, &forms);
+    forms.extend(each("Repetition", census::repetition::ALL, census::repetition::name, make::repetitions));
+    frozen_forms("values.hex", 64, &forms);
 }
 
 #[test]
@@ -207,6 +210,7 @@ fn digest_lines() -> Vec<(String, String)> {
         ("digest/Verdict", make::verdict(&mut Dice::full()).digest().hex()),
         ("digest/Envelope", make::envelope(&mut Dice::full()).digest().hex()),
         ("digest/SigningRequest", SigningRequest::digest(&cbor::encode(&request)).hex()),
+        ("digest/RecoveryKit", make::recovery_kit(&mut Dice::full()).digest().hex()),
         ("digest/Intent", Intent::digest(INTENT.as_bytes()).hex()),
     ];
     let mut lines: Vec<_> = lines.map(|(n, v)| (n.to_string(), v)).into();
@@ -244,10 +248,10 @@ fn text_lines() -> Vec<(String, String)> {
 
 #[test]
 fn texts_are_frozen() {
-    frozen("texts.txt", 52, &text_lines());
+    frozen("texts.txt", 54, &text_lines());
 }
 
 #[test]
 fn digests_are_frozen() {
-    frozen("digests.hex", 27, &digest_lines());
+    frozen("digests.hex", 30, &digest_lines());
 }

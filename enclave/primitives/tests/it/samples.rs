@@ -16,8 +16,9 @@ use ringi_primitives::genesis::{
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
+use ringi_primitives::kit::{KitRecipient, RecoveryKit, Repetition, SealedPart};
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
-use ringi_primitives::order::{KeyId, Order, OrderAction};
+use ringi_primitives::order::{KeyId, NextNonce, Order, OrderAction};
 use ringi_primitives::passkey::Passkey;
 use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::{
@@ -32,7 +33,7 @@ use ringi_primitives::time::UnixMs;
 use ringi_primitives::upgrade::{HandOver, UpgradeStep, UpgradeWord};
 use ringi_primitives::wallet::{KeyPosition, VaultIndex, WalletRef};
 use ringi_primitives::wire::{
-    CosignerStatus, FromCosigner, KeptKey, KeyAccess, RecordKind, Refusal, Retry, Tag, ToCosigner,
+    CosignerStatus, FromCosigner, KeptKey, KeyAccess, LostShare, RecordKind, Refusal, Retry, Tag, ToCosigner,
 };
 
 pub const SCHEMES: [Scheme; 3] = Scheme::ALL;
@@ -252,6 +253,17 @@ pub fn actions(d: &mut Dice) -> Vec<OrderAction> {
     ]
 }
 
+fn recovery_action(d: &mut Dice) -> OrderAction {
+    let next = |d: &mut Dice| NextNonce { network: network(d), account: address(d), nonce: d.u64() };
+    OrderAction::Recovery {
+        cosigner: party(d),
+        channel_key: d.bytes(),
+        kits: d.some(digest),
+        policy: digest(d),
+        nonces: d.some(next),
+    }
+}
+
 pub fn orders(d: &mut Dice) -> Vec<Order> {
     let order = |d: &mut Dice, action| Order {
         version: 1,
@@ -265,6 +277,8 @@ pub fn orders(d: &mut Dice) -> Vec<Order> {
     // Behind the others, whose forms are frozen.
     let upgrade = OrderAction::Upgrade { cosigner: party(d), head: digest(d), measurements: d.some(measurement) };
     orders.push(order(d, upgrade));
+    let recovery = recovery_action(d);
+    orders.push(order(d, recovery));
     orders
 }
 
@@ -517,6 +531,8 @@ pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
         ToCosigner::Tunnel { bytes: d.blob().into() },
         ToCosigner::Attest { nonce: d.blob().into() },
         ToCosigner::Upgrade { step: upgrade_step(d) },
+        ToCosigner::MakeKits,
+        ToCosigner::Restore { order: signed(d), shares: d.some(lost_share) },
     ]
 }
 
@@ -549,6 +565,38 @@ pub fn upgrade_words(d: &mut Dice) -> Vec<UpgradeWord> {
 fn upgrade_word(d: &mut Dice) -> UpgradeWord {
     let all = upgrade_words(d);
     d.pick(&all)
+}
+
+pub fn repetitions(d: &mut Dice) -> Vec<Repetition> {
+    vec![
+        Repetition::Blinding { seed: d.bytes(), rest: d.blob().into() },
+        Repetition::Rest { value: d.bytes(), seed: d.bytes(), blinding: d.blob().into() },
+    ]
+}
+
+pub fn recovery_kit(d: &mut Dice) -> RecoveryKit {
+    let recipient = |d: &mut Dice| KitRecipient { person: person(d), key: d.bytes(), repetitions: repetitions(d) };
+    RecoveryKit {
+        version: 1,
+        certificate: key_certificate(d),
+        cosigner: party(d),
+        commitments: d.some(|d| d.blob().into()),
+        recipients: d.some(recipient),
+        sealed: digest(d),
+    }
+}
+
+pub fn sealed_part(d: &mut Dice) -> SealedPart {
+    SealedPart { kit: digest(d), order: digest(d), person: person(d), part: d.blob().into() }
+}
+
+fn lost_share(d: &mut Dice) -> LostShare {
+    LostShare {
+        kit: d.blob().into(),
+        sealed: d.blob().into(),
+        certificate: signed_certificate(d),
+        parts: d.some(sealed_part),
+    }
 }
 
 fn kept_key(d: &mut Dice) -> KeptKey {
@@ -616,6 +664,7 @@ pub fn from_cosigners(d: &mut Dice) -> Vec<FromCosigner> {
         FromCosigner::Attested { document: d.maybe(|d| d.blob().into()) },
         FromCosigner::KeyOpen,
         FromCosigner::Upgrade { word: upgrade_word(d) },
+        FromCosigner::RecoveryKit { kit: d.blob().into(), sealed: d.blob().into(), certificate: signed_certificate(d) },
     ]
 }
 

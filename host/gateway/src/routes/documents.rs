@@ -2,7 +2,7 @@
 
 use super::answer;
 use super::transfers::policy_set;
-use crate::access::{GENESIS_CHAIN_BYTES, ORDER_BYTES, POLICY_DOCUMENT_BYTES};
+use crate::access::{GENESIS_CHAIN_BYTES, ORDER_BYTES, POLICY_DOCUMENT_BYTES, RECOVERY_BYTES};
 use crate::admit;
 use crate::api::Api;
 use crate::codes::Code;
@@ -82,6 +82,15 @@ pub(crate) async fn install_policy(State(api): State<Arc<Api>>, body: Bytes) -> 
 pub(crate) async fn order(State(api): State<Arc<Api>>, body: Bytes) -> Result<Response, Problem> {
     let signed = document(&body, ORDER_BYTES)?;
     Ok(answer(StatusCode::OK, &api.service.submit_order(signed).await?))
+}
+
+/// Restore a lost cosigner's shares under an order of the admins (rule K3).
+#[utoipa::path(post, path = "/v1/recoveries", tag = "workspace", operation_id = "submitRecovery",
+    request_body(content = Vec<u8>, content_type = "application/cbor", description = "A signed order, kits and opened parts."),
+    responses((status = 200, description = "1 of 1.", body = model::Installation)))]
+pub(crate) async fn recover(State(api): State<Arc<Api>>, body: Bytes) -> Result<Response, Problem> {
+    let recovery = document(&body, RECOVERY_BYTES)?;
+    Ok(answer(StatusCode::OK, &api.service.recover(recovery).await?))
 }
 
 /// Whose document, answering what.

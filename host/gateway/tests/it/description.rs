@@ -1,6 +1,6 @@
 //! The description: checked in, and true of the running server. [`hold`] is called for every answer of every test.
 
-use crate::desk::{ADMIN, APPROVER, Desk, INITIATOR, intent, submission};
+use crate::desk::{ADMIN, APPROVER, Desk, INITIATOR, intent, recovery, recovery_order, submission};
 use crate::feed::Feed;
 use crate::http::{Ask, Reply};
 use crate::schema::faults;
@@ -247,6 +247,7 @@ async fn every_call_succeeds_as_described() {
     desk.good(&submission(intent(2, 5_000_000))).await;
     desk.good(&Ask::new("POST", &format!("/v1/transfers/{}/cancel", world::intent_id(2))).by(INITIATOR)).await;
     deposit(&desk).await;
+    desk.good(&recovery(recovery_order(2)).by(ADMIN)).await;
     let wallet = format!("/v1/wallets/{}", world::wallet().wallet);
     let address = json!({"network": world::EVM, "kind": "account"}).to_string();
     desk.good(&Ask::json(&format!("{wallet}/addresses"), address).by(INITIATOR)).await;

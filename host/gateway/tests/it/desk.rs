@@ -14,8 +14,9 @@ use ringi_primitives::id::OrderId;
 use ringi_primitives::key::SignatureBytes;
 use ringi_primitives::order::{KeyId, Order, OrderAction};
 use ringi_primitives::policy_set::RootIndex;
-use ringi_primitives::scheme::Scheme;
+use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::Signed;
+use ringi_primitives::wire::Recovery;
 use ringi_store::SqliteStore;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -243,15 +244,36 @@ async fn unlocked(folder: &Path) -> SqliteStore {
 
 /// The order of a key generation.
 pub fn order(n: u8) -> Signed {
-    let now = SystemClock.now();
     let key = KeyId { scheme: Scheme::EcdsaSecp256k1, root: RootIndex(0) };
+    ordered(n, OrderAction::KeyGeneration { key })
+}
+
+/// The order of a recovery of cosigner 2.
+pub fn recovery_order(n: u8) -> Signed {
+    let action = OrderAction::Recovery {
+        cosigner: PartyIndex::new(2).unwrap(),
+        channel_key: [1; 32],
+        kits: vec![],
+        policy: world::root(),
+        nonces: vec![],
+    };
+    ordered(n, action)
+}
+
+/// With nothing to restore: what it takes is the cosigner's to judge.
+pub fn recovery(order: Signed) -> Ask {
+    Ask::cbor("/v1/recoveries", cbor::encode(&Recovery { order, shares: vec![] }))
+}
+
+fn ordered(n: u8, action: OrderAction) -> Signed {
+    let now = SystemClock.now();
     let order = Order {
         version: 1,
         id: OrderId::from_bytes([n; 16]),
         genesis: world::root(),
         issued_at: now,
         expires_at: now.plus_ms(60_000),
-        action: OrderAction::KeyGeneration { key },
+        action,
     };
     world::by_admin(cbor::encode(&order), Domain::Order)
 }

@@ -1,6 +1,6 @@
 //! Documents of the admins: only whole ones, signed by the quorum, in their order.
 
-use crate::desk::{ADMIN, Desk, INITIATOR, STRANGER, order};
+use crate::desk::{ADMIN, Desk, INITIATOR, STRANGER, order, recovery, recovery_order};
 use crate::http::Ask;
 use crate::world;
 use ringi_gateway::Config;
@@ -96,4 +96,17 @@ async fn g2_an_order_is_signed_timely_and_for_this_workspace() {
     let long = Order { expires_at: good.issued_at.plus_ms(25 * 3_600_000), ..good.clone() };
     desk.refuses(&send(&signed(&long)), 422, "order.expired").await;
     desk.good(&send(&signed(&good))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn k3_a_recovery_takes_an_order_of_the_admins_for_one() {
+    let desk = Desk::ready().await;
+    let send = |order: Signed| recovery(order).by(ADMIN);
+    let signed = recovery_order(3);
+    desk.refuses(&send(Signed { signatures: vec![], ..signed.clone() }), 400, "order.signatures").await;
+    desk.refuses(&send(order(3)), 400, "order.malformed").await;
+    desk.refuses(&Ask::cbor("/v1/recoveries", cbor::encode(&signed)).by(ADMIN), 400, "request.body").await;
+    desk.refuses(&recovery(signed.clone()).by(INITIATOR), 403, "auth.key_purpose").await;
+    let done = desk.good(&send(signed)).await;
+    assert_eq!((&done["document"], &done["acknowledged"]), (&"recovery".into(), &1.into()));
 }

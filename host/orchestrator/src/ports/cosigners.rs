@@ -7,7 +7,7 @@ use ringi_primitives::receipt::{SignedBoot, SignedVerdict};
 use ringi_primitives::request::FinishedSignature;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
-use ringi_primitives::wire::{CosignerStatus, Refusal, Tag};
+use ringi_primitives::wire::{CosignerStatus, Recovery, Refusal, Tag};
 use tokio::sync::{mpsc, watch};
 
 /// What the host knows of one cosigner now.
@@ -74,6 +74,8 @@ pub enum Document {
     Policy(Signed),
     /// An order.
     Order(Signed),
+    /// A recovery order with what it takes (rule K3); answered as an order.
+    Recovery(Box<Recovery>),
 }
 
 /// One cosigner's answer to a document.

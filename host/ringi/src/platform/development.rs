@@ -116,6 +116,7 @@ impl Development {
             measurements,
             trust_roots,
             kms_keys,
+            recovery: vec![],
         };
         let genesis = from_form(&form, None)?;
         let mut signed = Signed { body: cbor::encode(&genesis), signatures: vec![] };

@@ -4,6 +4,7 @@
 
 use super::attempts::{Attempts, Awaited, Waiting};
 use super::incidents::Incidents;
+use crate::recovery::{KitFile, Kits};
 use async_trait::async_trait;
 use ringi_enclave_host::{Event, Events, Supervised};
 use ringi_orchestrator::Incident;
@@ -14,7 +15,7 @@ use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
 use ringi_primitives::order::Order;
 use ringi_primitives::scheme::PartyIndex;
-use ringi_primitives::wire::{FromCosigner, Tag, ToCosigner};
+use ringi_primitives::wire::{FromCosigner, Recovery, Tag, ToCosigner};
 use ringi_relay::{Endpoint, EndpointGone, Relay};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +50,7 @@ struct Shared {
     attempts: Attempts,
     waiting: Waiting,
     documents: tokio::sync::Mutex<()>,
+    kits: Kits,
     /// Who waits for a cosigner's document, first to last: they are answered in order.
     attesting: Mutex<BTreeMap<PartyIndex, VecDeque<Awaiting>>>,
     incidents: Incidents,
@@ -64,7 +66,13 @@ struct Facts {
 
 impl Fleet {
     /// Joins started cosigners; those that did not start are away. Call it within a runtime.
-    pub fn join(members: Vec<(Supervised, Events)>, away: &[PartyIndex], relay: Relay, incidents: Incidents) -> Fleet {
+    pub fn join(
+        members: Vec<(Supervised, Events)>,
+        away: &[PartyIndex],
+        relay: Relay,
+        incidents: Incidents,
+        kits: Kits,
+    ) -> Fleet {
         let (supervised, events): (Vec<_>, Vec<_>) = members.into_iter().map(|(s, e)| ((s.me(), s), e)).unzip();
         let unknown = |party| Facts {
             health: CosignerHealth { party, connected: false, status: None, boot: None },
@@ -80,6 +88,7 @@ impl Fleet {
             attempts: Attempts::default(),
             waiting: Waiting::default(),
             documents: tokio::sync::Mutex::default(),
+            kits,
             attesting: Mutex::default(),
             incidents,
         }));
@@ -166,6 +175,10 @@ impl Fleet {
             FromCosigner::Ready { boot } => {
                 self.change(me, |f| f.health.boot = Some(boot));
                 let _ = self.send(me, ToCosigner::Status).await;
+                // Lost, or never made: a cosigner without recipients answers nothing.
+                if !self.0.kits.has_any(me) {
+                    let _ = self.send(me, ToCosigner::MakeKits).await;
+                }
             }
             // A letter that does not go is a retry of the cosigners' own; the relay has logged it.
             FromCosigner::Peer { to, frame } => drop(self.0.relay.post(me, to, frame.into())),
@@ -188,6 +201,9 @@ impl Fleet {
             | FromCosigner::Tunnel { .. }
             | FromCosigner::KeepKey { .. }
             | FromCosigner::KeyOpen => {}
+            FromCosigner::RecoveryKit { kit, sealed, certificate } => {
+                self.keep_kit(me, KitFile { kit, sealed, certificate }).await;
+            }
             FromCosigner::Attested { document } => self.attested(me, document.map(Vec::from)),
             answer => self.answered(me, answer),
         }
@@ -195,6 +211,17 @@ impl Fleet {
 
     fn tell(&self, incident: Incident) {
         self.0.incidents.tell(incident);
+    }
+
+    /// K3: the kit is public; only its loss matters.
+    async fn keep_kit(&self, me: PartyIndex, kit: KitFile) {
+        let own = self.clone();
+        let kept = tokio::task::spawn_blocking(move || own.0.kits.keep(&kit)).await;
+        match kept {
+            Ok(Ok(file)) => tracing::info!(code = "recovery.kit", cosigner = me.number(), "kept {}", file.display()),
+            Ok(Err(failure)) => tracing::error!(code = failure.code, cosigner = me.number(), "{}", failure.what),
+            Err(_) => tracing::error!(code = "recovery.kit", cosigner = me.number(), "a kit was not kept"),
+        }
     }
 
     fn heard_status(&self, me: PartyIndex, status: ringi_primitives::wire::CosignerStatus) {
@@ -340,6 +367,11 @@ impl Cosigners for Fleet {
             Document::Order(order) => {
                 let Ok(body) = order.decode_unverified::<Order>(limits::GENESIS_BYTES) else { return Vec::new() };
                 (Awaited::Order(body.id), ToCosigner::Order { order }, ORDER_MS)
+            }
+            Document::Recovery(recovery) => {
+                let Recovery { order, shares } = *recovery;
+                let Ok(body) = order.decode_unverified::<Order>(limits::GENESIS_BYTES) else { return Vec::new() };
+                (Awaited::Order(body.id), ToCosigner::Restore { order, shares }, ORDER_MS)
             }
         };
         // A refusal of genesis or policy names no document: one at a time, so that it is clear which.

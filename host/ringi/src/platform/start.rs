@@ -7,6 +7,7 @@ use super::incidents::{self, Incidents};
 use super::records::{RecordSettings, kept_so};
 use super::settings::{EnclaveKind, Settings};
 use crate::failure::Failure;
+use crate::recovery::Kits;
 use ringi_attestation::{Pcr, PcrIndex, Root};
 use ringi_eif::Measurements;
 use ringi_enclave_host::{Backoff, Emulation, Enclave, Fault, Home, Nitro, Process, Qemu, StartError, supervise};
@@ -311,7 +312,7 @@ async fn start_fleet(
         tracing::error!(code = failure.code, cosigner = party.number(), "{}", failure.what);
         eprintln!("warning: {failure}");
     }
-    Ok(Fleet::join(members, &away, relay, incidents))
+    Ok(Fleet::join(members, &away, relay, incidents, Kits::new(folder.join("kits"))))
 }
 
 fn program(path: &Path) -> Result<PathBuf, Failure> {

@@ -13,7 +13,7 @@ use ringi_primitives::wallet::{KeyPosition, WalletRef};
 pub fn check_certificate(signed: &SignedCertificate, genesis: &GenesisChain) -> Result<(), VerifyError> {
     ensure(signed.certificate.version == 1, VerifyError::Malformed("key certificate version"))?;
     ensure(signed.certificate.genesis == genesis.root(), VerifyError::OtherGenesis("key certificate"))?;
-    ensure(signed.signed_by_all(genesis.head()), VerifyError::Certificate("not signed by all cosigners"))
+    ensure(signed.signed_within(genesis), VerifyError::Certificate("not signed by all cosigners"))
 }
 
 /// Where a wallet's keys come from: checked certificates and its path.

@@ -9,14 +9,14 @@ fn ringi(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(program).current_dir(folder).arg("--json").args(arguments).output().unwrap()
 }
 
-fn good(folder: &Path, arguments: &[&str]) -> Value {
+pub fn good(folder: &Path, arguments: &[&str]) -> Value {
     let output = ringi(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// A refused command's stable code.
-fn refused(folder: &Path, arguments: &[&str]) -> String {
+pub fn refused(folder: &Path, arguments: &[&str]) -> String {
     let output = ringi(folder, arguments);
     assert!(!output.status.success(), "{arguments:?} was not refused");
     let error: Value = serde_json::from_slice(&output.stderr).unwrap();
@@ -24,7 +24,7 @@ fn refused(folder: &Path, arguments: &[&str]) -> String {
     error["code"].as_str().unwrap().to_string()
 }
 
-fn public(folder: &Path, name: &str, kind: &str) -> String {
+pub fn public(folder: &Path, name: &str, kind: &str) -> String {
     good(folder, &["keygen", "--out", name, "--kind", kind])["public"].as_str().unwrap().to_string()
 }
 

@@ -10,5 +10,6 @@ mod image;
 mod kms;
 mod node;
 mod platform;
+mod recovery;
 mod upgrade;
 mod workspace;

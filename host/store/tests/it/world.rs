@@ -529,6 +529,7 @@ impl Cosigners for FakeCosigners {
                 DocumentAnswer::Policy { digest, sequence: 1 }
             }
             Document::Order(_) => DocumentAnswer::Order { certificate: Some(certificate()) },
+            Document::Recovery(_) => DocumentAnswer::Order { certificate: None },
         };
         to.iter().map(|p| Acknowledgement { party: *p, answer: answer.clone() }).collect()
     }

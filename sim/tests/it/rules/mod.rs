@@ -9,6 +9,7 @@ mod passkeys;
 mod people;
 mod pins;
 mod production;
+mod recovery;
 mod sessions;
 mod time;
 mod upgrade;
