@@ -140,7 +140,7 @@ impl ApprovalError {
 }
 
 impl Approval {
-    /// I2, P2: whether it is its person's consent to the envelope of this digest, by the keys of this policy set and the
+    /// I1, I2, I4, P2: whether it is its person's consent to the envelope of this digest, by the keys of this policy set and the
     /// relying parties of this genesis.
     ///
     /// # Errors

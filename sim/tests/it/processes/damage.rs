@@ -117,10 +117,14 @@ fn a_full_disk_of_one_cosigner_stops_that_one() {
         };
         life.carry_out(&anvil, &Payment::of(2)).await;
         let filler = disk.fill();
-        for number in 3..=4 {
-            life.carry_out(&anvil, &Payment::of(number)).await;
+        // Which two sign is the platform's choice: sooner or later the third is one of them.
+        let mut paid = 2;
+        while !life.audit_has(3, "records.disk_full").await {
+            paid += 1;
+            assert!(paid < 20, "{}", life.log());
+            life.carry_out(&anvil, &Payment::of(paid)).await;
         }
-        life.audit_says(3, "records.disk_full").await;
+        life.carry_out(&anvil, &Payment::of(paid + 1)).await;
         std::fs::remove_file(filler).unwrap();
         // Without the first: the third must sign.
         let began = std::time::Instant::now();
@@ -128,11 +132,9 @@ fn a_full_disk_of_one_cosigner_stops_that_one() {
             assert!(began.elapsed() < Duration::from_secs(60), "{}", life.log());
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        for number in 5..=6 {
-            life.kill_cosigner(0);
-            life.carry_out(&anvil, &Payment::of(number)).await;
-        }
-        life.check(&anvil, 6).await;
+        life.kill_cosigner(0);
+        life.carry_out(&anvil, &Payment::of(paid + 2)).await;
+        life.check(&anvil, paid + 2).await;
     });
 }
 

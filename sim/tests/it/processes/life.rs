@@ -206,21 +206,18 @@ impl Life {
     /// Until the audit log holds an incident of this cosigner.
     pub async fn audit_says(&self, cosigner: u64, code: &str) {
         let began = Instant::now();
-        loop {
-            let entries = self.client.audit(0, 1000).await.unwrap().items;
-            let incidents = entries.iter().filter(|e| e.kind == "cosigner.incident");
-            let fields = incidents.map(|e| serde_json::from_str::<serde_json::Value>(&e.fields).unwrap());
-            let found: Vec<_> = fields.filter(|f| f["cosigner"] == cosigner).collect();
-            if found.iter().any(|f| f["code"] == code) {
-                return;
-            }
-            assert!(
-                began.elapsed() < PATIENCE,
-                "no {code} of cosigner {cosigner} in {found:?}; the log is {}",
-                self.log()
-            );
+        while !self.audit_has(cosigner, code).await {
+            assert!(began.elapsed() < PATIENCE, "no {code} of cosigner {cosigner}; the log is {}", self.log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// Whether the audit log holds an incident of this cosigner.
+    pub async fn audit_has(&self, cosigner: u64, code: &str) -> bool {
+        let entries = self.client.audit(0, 1000).await.unwrap().items;
+        let incidents = entries.iter().filter(|e| e.kind == "cosigner.incident");
+        let mut fields = incidents.map(|e| serde_json::from_str::<serde_json::Value>(&e.fields).unwrap());
+        fields.any(|f| f["cosigner"] == cosigner && f["code"] == code)
     }
 
     /// What the platform printed.
