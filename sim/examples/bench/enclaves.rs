@@ -78,7 +78,8 @@ fn median_ms(rounds: u32, mut work: impl FnMut()) -> f64 {
 fn document() -> Row {
     let authority = Arc::new(Authority::generate().expect("a root"));
     let image = Pcr::of_image([&b"image"[..]]);
-    let module = Module::new("i-0bench-enc0", &[(PcrIndex::IMAGE, image)], authority.clone(), Arc::new(SystemClock));
+    let registers = [PcrIndex::IMAGE, PcrIndex::BOOT, PcrIndex::APPLICATION].map(|index| (index, image));
+    let module = Module::new("i-0bench-enc0", &registers, authority.clone(), Arc::new(SystemClock));
     let mut nsm = Nsm::new(Near(module));
     let document = nsm.attest(Some(&[7; 32]), Some(&[1; 200]), None).expect("a document");
     let expected = Expectation::of(vec![authority.root()], Moment::Now { max_age_ms: 300_000 })
