@@ -191,4 +191,6 @@ fn p2_a_passkey_is_nothing_else() {
         policy.people.iter_mut().find(|p| p.id == ben).unwrap().passkeys[0].relying_party = "other.example".into();
     });
     assert_eq!(desk.with(1, 0, |s| s.rp_id = "other.example".into()), ["approval.passkey_relying_party"; 2]);
+    // On a page of genesis's relying party it is not that one's passkey either.
+    assert_eq!(desk.with(1, 0, |_| {}), ["approval.passkey_relying_party"; 2]);
 }
