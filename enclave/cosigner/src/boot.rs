@@ -201,7 +201,8 @@ impl Cosigner {
                 granter_key: self.receipt_key.public(),
                 part: u32::try_from(part).unwrap_or(u32::MAX),
                 parts: u32::try_from(parts).unwrap_or(u32::MAX),
-                live: self.boot.ready,
+                // B1: who has no share was let in by others without one, and may have been rolled back with them.
+                live: self.boot.ready && !self.state.keys.is_empty(),
             };
             self.tell(to, &PeerMessage::BootGrant(Box::new(grant)));
         }

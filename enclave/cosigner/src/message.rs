@@ -261,7 +261,8 @@ pub struct BootGrant {
     /// How many there are.
     #[n(11)]
     pub parts: u32,
-    /// Whether the granter's own boot is granted: what it remembers it has lived through, or was told by who had.
+    /// Whether the granter's own boot is granted and it has a share: what it remembers it has lived through, or was told by
+    /// who had.
     #[n(12)]
     pub live: bool,
 }

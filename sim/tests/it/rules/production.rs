@@ -79,6 +79,24 @@ fn b1_cosigners_rolled_back_to_before_their_keys_let_nobody_in() {
     assert!(unsigned(&pay(&mut world, &standard, 2, 550_000, 0, &[1, 2])));
 }
 
+/// Those who let each other in before there was any key are live, and still remember nothing that counts.
+#[test]
+fn b1_cosigners_without_a_share_are_no_memory_for_one_that_has_one() {
+    let (mut world, standard, before) = world(326);
+    let old = blobs(&world);
+    assert_eq!(pay(&mut world, &standard, 1, 550_000, 0, &[1, 2]), SIGNED);
+    roll_back(&mut world, &[(1, &before), (2, &before), (3, &before)]);
+    assert_eq!(ready(&mut world), [1, 2, 3], "without a share they found a workspace anew");
+    for n in [1, 2] {
+        // Started often enough to ask for a number that nobody has seen.
+        roll_back(&mut world, &[(n, &old)]);
+        (0..3).for_each(|_| restart(&mut world, n));
+        (0..10).for_each(|_| world.pass(1_000));
+        assert!(!status(&mut world, n).ready, "cosigner {n}");
+    }
+    assert!(unsigned(&pay(&mut world, &standard, 2, 550_000, 0, &[1, 2])));
+}
+
 /// One after the other they may be started anew, as in an upgrade of their machines.
 #[test]
 fn b1_restarts_one_after_the_other_need_nobody() {
