@@ -126,6 +126,7 @@ pub fn policy(genesis: Digest) -> PolicySet {
                 rule("fee", Demand::MaxFee { network: BITCOIN, amount: Amount::from_u64(50_000) }),
             ],
         }],
+        trust: None,
     }
 }
 
@@ -302,6 +303,7 @@ pub fn request(
         approvals: approvers.iter().map(|a| a.approve(&envelope)).collect(),
         policy: standard.policy_digest(),
         unsigned,
+        facts: vec![],
     }
 }
 

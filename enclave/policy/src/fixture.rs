@@ -151,6 +151,7 @@ impl World {
             functions: vec![],
             permits: vec![],
             vaults: vec![vault],
+            trust: None,
         };
         World {
             policy,

@@ -1,8 +1,8 @@
 //! The fuzz entry of every decoder of foreign bytes in this crate.
 
 use crate::{
-    approval, cbor, certificate, decision, effects, genesis, httpsig, intent, limits, order, plan, policy_set, receipt,
-    request, signed, wire,
+    approval, cbor, certificate, decision, effects, fact, genesis, httpsig, intent, limits, order, plan, policy_set,
+    receipt, request, signed, wire,
 };
 use minicbor::{Decode, Encode};
 
@@ -30,6 +30,9 @@ pub fn fuzz(data: &[u8]) {
     one::<approval::Approval>(data);
     one::<request::SigningRequest>(data);
     one::<request::FinishedSignature>(data);
+    if let Some(fact) = one::<fact::SignedFact>(data) {
+        let _ = fact.verifies();
+    }
     one::<effects::Effect>(data);
     one::<effects::Slot>(data);
     one::<decision::Decision>(data);

@@ -24,6 +24,18 @@ pub const UNSIGNED_BYTES: usize = 1024 * 1024;
 pub const SIGHASHES: usize = 64;
 /// Approvals attached to one request.
 pub const APPROVALS: usize = 32;
+/// Facts attached to one request, or sent at once: a few witnesses of a few assets.
+pub const FACTS: usize = 64;
+/// Witnesses in one policy set.
+pub const WITNESSES: usize = 64;
+/// No price or balance is worth anything after a day, whatever a policy set says.
+pub const FACT_AGE_S: u64 = 24 * 3600;
+/// Prices that lie further apart than the lower one again do not agree, whatever a policy set says.
+pub const SPREAD_BPS: u32 = 10_000;
+/// Witnesses times assets of which the newest statement is remembered (rule M1).
+pub const FACT_TOPICS: usize = 4096;
+/// Proofs of finality kept for intents that are not pinned here yet (rule L3).
+pub const EARLY_FINALS: usize = 4096;
 /// A whole signing request.
 pub const REQUEST_BYTES: usize = UNSIGNED_BYTES + 256 * 1024;
 /// A signed policy set: 1,000 rules and some thousand allow-list entries.

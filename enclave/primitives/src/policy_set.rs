@@ -12,6 +12,7 @@ use crate::limits;
 use crate::network::NetworkId;
 use crate::passkey::Passkey;
 use crate::time::UnixMs;
+use crate::trust::Trust;
 use crate::wallet::VaultIndex;
 use minicbor::{Decode, Encode};
 use std::collections::BTreeSet;
@@ -58,6 +59,9 @@ pub struct PolicySet {
     /// Groups of wallets, each under its rules.
     #[n(12)]
     pub vaults: Vec<Vault>,
+    /// Who is believed what cosigners cannot see for themselves; nobody, if there is none.
+    #[n(17)]
+    pub trust: Option<Trust>,
 }
 
 /// A person or program that signs intents or approvals.
@@ -403,6 +407,7 @@ impl PolicySet {
         self.check_bounds()?;
         self.check_unique()?;
         self.check_references()?;
+        self.trust.as_ref().map_or(Ok(()), |trust| trust.validate(self))?;
         self.vaults.iter().try_for_each(|v| self.check_vault(v))?;
         self.check_roots()
     }

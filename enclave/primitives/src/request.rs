@@ -5,6 +5,7 @@
 
 use crate::approval::Approval;
 use crate::digest::{Digest, Domain};
+use crate::fact::SignedFact;
 use crate::httpsig::RequestSignature;
 use minicbor::{Decode, Encode};
 
@@ -33,6 +34,10 @@ pub struct SigningRequest {
     /// The bytes to sign.
     #[n(6)]
     pub unsigned: Unsigned,
+    /// Facts that the policy needs, each signed by a witness that it names (rules G3, M1, L3).
+    #[n(7)]
+    #[cbor(skip_if = "Vec::is_empty")]
+    pub facts: Vec<SignedFact>,
 }
 
 impl SigningRequest {
@@ -112,6 +117,12 @@ pub const FIELDS: &[(&str, Binding)] = &[
     ("approvals.evidence", Binding::Fixed),
     ("approvals", Binding::Bounded("any set of true approvals that meets the policy's quorum")),
     ("policy", Binding::Fixed),
+    ("facts.statement", Binding::Fixed),
+    ("facts.signature", Binding::Fixed),
+    (
+        "facts",
+        Binding::Bounded("any true statements of named witnesses, in their time, none older than one seen before (M1)"),
+    ),
     ("unsigned.kind", Binding::Fixed),
     ("unsigned.evm.type", Binding::Bounded("legacy with EIP-155, 2930, 1559: the same effects in another envelope")),
     ("unsigned.evm.chain_id", Binding::Fixed),

@@ -5,6 +5,7 @@
 
 use crate::certificate::SignedCertificate;
 use crate::digest::Digest;
+use crate::fact::SignedFact;
 use crate::id::{IntentId, OrderId};
 use crate::key::PublicKey;
 use crate::kit::SealedPart;
@@ -160,6 +161,13 @@ pub enum ToCosigner {
         /// What each kit takes.
         #[n(1)]
         shares: Vec<LostShare>,
+    },
+    /// Facts beside any request (rules M1, L3): remembered if they are true, at most [`limits::FACTS`].
+    #[n(24)]
+    Facts {
+        /// They.
+        #[n(0)]
+        facts: Vec<SignedFact>,
     },
 }
 

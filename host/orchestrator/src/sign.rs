@@ -91,6 +91,7 @@ async fn ready(core: &Arc<Core>, cell: &Cell) -> Result<Option<(Decision, Ready)
         approvals: case.valid(&live.approvals).into_iter().cloned().collect(),
         policy: case.policy.digest,
         unsigned: held.unsigned.clone(),
+        facts: vec![],
     });
     Ok(Some((decision, Ready { case, held, charges, request, attempts })))
 }

@@ -68,6 +68,7 @@ fn policy(rules: Vec<Rule>) -> PolicySet {
             root: RootIndex(0),
             rules,
         }],
+        trust: None,
     }
 }
 

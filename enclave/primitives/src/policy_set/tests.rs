@@ -52,6 +52,7 @@ fn sound() -> PolicySet {
         functions: vec![ContractFunction { network: EVM, contract: address(9), signature: "f()".into() }],
         permits: vec![PermitDomain { asset: usdc(), name: "USDC".into(), version: "2".into(), max_life_s: 60 }],
         vaults: vec![vault(1, 0), vault(2, 0)],
+        trust: None,
     }
 }
 

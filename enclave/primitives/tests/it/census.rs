@@ -33,6 +33,8 @@ census! {
     action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery }
     repetition: kit::Repetition { Blinding, Rest }
     evidence: approval::Evidence { Signature, WebAuthn }
+    fact: fact::Fact { Price, Balance, Final }
+    fact_kind: fact::FactKind { Price, Balance, Final }
     assurance: genesis::Assurance { Process, Qemu, Nitro }
     scheme: scheme::Scheme { EcdsaSecp256k1, Bip340, Ed25519 }
     public_key: key::PublicKey { Ed25519, P256 }
@@ -43,7 +45,7 @@ census! {
     retry: wire::Retry { Never, Later }
     to_cosigner: wire::ToCosigner {
         Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp, Records, Tunnel,
-        Attest, Upgrade, MakeKits, Restore,
+        Attest, Upgrade, MakeKits, Restore, Facts,
     }
     from_cosigner: wire::FromCosigner {
         Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,

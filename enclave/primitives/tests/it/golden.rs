@@ -126,7 +126,13 @@ fn documents_are_frozen() {
     forms.extend(both("Spending", make::spending));
     forms.extend(both("RecoveryKit", make::recovery_kit));
     forms.extend(both("SealedPart", make::sealed_part));
-    frozen_forms("documents.hex", 56, &forms);
+    forms.extend(each(
+        "SignedFact",
+        census::fact::ALL,
+        |f: &ringi_primitives::fact::SignedFact| census::fact::name(&f.statement.fact),
+        make::signed_facts,
+    ));
+    frozen_forms("documents.hex", 62, &forms);
 }
 
 #[test]
@@ -135,7 +141,7 @@ fn wire_messages_are_frozen() {
     forms.extend(each("FromCosigner", census::from_cosigner::ALL, census::from_cosigner::name, make::from_cosigners));
     forms.extend(each("UpgradeStep", census::upgrade_step::ALL, census::upgrade_step::name, make::upgrade_steps));
     forms.extend(each("UpgradeWord", census::upgrade_word::ALL, census::upgrade_word::name, make::upgrade_words));
-    frozen_forms("wire.hex", 86, &forms);
+    frozen_forms("wire.hex", 88, &forms);
 }
 
 #[test]
@@ -165,7 +171,8 @@ fn every_code_is_frozen() {
     forms.extend(codes("PayloadKind", census::payload_kind::ALL, census::payload_kind::name, &make::PAYLOAD_KINDS));
     forms.extend(codes("RecordKind", census::record_kind::ALL, census::record_kind::name, &make::RECORD_KINDS));
     forms.extend(codes("Retry", census::retry::ALL, census::retry::name, &make::RETRIES));
-    frozen_forms("codes.hex", 40, &forms);
+    forms.extend(codes("FactKind", census::fact_kind::ALL, census::fact_kind::name, &make::FACT_KINDS));
+    frozen_forms("codes.hex", 43, &forms);
 }
 
 /// Every kind of action, keys in the order they are written in.
@@ -212,6 +219,7 @@ fn digest_lines() -> Vec<(String, String)> {
         ("digest/SigningRequest", SigningRequest::digest(&cbor::encode(&request)).hex()),
         ("digest/RecoveryKit", make::recovery_kit(&mut Dice::full()).digest().hex()),
         ("digest/Intent", Intent::digest(INTENT.as_bytes()).hex()),
+        ("digest/Fact", make::signed_fact(&mut Dice::full()).statement.digest().hex()),
     ];
     let mut lines: Vec<_> = lines.map(|(n, v)| (n.to_string(), v)).into();
     lines.extend(Domain::ALL.map(|d| (format!("digest-of-nothing/{d:?}"), Digest::of(d, b"").hex())));
@@ -248,10 +256,10 @@ fn text_lines() -> Vec<(String, String)> {
 
 #[test]
 fn texts_are_frozen() {
-    frozen("texts.txt", 54, &text_lines());
+    frozen("texts.txt", 55, &text_lines());
 }
 
 #[test]
 fn digests_are_frozen() {
-    frozen("digests.hex", 30, &digest_lines());
+    frozen("digests.hex", 32, &digest_lines());
 }

@@ -10,6 +10,7 @@ use ringi_primitives::claim::Claim;
 use ringi_primitives::decision::{Charge, Decision, DenyReason, LimitKey, MissingApproval, Spending, Subject};
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::{Effect, OpaqueKind, Outpoint, Slot};
+use ringi_primitives::fact::{Fact, FactKind, SignedFact, Statement};
 use ringi_primitives::genesis::{
     Admin, Assurance, CosignerIdentity, Genesis, Measurement, RecoveryRecipient, RelyingParty,
 };
@@ -30,6 +31,7 @@ use ringi_primitives::request::{FinishedSignature, PayloadKind, SigningRequest, 
 use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::time::UnixMs;
+use ringi_primitives::trust::{BalanceTrust, FinalTrust, PriceTrust, Trust, Witness};
 use ringi_primitives::upgrade::{HandOver, UpgradeStep, UpgradeWord};
 use ringi_primitives::wallet::{KeyPosition, VaultIndex, WalletRef};
 use ringi_primitives::wire::{
@@ -48,6 +50,7 @@ pub const TEMPERATURES: [Temperature; 3] = [Temperature::Hot, Temperature::Warm,
 pub const SCOPES: [Scope; 3] = [Scope::Vault, Scope::Wallet, Scope::Initiator];
 pub const ASSURANCES: [Assurance; 3] = [Assurance::Process, Assurance::Qemu, Assurance::Nitro];
 pub const RECORD_KINDS: [RecordKind; 3] = [RecordKind::Change, RecordKind::Snapshot, RecordKind::SnapshotPart];
+pub const FACT_KINDS: [FactKind; 3] = FactKind::ALL;
 pub const RETRIES: [Retry; 2] = [Retry::Never, Retry::Later];
 pub const REASONS: [DenyReason; 9] = [
     DenyReason::NotPermitted,
@@ -233,7 +236,43 @@ pub fn policy_set(d: &mut Dice) -> PolicySet {
         functions: d.some(function),
         permits: d.some(permit),
         vaults: d.some(vault),
+        trust: d.maybe(trust),
     }
+}
+
+fn trust(d: &mut Dice) -> Trust {
+    let witness = |d: &mut Dice| Witness {
+        name: d.text(),
+        key: public_key(d),
+        vouches: d.some(|d| FACT_KINDS[d.next() as usize % FACT_KINDS.len()]),
+    };
+    Trust {
+        witnesses: d.some(witness),
+        prices: d.maybe(|d| PriceTrust { max_age_s: d.u64(), quorum: d.u32(), max_spread_bps: d.u32() }),
+        balances: d.maybe(|d| BalanceTrust { max_age_s: d.u64(), quorum: d.u32() }),
+        finals: d.maybe(|d| FinalTrust { quorum: d.u32() }),
+    }
+}
+
+pub fn facts(d: &mut Dice) -> Vec<Fact> {
+    vec![
+        Fact::Price { asset: asset_key(d), price: amount(d) },
+        Fact::Balance { wallet: wallet(d), asset: asset_key(d), amount: amount(d) },
+        Fact::Final { intent: intent_id(d), slot: slot(d) },
+    ]
+}
+
+pub fn signed_facts(d: &mut Dice) -> Vec<SignedFact> {
+    let signed = |d: &mut Dice, fact| SignedFact {
+        statement: Statement { version: 1, genesis: digest(d), witness: public_key(d), fact, at: time(d) },
+        signature: signature(d),
+    };
+    facts(d).into_iter().map(|fact| signed(d, fact)).collect()
+}
+
+pub fn signed_fact(d: &mut Dice) -> SignedFact {
+    let all = signed_facts(d);
+    d.pick(&all)
 }
 
 fn measurement(d: &mut Dice) -> Measurement {
@@ -484,6 +523,7 @@ pub fn signing_request(d: &mut Dice) -> SigningRequest {
         approvals: d.some(approval),
         policy: digest(d),
         unsigned: Unsigned { kind: d.pick(&PAYLOAD_KINDS), bytes: d.blob() },
+        facts: d.some(signed_fact),
     }
 }
 
@@ -533,6 +573,7 @@ pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
         ToCosigner::Upgrade { step: upgrade_step(d) },
         ToCosigner::MakeKits,
         ToCosigner::Restore { order: signed(d), shares: d.some(lost_share) },
+        ToCosigner::Facts { facts: d.some(signed_fact) },
     ]
 }
 

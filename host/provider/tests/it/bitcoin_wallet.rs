@@ -89,6 +89,7 @@ fn policy() -> PolicySet {
         functions: vec![],
         permits: vec![],
         vaults: vec![],
+        trust: None,
     }
 }
 

@@ -54,6 +54,7 @@ impl Wallet {
             functions: vec![],
             permits: vec![],
             vaults: vec![],
+            trust: None,
         };
         Wallet { key, address, policy }
     }

@@ -111,6 +111,7 @@ impl<'a> Bench<'a> {
             approvals: vec![],
             policy: self.policy_digest,
             unsigned: evm::encode(&plan, &intent, &self.account, &choice(nonce, 2_000_000_000)).map_err(broken)?,
+            facts: vec![],
         };
         Ok((request, intent, plan))
     }

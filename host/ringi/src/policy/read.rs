@@ -50,6 +50,7 @@ pub fn to_set(
         vaults: form.vaults.iter().map(|v| names.vault(v)).collect::<Result<_, _>>()?,
         people: people.clone(),
         assets: assets.clone(),
+        trust: None,
     };
     set.validate().map_err(|e| wrong(e.to_string()))?;
     Ok(set)

@@ -260,7 +260,16 @@ impl Workspace {
         let evidence = Evidence::Signature { key: self.approver.public(), signature };
         let approvals = vec![Approval { person, evidence }];
         let genesis = self.chain.root();
-        cbor::encode(&SigningRequest { version: 1, genesis, intent: body, initiator, approvals, policy, unsigned })
+        cbor::encode(&SigningRequest {
+            version: 1,
+            genesis,
+            intent: body,
+            initiator,
+            approvals,
+            policy,
+            unsigned,
+            facts: vec![],
+        })
     }
 
     fn receipt(

@@ -158,6 +158,7 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
                 rule("fee", Demand::MaxFee { network: EVM, amount: wei(1_000_000) }),
             ],
         }],
+        trust: None,
     };
     by_admin(cbor::encode(&set), Domain::PolicySet)
 }

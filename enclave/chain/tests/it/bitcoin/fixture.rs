@@ -112,6 +112,7 @@ pub fn policy() -> PolicySet {
         functions: vec![],
         permits: vec![],
         vaults: vec![],
+        trust: None,
     }
 }
 
