@@ -11,4 +11,5 @@ pub mod people;
 pub mod recipients;
 pub mod requests;
 pub mod twin;
+pub mod witnesses;
 pub mod world;

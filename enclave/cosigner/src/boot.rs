@@ -203,6 +203,7 @@ impl Cosigner {
                 parts: u32::try_from(parts).unwrap_or(u32::MAX),
                 // B1: who has no share was let in by others without one, and may have been rolled back with them.
                 live: self.boot.ready && !self.state.keys.is_empty(),
+                facts: if first { self.state.facts.all().cloned().collect() } else { vec![] },
             };
             self.tell(to, &PeerMessage::BootGrant(Box::new(grant)));
         }
@@ -243,12 +244,14 @@ impl Cosigner {
         self.now = self.now.max(grant.now.min(self.now.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
         let holders = Holders::of([self.me, from]);
         self.note_bans(from, &grant.banned);
+        let facts = self.adopt_facts(&grant.facts);
         // What is remembered here already, and known to be there, is not recorded again: a grant is as long as a life.
         self.record(&[
             Record::Spent { entries: self.state.spending.news(grant.spending, holders), holders },
             Record::Pinned { pins: self.state.pins.news(grant.pins, holders), holders },
             Record::Banned { parties: grant.banned },
             Record::OrdersUsed { orders: grant.orders },
+            facts,
             Record::Time { now: self.now },
         ]);
         if grant.part.saturating_add(1) < grant.parts {

@@ -186,6 +186,7 @@ impl Cosigner {
             ToCosigner::Status => self.say_status(),
             ToCosigner::PeerUp { peer } => self.peer_up(peer),
             ToCosigner::Upgrade { step } => self.take_upgrade_step(step),
+            ToCosigner::Facts { facts } => self.take_facts(&facts),
         }
         self.drain()
     }

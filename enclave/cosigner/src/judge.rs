@@ -20,6 +20,7 @@ use ringi_primitives::policy_set::{KeyPurpose, RootIndex};
 use ringi_primitives::request::{PayloadKind, SigningRequest};
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::WalletRef;
+use ringi_primitives::weigh::Facts;
 use ringi_primitives::wire::Refusal;
 use std::collections::BTreeSet;
 
@@ -43,6 +44,8 @@ pub struct Judged {
     pub approvals: BTreeSet<PersonId>,
     /// Counters of the passkeys they did it with.
     pub counted: Vec<Counted>,
+    /// What the request's facts prove: prices, balances and what is final (rules M1, L3).
+    pub facts: Facts,
     /// What was asked, in the chain's terms.
     pub plan: Plan,
     /// Which door the bytes went through.
@@ -68,6 +71,8 @@ pub fn judge(state: &State, bytes: &[u8], now: UnixMs) -> Result<Judged, Refusal
     let wallet = WalletRef { vault: vault.index, wallet: intent.wallet };
     let plan = ringi_chain::plan(&policy.set, &intent).map_err(|e| from_chain(&e))?;
     let given = check_approvals(state, genesis, policy, &request, wallet, &plan)?;
+    // G3, M1: facts of named witnesses only, in their time, none older than one seen before.
+    let facts = state.weigh(&request.facts, now).map_err(|e| Code::Fact(e).because(e.to_string()))?;
     let decoded = decode(&state.keys, policy, vault.root, wallet, &request, &plan)?;
     check_permits(policy, decoded.effects(), now)?;
     Ok(Judged {
@@ -79,6 +84,7 @@ pub fn judge(state: &State, bytes: &[u8], now: UnixMs) -> Result<Judged, Refusal
         initiator,
         approvals: given.people,
         counted: given.counted,
+        facts,
         plan,
         decoded,
     })

@@ -11,6 +11,7 @@ pub mod channel;
 pub mod core;
 pub mod counters;
 pub mod enclosure;
+pub mod facts;
 mod intake;
 pub mod journal;
 pub mod judge;

@@ -6,6 +6,7 @@ use minicbor::{Decode, Encode};
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::id::OrderId;
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::order::KeyId;
@@ -265,4 +266,8 @@ pub struct BootGrant {
     /// who had.
     #[n(12)]
     pub live: bool,
+    /// The newest statement of each witness about each topic (rule M1).
+    #[n(17)]
+    #[cbor(skip_if = "Vec::is_empty")]
+    pub facts: Vec<SignedFact>,
 }

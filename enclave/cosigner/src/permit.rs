@@ -11,6 +11,7 @@ use ringi_primitives::decision::{Charge, Decision, Spending};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::time::UnixMs;
+use ringi_primitives::weigh::FactError;
 use ringi_primitives::wire::Refusal;
 
 /// This cosigner's own policy allows these bytes, now, for this slot. Not `Clone`, not serializable; private fields.
@@ -51,6 +52,10 @@ impl Permit {
         // T1: expiries use the maximum of the signers' times.
         if times.expiry.max(now) >= judged.plan.expires_at {
             return Err(Code::IntentExpired.because("by the latest of the signers' clocks"));
+        }
+        // M1, T1: so does the age of facts.
+        if judged.facts.good_until.is_some_and(|until| times.expiry.max(now) > until) {
+            return Err(Code::Fact(FactError::Stale).because("by the latest of the signers' clocks"));
         }
         let pin = check_pin(state, &judged)?;
         let (charges, rules) = consult(state, &judged, pin.root, times.window)?;

@@ -311,6 +311,28 @@ impl PinBook {
         chains.filter(|(_, h)| !h.holders.contain_all(signers)).map(|(key, h)| pin_of(key, h)).collect()
     }
 
+    /// L3: whether a place that is taken for good is where this intent's replacement chain is pinned, all of it.
+    pub fn settled_by(&self, intent: IntentId, taken: &Slot) -> Settled {
+        let Some(root) = self.of_intent(intent).map(|(_, held)| held.root).next() else { return Settled::Unpinned };
+        let covered = |(key, held): (&Key, &Held)| covers(key.1, &held.slot(), taken);
+        if self.chain(root).all(covered) { Settled::Chain(root) } else { Settled::Elsewhere }
+    }
+
+    /// Whether nothing of this chain is pinned.
+    pub fn is_free(&self, root: IntentId) -> bool {
+        self.chain(root).next().is_none()
+    }
+
+    /// Pins of these chains that not all of `signers` hold.
+    pub fn of_chains<'a>(
+        &'a self,
+        roots: &'a BTreeSet<IntentId>,
+        signers: &'a [PartyIndex],
+    ) -> impl Iterator<Item = Pin> + 'a {
+        let chains = roots.iter().flat_map(|root| self.chain(*root));
+        chains.filter(|(_, h)| !h.holders.contain_all(signers)).map(|(key, h)| pin_of(key, h))
+    }
+
     /// Whether the intent already has a pin for this kind of payload.
     pub fn holds(&self, intent: IntentId, kind: PayloadKind) -> bool {
         self.pins.contains_key(&(intent, kind))
@@ -330,6 +352,29 @@ impl PinBook {
     /// Everything, for a peer that boots and for snapshots.
     pub fn all(&self) -> impl Iterator<Item = (Pin, Holders)> {
         self.pins.iter().map(|(key, h)| (pin_of(key, h), h.holders))
+    }
+}
+
+/// What a place that is taken for good says of an intent (rule L3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Nothing of the chain with this first intent can be mined any more, or it has been.
+    Chain(IntentId),
+    /// Nothing: it is pinned elsewhere.
+    Elsewhere,
+    /// Nobody can tell: it is not pinned here.
+    Unpinned,
+}
+
+/// L3: whether what is pinned can never be mined (again) once this place is taken for good. An account's nonces are used in
+/// order; an authorization may also have the nonce after its transaction's (EIP-7702).
+fn covers(kind: PayloadKind, pinned: &Slot, taken: &Slot) -> bool {
+    match (pinned, taken) {
+        (Slot::Nonce { network: a, account: of, nonce }, Slot::Nonce { network: b, account, nonce: used }) => {
+            let last = if kind == PayloadKind::Authorization { nonce.checked_add(1) } else { Some(*nonce) };
+            a == b && of == account && last.is_some_and(|last| last <= *used)
+        }
+        _ => same_slot(pinned, taken),
     }
 }
 

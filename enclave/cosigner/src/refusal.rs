@@ -5,6 +5,7 @@ use ringi_mpc::Fault;
 use ringi_primitives::approval::ApprovalError;
 use ringi_primitives::decision::{Decision, DenyReason};
 use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::weigh::FactError;
 use ringi_primitives::wire::{Refusal, Retry};
 
 /// Why nothing is signed, one variant per check. [`Code::text`] is stable.
@@ -34,6 +35,8 @@ pub enum Code {
     IntentExpired,
     /// An approval does not verify or is not of a person who may approve (rules I2, P2).
     Approval(ApprovalError),
+    /// A fact in the request is not a named witness's, or not of now (rules G3, M1).
+    Fact(FactError),
     /// Approvals are missing (policy).
     ApprovalMissing,
     /// The bytes are not understood or are forbidden (rules C1, C2); the detail is the chain's code.
@@ -120,6 +123,7 @@ impl Code {
             Code::InitiatorSignature => "intent.signature",
             Code::IntentExpired => "intent.expired",
             Code::Approval(error) => error.code(),
+            Code::Fact(error) => error.code(),
             Code::ApprovalMissing => "approval.missing",
             Code::Undecodable => "bytes.refused",
             Code::EffectsDiffer => "bytes.effects_differ",
@@ -171,6 +175,7 @@ impl Code {
             | Code::Aborted
             | Code::TooMany
             | Code::PinNonceGap => Retry::Later,
+            Code::Fact(error) if error.is_of_time() => Retry::Later,
             _ => Retry::Never,
         }
     }

@@ -139,6 +139,7 @@ impl Cosigner {
         }
         self.check_signers(&signers)?;
         let judged = judge(&self.state, request, self.now)?;
+        self.remember_facts(&judged.facts);
         let root = check_pin_early(&self.state, &judged)?;
         let (charges, _) = consult(&self.state, &judged, root, self.now)?;
         let epochs = self.epochs(&judged)?;
@@ -153,6 +154,15 @@ impl Cosigner {
         let mut randomness = [0; 32];
         self.rng.fill_bytes(&mut randomness);
         let replaces = judged.intent.replaces;
+        let spending = self.state.spending.unknown_to(&limits, &signers);
+        let mut pins = self.state.pins.unknown_to(judged.intent.id, replaces, judged.decoded.slot(), &signers);
+        // L3: what is final is told by where an intent is pinned.
+        if self.state.vouches_finality() {
+            let roots = spending.iter().map(|s| s.intent).collect();
+            pins.extend(
+                self.state.pins.of_chains(&roots, &signers).filter(|pin| !pins.contains(pin)).collect::<Vec<_>>(),
+            );
+        }
         let hello = Hello {
             tag,
             request: judged.request,
@@ -163,8 +173,8 @@ impl Cosigner {
             policy: self.state.policy.as_ref().map_or(Digest::ZERO, |p| p.digest),
             epochs,
             banned: self.state.banned.iter().copied().collect(),
-            spending: self.state.spending.unknown_to(&limits, &signers),
-            pins: self.state.pins.unknown_to(judged.intent.id, replaces, judged.decoded.slot(), &signers),
+            spending,
+            pins,
             boot_key: self.receipt_key.public(),
         };
         self.tell_signers(&signers, &PeerMessage::Hello(Box::new(hello.clone())));

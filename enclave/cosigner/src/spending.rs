@@ -12,7 +12,7 @@ use ringi_primitives::limits;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::VaultIndex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A set of cosigners, as bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Encode, Decode)]
@@ -80,6 +80,19 @@ pub struct SpendingBook {
     exhausted_until_from: Option<UnixMs>,
     /// When old entries were last looked for.
     forgot_at: UnixMs,
+    /// The latest time seen.
+    now: UnixMs,
+    /// First intents of chains that are proved final (rule L3).
+    proved: BTreeSet<IntentId>,
+}
+
+/// Whether an entry that no window reaches any more is still needed while its intent is not proved final (rule L3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unproved {
+    /// Yes: the policy set names witnesses of finality.
+    Keep,
+    /// No: nothing can ever be proved.
+    Forget,
 }
 
 /// Old entries are looked for once an hour: nothing depends on when.
@@ -119,14 +132,40 @@ impl SpendingBook {
 
     /// Drops what no window reaches any more at this cosigner's own time. A peer's entry never decides that: one from the
     /// future would push out all others (rule L1).
-    pub fn forget_old(&mut self, now: UnixMs) {
+    pub fn forget_old(&mut self, now: UnixMs, unproved: Unproved) {
+        self.now = self.now.max(now);
         if now.distance_ms(self.forgot_at) < FORGET_EVERY_MS {
             return;
         }
         self.forgot_at = now;
         let reach_ms = limits::WINDOW_S.saturating_mul(1000).saturating_add(limits::CLOCK_SKEW_MS);
         let horizon = now.minus_ms(reach_ms);
-        self.families.values_mut().for_each(|entries| entries.retain(|_, e| e.at >= horizon));
+        let proved = &self.proved;
+        let needed = |intent: &IntentId| unproved == Unproved::Keep && !proved.contains(intent);
+        let kept = |(_, intent): &(Subject, IntentId), e: &mut Entry| e.at >= horizon || needed(intent);
+        self.families.values_mut().for_each(|entries| entries.retain(kept));
+        let left = self.families.values().flat_map(|entries| entries.keys().map(|(_, intent)| *intent));
+        self.proved = left.filter(|intent| proved.contains(intent)).collect();
+    }
+
+    /// L3: a chain of replacements, by its first intent, is proved final: it is not outstanding any more, whatever comes.
+    pub fn prove(&mut self, root: IntentId) {
+        self.proved.insert(root);
+    }
+
+    /// What it was proved by says nothing of it any more: it may be signed for another place.
+    pub fn unprove(&mut self, root: &IntentId) {
+        self.proved.remove(root);
+    }
+
+    /// Whether it is proved final.
+    pub fn is_proved(&self, root: &IntentId) -> bool {
+        self.proved.contains(root)
+    }
+
+    /// All that are, for snapshots.
+    pub fn proved(&self) -> impl Iterator<Item = IntentId> {
+        self.proved.iter().copied()
     }
 
     fn of(&self, limit: &LimitKey) -> impl Iterator<Item = (&IntentId, &Entry)> {
@@ -219,6 +258,17 @@ impl Spent for SpendingBook {
         counted.map(|(_, e)| e.amount).try_fold(Amount::ZERO, Amount::checked_add)
     }
 
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        // B1: what was signed before a resume nobody remembers; it counts as long as any window can.
+        let longest_ms = limits::WINDOW_S.saturating_mul(1000);
+        if self.exhausted_until_from.is_some_and(|resumed| self.now <= resumed.plus_ms(longest_ms)) {
+            return Some(Amount::MAX);
+        }
+        // L3: what is proved final never counts again.
+        let counted = self.of(limit).filter(|(intent, _)| *intent != excluding && !self.proved.contains(intent));
+        counted.map(|(_, e)| e.amount).try_fold(Amount::ZERO, Amount::checked_add)
+    }
+
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
         self.entry(limit, intent).map(|e| e.amount).unwrap_or_default()
     }
@@ -265,10 +315,42 @@ mod tests {
     fn what_no_window_reaches_is_forgotten_at_ones_own_time_only() {
         let mut book = book(&[entry(1, 5, NOW)]);
         // The longest window still reaches it, at a peer's clock that is a minute behind too.
-        book.forget_old(NOW.plus_ms(WINDOW_MS + limits::CLOCK_SKEW_MS));
+        book.forget_old(NOW.plus_ms(WINDOW_MS + limits::CLOCK_SKEW_MS), Unproved::Forget);
         assert_eq!(book.all().count(), 1);
-        book.forget_old(NOW.plus_ms(WINDOW_MS + limits::CLOCK_SKEW_MS + FORGET_EVERY_MS));
+        book.forget_old(NOW.plus_ms(WINDOW_MS + limits::CLOCK_SKEW_MS + FORGET_EVERY_MS), Unproved::Forget);
         assert_eq!(book.all().count(), 0);
+    }
+
+    /// L3: what may still be mined stays, however old; what is proved final goes with its window.
+    #[test]
+    fn l3_what_is_not_proved_final_is_never_forgotten() {
+        let mut book = book(&[entry(1, 5, NOW), entry(2, 7, NOW)]);
+        let (one, nobody) = (IntentId::from_bytes([1; 16]), IntentId::NIL);
+        assert_eq!(book.outstanding(&limit(), &nobody), Some(Amount::from_u64(12)));
+        assert_eq!(book.outstanding(&limit(), &one), Some(Amount::from_u64(7)));
+        book.prove(one);
+        assert_eq!(book.outstanding(&limit(), &nobody), Some(Amount::from_u64(7)));
+        // A dearer version of it, or the same again, counts no more; the rolling window goes on counting.
+        book.enter(&entry(1, 9, NOW.plus_ms(1)), Holders::default());
+        assert_eq!(book.outstanding(&limit(), &nobody), Some(Amount::from_u64(7)));
+        assert_eq!(total(&book, NOW), Some(Amount::from_u64(16)));
+        book.forget_old(NOW.plus_ms(10 * WINDOW_MS), Unproved::Keep);
+        assert_eq!(book.outstanding(&limit(), &nobody), Some(Amount::from_u64(7)));
+        assert_eq!((book.all().count(), book.proved().count()), (1, 0));
+        book.forget_old(NOW.plus_ms(20 * WINDOW_MS), Unproved::Forget);
+        assert_eq!(book.outstanding(&limit(), &nobody), Some(Amount::ZERO));
+    }
+
+    #[test]
+    fn b1_after_a_resume_everything_is_outstanding_for_a_years_window() {
+        let mut book = book(&[]);
+        book.exhaust_windows(NOW);
+        for (now, left) in
+            [(NOW, Amount::MAX), (NOW.plus_ms(WINDOW_MS), Amount::MAX), (NOW.plus_ms(WINDOW_MS + 1), Amount::ZERO)]
+        {
+            book.forget_old(now, Unproved::Keep);
+            assert_eq!(book.outstanding(&limit(), &IntentId::NIL), Some(left));
+        }
     }
 
     /// I3: the dearest version and the latest time, in whatever order they come.

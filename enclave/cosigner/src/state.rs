@@ -1,9 +1,10 @@
 //! The cosigner's memory: a fold over its records. What is not in a record does not survive a restart.
 
 use crate::counters::CounterBook;
+use crate::facts::EarlyFinals;
 use crate::keys::{ActiveKey, KeyRing, OwnKey, PendingKey};
-use crate::pins::{Pin, PinBook};
-use crate::spending::{Before, Holders, SpendingBook};
+use crate::pins::{Pin, PinBook, Settled};
+use crate::spending::{Before, Holders, SpendingBook, Unproved};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use ringi_mpc::KeyShare;
@@ -11,15 +12,19 @@ use ringi_primitives::approval::Counted;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::effects::Slot;
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::{IntentId, OrderId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
 use ringi_primitives::order::NextNonce;
 use ringi_primitives::policy_set::PolicySet;
+use ringi_primitives::request::PayloadKind;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
+use ringi_primitives::weigh::FactBook;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -216,6 +221,30 @@ pub enum Record {
         #[n(0)]
         nonces: Vec<NextNonce>,
     },
+    /// Statements of witnesses, each newer than any before of its witness and topic (rule M1).
+    #[n(24)]
+    Facts {
+        /// They.
+        #[n(0)]
+        news: Vec<SignedFact>,
+        /// Nothing unknown from this time or before is taken.
+        #[n(1)]
+        floor: UnixMs,
+    },
+    /// Intents that witnesses call final, and at which place (rule L3).
+    #[n(25)]
+    Final {
+        /// They.
+        #[n(0)]
+        proofs: Vec<(IntentId, Slot)>,
+    },
+    /// First intents of chains that are proved final, as a snapshot holds them.
+    #[n(26)]
+    Proved {
+        /// They.
+        #[n(0)]
+        roots: Vec<IntentId>,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -303,6 +332,10 @@ pub struct State {
     pub resumed_at: Option<UnixMs>,
     /// What passkeys' counters were used for.
     pub counters: CounterBook,
+    /// The newest statements of witnesses (rule M1).
+    pub facts: FactBook,
+    /// Proofs of finality for intents that are not pinned here.
+    pub early_finals: EarlyFinals,
     /// What peers are known to hold.
     pub peer_heads: BTreeMap<PartyIndex, PeerHead>,
     /// The order under which it was handed over (rule E1).
@@ -341,16 +374,14 @@ impl State {
             Record::Granted => self.granted = true,
             Record::Pending { .. } | Record::Activated { .. } | Record::Share { .. } => self.apply_key(record)?,
             Record::Spent { entries, holders } => entries.iter().for_each(|e| self.spending.enter(e, *holders)),
-            Record::Pinned { pins, holders } => pins.iter().for_each(|p| {
-                self.pins.enter(p, *holders);
-            }),
+            Record::Pinned { pins, holders } => pins.iter().for_each(|p| self.apply_pin(p, *holders)),
             Record::Verdict { sequence, digest } => {
                 self.verdict_sequence = *sequence;
                 self.verdict_head = Some(*digest);
             }
             Record::Released { intent, before, pin } => {
                 self.spending.put_back(intent, before);
-                pin.iter().for_each(|p| self.pins.put_back(p));
+                pin.iter().for_each(|p| self.take_pin_back(p));
             }
             Record::OrdersUsed { orders } => self.orders.extend(orders),
             Record::Banned { parties } => self.banned.extend(parties),
@@ -364,6 +395,12 @@ impl State {
             Record::NextNonces { nonces } => nonces.iter().for_each(|next| self.pins.begin_at(next)),
             Record::GaveBack { intent } => self.spending.give_back(intent),
             Record::Counted { uses } => uses.iter().for_each(|u| self.counters.enter(u)),
+            Record::Facts { news, floor } => {
+                self.facts.raise_floor(*floor);
+                news.iter().for_each(|fact| self.facts.enter(fact));
+            }
+            Record::Final { proofs } => proofs.iter().for_each(|(intent, slot)| self.settle(*intent, slot)),
+            Record::Proved { roots } => roots.iter().for_each(|root| self.spending.prove(*root)),
             Record::PeerHead { peer, boot, sequence, key } => {
                 let head = self.peer_heads.entry(*peer).or_default();
                 if *boot > head.boot || (*boot == head.boot && head.key.is_none()) {
@@ -374,10 +411,56 @@ impl State {
             Record::HandedOver { order } => self.handed_over = Some(*order),
             Record::Time { now } => {
                 self.now = self.now.max(*now);
-                self.spending.forget_old(self.now);
+                let unproved = if self.vouches_finality() { Unproved::Keep } else { Unproved::Forget };
+                self.spending.forget_old(self.now, unproved);
+                self.facts.forget_old(self.now);
             }
         }
         Ok(())
+    }
+
+    /// Whether the policy set names witnesses of finality (rule L3).
+    pub fn vouches_finality(&self) -> bool {
+        self.policy.as_ref().and_then(|p| p.set.trust.as_ref()).is_some_and(|t| t.finals.is_some())
+    }
+
+    /// L3: a place is taken for good. It is what an intent is pinned to that tells whether that concerns the intent.
+    fn settle(&mut self, intent: IntentId, slot: &Slot) {
+        match self.pins.settled_by(intent, slot) {
+            Settled::Chain(root) => self.spending.prove(root),
+            Settled::Unpinned => self.early_finals.keep(intent, slot.clone()),
+            Settled::Elsewhere => {}
+        }
+    }
+
+    /// L3: whether a proof would change anything here.
+    pub(crate) fn is_news(&self, intent: &IntentId, slot: &Slot) -> bool {
+        match self.pins.settled_by(*intent, slot) {
+            Settled::Chain(root) => !self.spending.is_proved(&root),
+            Settled::Unpinned => !self.early_finals.holds(intent, slot),
+            Settled::Elsewhere => false,
+        }
+    }
+
+    fn apply_pin(&mut self, pin: &Pin, holders: Holders) {
+        let fresh = self.pins.enter(pin, holders);
+        // L3: an authorization can be used at the nonce after, of which the proof said nothing.
+        if fresh && pin.kind == PayloadKind::Authorization {
+            self.spending.unprove(&pin.root);
+        }
+        for intent in [pin.intent, pin.root] {
+            if let Some(slot) = self.early_finals.take(&intent) {
+                self.settle(intent, &slot);
+            }
+        }
+    }
+
+    fn take_pin_back(&mut self, pin: &Pin) {
+        self.pins.put_back(pin);
+        // L3: it is free to be signed for another place.
+        if self.pins.is_free(pin.root) {
+            self.spending.unprove(&pin.root);
+        }
     }
 
     fn apply_policy(&mut self, signed: &Signed) -> Result<(), StateError> {
@@ -453,7 +536,21 @@ impl State {
         let banned = Record::Banned { parties: self.banned.iter().copied().collect() };
         let heads = self.peer_heads.iter().map(|(p, h)| h.record(*p));
         let counted = self.counters.all().map(|used| Record::Counted { uses: vec![used] });
-        verdict.into_iter().chain([orders, banned]).chain(heads).chain(counted).chain([Record::Time { now: self.now }])
+        let rest = heads.chain(counted).chain(self.snapshot_of_facts());
+        verdict.into_iter().chain([orders, banned]).chain(rest).chain([Record::Time { now: self.now }])
+    }
+
+    /// Behind the pins, which tell what early proofs are of.
+    fn snapshot_of_facts(&self) -> impl Iterator<Item = Record> + '_ {
+        let news = grouped(self.facts.all().map(|f| (f.clone(), Holders::default())));
+        // The floor last: it would keep out what stands below it and is known.
+        let floor = Record::Facts { news: vec![], floor: self.facts.floor() };
+        let facts = news.map(|(news, _)| Record::Facts { news, floor: UnixMs::default() }).chain([floor]);
+        let proved = grouped(self.spending.proved().map(|root| (root, Holders::default())));
+        let early = grouped(self.early_finals.all().map(|proof| (proof, Holders::default())));
+        facts
+            .chain(proved.map(|(roots, _)| Record::Proved { roots }))
+            .chain(early.map(|(proofs, _)| Record::Final { proofs }))
     }
 }
 

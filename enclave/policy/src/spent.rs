@@ -4,7 +4,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::{LimitKey, Spending};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::time::UnixMs;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What has been signed, or is reserved, under each limit. An intent counts once, with its dearest version, from the
 /// time its latest version was signed (rule I3).
@@ -12,6 +12,10 @@ pub trait Spent {
     /// The sum charged to `limit` by intents other than `excluding` whose time is `from` or later, in base units.
     /// There is no upper end: an entry from a clock ahead of ours counts. `None` if the sum does not fit 256 bits.
     fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount>;
+
+    /// The sum charged to `limit` by intents other than `excluding` that are not yet proved final, whenever that was (rule L3).
+    /// `None` if it does not fit 256 bits.
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount>;
 
     /// The most `intent` was charged to `limit`, at any time; zero if never.
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount;
@@ -28,13 +32,38 @@ impl Spent for [Spending] {
         counted.map(|(amount, _)| *amount).try_fold(Amount::ZERO, Amount::checked_add)
     }
 
+    /// Nothing here is proved final.
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        self.in_window(limit, UnixMs(0), excluding)
+    }
+
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
         let own = self.iter().filter(|s| s.limit == *limit && s.intent == *intent);
         own.map(|s| s.amount).max().unwrap_or_default()
     }
 }
 
+/// Entries, and which intents are proved final.
+impl Spent for (Vec<Spending>, BTreeSet<IntentId>) {
+    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
+        self.0.in_window(limit, from, excluding)
+    }
+
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        let open: Vec<Spending> = self.0.iter().filter(|s| !self.1.contains(&s.intent)).cloned().collect();
+        open.outstanding(limit, excluding)
+    }
+
+    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
+        self.0.of_intent(limit, intent)
+    }
+}
+
 impl<const N: usize> Spent for [Spending; N] {
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        self.as_slice().outstanding(limit, excluding)
+    }
+
     fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
         self.as_slice().in_window(limit, from, excluding)
     }
@@ -45,6 +74,10 @@ impl<const N: usize> Spent for [Spending; N] {
 }
 
 impl Spent for Vec<Spending> {
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        self.as_slice().outstanding(limit, excluding)
+    }
+
     fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
         self.as_slice().in_window(limit, from, excluding)
     }

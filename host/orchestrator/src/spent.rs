@@ -5,12 +5,14 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::{Charge, LimitKey, Spending};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::time::UnixMs;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Charges by limit and intent, the dearest version of each.
 #[derive(Default)]
 pub(crate) struct SpentIndex {
     limits: HashMap<LimitKey, BTreeMap<IntentId, (Amount, UnixMs)>>,
+    /// First intents of chains that witnesses call final (rule L3).
+    proved: HashSet<IntentId>,
 }
 
 impl SpentIndex {
@@ -18,6 +20,11 @@ impl SpentIndex {
         let limit = self.limits.entry(spending.limit.clone()).or_default();
         let entry = limit.entry(spending.intent).or_default();
         *entry = (entry.0.max(spending.amount), entry.1.max(spending.at));
+    }
+
+    /// An intent is proved final.
+    pub(crate) fn prove(&mut self, root: IntentId) {
+        self.proved.insert(root);
     }
 
     /// Forgets a reservation that came to nothing.
@@ -35,6 +42,13 @@ impl Spent for SpentIndex {
         let entries = self.limits.get(limit).into_iter().flatten();
         entries
             .filter(|(intent, (_, at))| *intent != excluding && *at >= from)
+            .try_fold(Amount::ZERO, |sum, (_, (amount, _))| sum.checked_add(*amount))
+    }
+
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        let entries = self.limits.get(limit).into_iter().flatten();
+        entries
+            .filter(|(intent, _)| *intent != excluding && !self.proved.contains(intent))
             .try_fold(Amount::ZERO, |sum, (_, (amount, _))| sum.checked_add(*amount))
     }
 

@@ -4,6 +4,7 @@
 use ringi_chain::bitcoin::{Change, Choice as Coins, Input};
 use ringi_chain::evm::{AccessEntry, Choice, Fees, Target};
 use ringi_primitives::approval::{Approval, Evidence};
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::request::{Binding, FIELDS, SigningRequest, Unsigned};
 
@@ -26,12 +27,13 @@ fn listed(name: &str) -> bool {
 #[test]
 fn i4_every_field_of_the_request_is_in_the_table() {
     let names = [
-        names!("", SigningRequest { version, genesis, intent, initiator, approvals, policy, unsigned }),
+        names!("", SigningRequest { version, genesis, intent, initiator, approvals, policy, unsigned, facts }),
         names!(
             "initiator.",
             RequestSignature { method, path, idempotency_key, key, created_s, expires_s, nonce, signature }
         ),
         names!("approvals.", Approval { person, evidence }),
+        names!("facts.", SignedFact { statement, signature }),
     ];
     for name in names.concat() {
         assert!(listed(name), "{name} is not in the table of rule I4");

@@ -1,17 +1,22 @@
 //! Changes of the fields around the unsigned bytes, on every chain.
 
 use super::{Attack, Ground, Mutator, plan, refused, signed};
+use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
+use ringi_primitives::asset::AssetKey;
 use ringi_primitives::digest::Digest;
+use ringi_primitives::fact::{Fact, SignedFact};
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{PersonId, WalletId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::key::{PublicKey, SignatureBytes};
+use ringi_primitives::limits;
 use ringi_primitives::plan::Plan;
 use ringi_primitives::request::{PayloadKind, SigningRequest};
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
 use ringi_sim::people::Someone;
-use ringi_sim::requests::{STRANGER, WALLET, approvers, initiator};
+use ringi_sim::requests::{BITCOIN, EVM, STRANGER, WALLET, approvers, initiator};
+use ringi_sim::witnesses::{AGE_S, Source};
 
 pub const MUTATORS: &[(&str, Mutator)] = &[
     ("version", |g| each(g, |r, out| out.extend([0, 2, 255].map(|v| at(r, "request.malformed", |r| r.version = v))))),
@@ -33,6 +38,9 @@ pub const MUTATORS: &[(&str, Mutator)] = &[
     ("policy", |g| {
         each(g, |r, out| out.extend(digests(&r.policy).map(|d| at(r, "policy.mismatch", |r| r.policy = d))))
     }),
+    ("facts.statement", |g| each(g, fact_statement)),
+    ("facts.signature", |g| each(g, fact_signature)),
+    ("facts", fact_list),
     ("unsigned.kind", |g| each(g, kinds)),
 ];
 
@@ -259,6 +267,61 @@ fn approval_list(ground: &Ground) -> Vec<Attack> {
         out.push(fine("none", base, |r| r.approvals.clear()));
         out.push(fine("all", base, |r| r.approvals = all.to_vec()));
         out.push(at(base, "approval.bad_signature", |r| r.approvals.push(a.clone())));
+    }
+    out
+}
+
+/// Every part of what a witness signed, under the signature as it was.
+fn fact_statement(base: &SigningRequest, out: &mut Vec<Attack>) {
+    let other = Fact::Price { asset: AssetKey::native(EVM), price: Amount::from_u64(1) };
+    let token = Fact::Price { asset: AssetKey::native(BITCOIN), price: Amount::from_u64(1000) };
+    for fact in [other, token] {
+        out.push(at(base, "fact.signature", |r| r.facts[0].statement.fact = fact));
+    }
+    let second = base.facts[1].statement.witness;
+    out.push(at(base, "fact.signature", |r| r.facts[0].statement.witness = second));
+    out.push(at(base, "fact.witness", |r| r.facts[0].statement.witness = initiator().public()));
+    out.push(at(base, "fact.malformed", |r| r.facts[0].statement.version = 2));
+    out.extend(digests(&base.genesis).map(|d| at(base, "fact.genesis", |r| r.facts[0].statement.genesis = d)));
+    for ms in [1, 1000] {
+        let later = base.facts[0].statement.at.plus_ms(ms);
+        out.push(at(base, "fact.signature", |r| r.facts[0].statement.at = later));
+    }
+}
+
+fn fact_signature(base: &SigningRequest, out: &mut Vec<Attack>) {
+    for byte in [0, 31, 32, 63] {
+        out.push(at(base, "fact.signature", |r| r.facts[0].signature.0[byte] ^= 1));
+    }
+    let second = base.facts[1].signature;
+    out.push(at(base, "fact.signature", |r| r.facts[0].signature = second));
+    out.push(at(base, "fact.signature", |r| r.facts[1].signature = SignatureBytes([0; 64])));
+}
+
+fn fact_list(ground: &Ground) -> Vec<Attack> {
+    let mut out = Vec::new();
+    for base in ground.bases() {
+        let [one, two] = base.facts.as_slice() else { panic!("two facts") };
+        let price = |n: u8, price, at| Source::number(n).price(base.genesis, AssetKey::native(EVM), price, at);
+        let (now, three) = (one.statement.at, price(3, 900, one.statement.at));
+        let with = |list: &[&SignedFact]| {
+            let list: Vec<SignedFact> = list.iter().map(|f| (*f).clone()).collect();
+            move |r: &mut SigningRequest| r.facts = list
+        };
+        out.push(fine("none", base, with(&[])));
+        out.push(fine("in another order", base, with(&[two, one])));
+        out.push(fine("one", base, with(&[two])));
+        out.push(fine("another witness's", base, with(&[one, &three])));
+        out.push(fine("three that do not agree", base, with(&[one, two, &three])));
+        out.push(at(base, "fact.repeated", with(&[one, one])));
+        out.push(at(base, "fact.too_many", with(&vec![one; limits::FACTS + 1])));
+        let truly = |code, fact: SignedFact| at(base, code, with(&[one, two, &fact]));
+        out.push(truly("fact.witness", price(9, 1000, now)));
+        out.push(truly("fact.purpose", price(4, 1000, now)));
+        out.push(truly("fact.malformed", price(3, 0, now)));
+        out.push(truly("fact.stale", price(3, 1000, now.minus_ms(AGE_S * 1000 + 60_001))));
+        out.push(truly("fact.future", price(3, 1000, now.plus_ms(3_600_000))));
+        out.push(at(base, "fact.older", with(&[two, &price(1, 1000, now.minus_ms(1))])));
     }
     out
 }

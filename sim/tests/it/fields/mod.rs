@@ -8,6 +8,7 @@ pub mod envelope;
 mod evm;
 mod flips;
 
+use ringi_primitives::asset::AssetKey;
 use ringi_primitives::cbor;
 use ringi_primitives::effects::Effect;
 use ringi_primitives::plan::Plan;
@@ -15,7 +16,8 @@ use ringi_primitives::receipt::Verdict;
 use ringi_primitives::request::{Binding, FIELDS, SigningRequest};
 use ringi_primitives::wire::FromCosigner;
 use ringi_sim::coins::CoinDraft;
-use ringi_sim::requests::{Draft, Standard, approvers};
+use ringi_sim::requests::{Draft, EVM, Standard, approvers};
+use ringi_sim::witnesses::{Source, trust};
 use ringi_sim::world::World;
 use std::collections::BTreeSet;
 
@@ -55,7 +57,9 @@ pub struct Ground {
 
 impl Ground {
     pub fn new(seed: u64) -> Ground {
-        let (world, standard) = Standard::world(seed);
+        let (mut world, mut standard) = Standard::world(seed);
+        standard.amend(&mut world, |policy| policy.trust = Some(trust()));
+        world.parties().into_iter().for_each(|p| drop(world.take_said(p)));
         let [a, b, _] = approvers();
         let mut coin = Draft::payment(&world, 1, 700_000, 0);
         coin.approvals = vec![a, b];
@@ -65,7 +69,12 @@ impl Ground {
         token.approvals = vec![a];
         let mut bitcoin = CoinDraft::payment(&world, &standard, 3, 70_000);
         bitcoin.approvals = vec![b];
-        let (coin, token, bitcoin) = (coin.request(&standard), token.request(&standard), bitcoin.request(&standard));
+        let (mut coin, mut token, mut bitcoin) =
+            (coin.request(&standard), token.request(&standard), bitcoin.request(&standard));
+        for request in [&mut coin, &mut token, &mut bitcoin] {
+            let price = |n| Source::number(n).price(standard.policy.genesis, AssetKey::native(EVM), 1000, world.now);
+            request.facts = vec![price(1), price(2)];
+        }
         Ground { world, standard, coin, token, bitcoin }
     }
 

@@ -3,6 +3,7 @@
 mod boots;
 mod border;
 mod enclaves;
+mod facts;
 mod keys;
 mod limits;
 mod passkeys;
