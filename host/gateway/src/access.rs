@@ -12,6 +12,8 @@ pub(crate) enum Who {
     Initiator,
     /// A key that initiates, or an admin's.
     Operator,
+    /// Any known key, or a witness's: facts prove themselves.
+    Witness,
     /// An admin of genesis.
     Admin,
     /// Anybody while there is no genesis (the document's own signatures decide, rule G1); afterwards an admin.
@@ -67,6 +69,8 @@ const SMALL_BYTES: usize = 16 * 1024;
 pub(crate) const ORDER_BYTES: usize = 64 * 1024;
 /// A recovery order with kits and sealed shares: what one frame to the cosigner carries.
 pub(crate) const RECOVERY_BYTES: usize = limits::FRAME_BYTES;
+/// Facts of one submission: the longest names as many outpoints as a transaction may spend.
+pub(crate) const FACTS_BYTES: usize = 512 * 1024;
 /// All genesis versions together.
 pub(crate) const GENESIS_CHAIN_BYTES: usize = 16 * limits::GENESIS_BYTES;
 /// A policy set and its signatures.
@@ -88,7 +92,8 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
             "/v1/genesis" | "/v1/policy" | "/v1/cosigners" | "/v1/attestation" | "/v1/events" => S::Genesis,
             _ => S::Policy,
         };
-        return row(W::Known, stage, M::None, 0, N::Nobody);
+        let who = if route == "/v1/facts" { W::Witness } else { W::Known };
+        return row(who, stage, M::None, 0, N::Nobody);
     }
     match route {
         "/v1/transfers" => row(W::Initiator, S::Policy, M::Json, limits::INTENT_BYTES, N::Transfer),
@@ -99,6 +104,7 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
         "/v1/genesis" => row(W::Founder, S::Nothing, M::Cbor, GENESIS_CHAIN_BYTES, N::Gateway),
         "/v1/policy" => row(W::Admin, S::Genesis, M::Cbor, POLICY_DOCUMENT_BYTES, N::Gateway),
         "/v1/orders" => row(W::Admin, S::Genesis, M::Cbor, ORDER_BYTES, N::Gateway),
+        "/v1/facts" => row(W::Witness, S::Policy, M::Cbor, FACTS_BYTES, N::Gateway),
         "/v1/recoveries" => row(W::Admin, S::Genesis, M::Cbor, RECOVERY_BYTES, N::Gateway),
         _ => row(W::Admin, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
     }

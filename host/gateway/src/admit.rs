@@ -177,7 +177,8 @@ fn authenticate(api: &Api, parts: &Parts, body: &[u8], access: &Access) -> Resul
     api.rate.take(&signature.key, now).map_err(|s| Problem::of(Code::RateLimited).retry_after(s))?;
     let admin = || view.purpose == "admin" || is_admin(api, &signature.key);
     let may = match access.who {
-        Who::Known => true,
+        Who::Known => view.purpose != "witness",
+        Who::Witness => true,
         Who::Initiator => view.purpose == "initiate",
         Who::Operator => view.purpose == "initiate" || admin(),
         Who::Admin | Who::Founder => admin(),
@@ -186,6 +187,7 @@ fn authenticate(api: &Api, parts: &Parts, body: &[u8], access: &Access) -> Resul
         let wanted = match access.who {
             Who::Initiator => "this call takes a key that initiates",
             Who::Operator => "this call takes a key that initiates or an admin's",
+            Who::Known => "this call takes a person's key",
             _ => "this call takes an admin's key",
         };
         return Err(Problem::because(Code::AuthKeyPurpose, wanted));

@@ -7,6 +7,7 @@ use crate::model;
 use crate::problem::Problem;
 use reqwest::Method;
 use ringi_primitives::cbor;
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
@@ -340,6 +341,16 @@ impl Client {
     /// Restores a lost cosigner's shares.
     pub async fn recover(&self, recovery: &Recovery) -> Result<model::Installation, ClientError> {
         self.document("/v1/recoveries", cbor::encode(recovery)).await
+    }
+
+    /// Hands in signed facts.
+    pub async fn submit_facts(&self, facts: &Vec<SignedFact>) -> Result<model::Facts, ClientError> {
+        let request = Request::post("/v1/facts", cbor::encode(facts), Some("application/cbor"));
+        parse(&self.send(&request).await?)
+    }
+
+    pub async fn facts(&self) -> Result<model::Facts, ClientError> {
+        self.read("/v1/facts", "").await
     }
 
     pub async fn cosigners(&self) -> Result<model::Cosigners, ClientError> {

@@ -9,7 +9,8 @@ mod wallet;
 
 pub use audit::AuditEntry;
 pub use documents::{
-    Asset, Assets, Attestation, Caller, Cosigner, Cosigners, Event, Genesis, Health, Installation, PartyAnswer, Policy,
+    Asset, Assets, Attestation, Caller, Cosigner, Cosigners, Event, Fact, Facts, Genesis, Health, Installation,
+    PartyAnswer, Policy, Wanted,
 };
 pub use intent::{Action, Intent};
 pub use requests::{NewAddress, NewApproval, NewWallet, PasskeyAssertion};

@@ -37,6 +37,7 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(documents::policy, documents::install_policy))
         .routes(routes!(documents::order))
         .routes(routes!(documents::recover))
+        .routes(routes!(documents::facts, documents::submit_facts))
         .routes(routes!(documents::cosigners))
         .routes(routes!(documents::attestation))
         .routes(routes!(documents::caller))

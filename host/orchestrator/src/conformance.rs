@@ -11,7 +11,8 @@ use ringi_primitives::approval::{Approval, Evidence};
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::decision::{LimitKey, Spending, Subject};
 use ringi_primitives::digest::Digest;
-use ringi_primitives::effects::Outpoint;
+use ringi_primitives::effects::{Outpoint, Slot};
+use ringi_primitives::fact::{Fact, SignedFact, Statement};
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
@@ -188,6 +189,43 @@ pub async fn approvals_and_spendings_are_kept(store: &dyn Store) {
     let mut spendings = store.load().await.unwrap().spendings;
     spendings.sort_by_key(|s| s.intent);
     assert_eq!(spendings, vec![spend(1, 300, 2), spend(2, 5, 1)]);
+}
+
+/// M1, L3: the newest fact of each witness and topic is kept, and one proof for each witness and intent.
+pub async fn m1_the_newest_facts_are_kept(store: &dyn Store) {
+    let fact = |witness: u8, fact: &Fact, at: u64| SignedFact {
+        statement: Statement {
+            version: 1,
+            genesis: Digest::ZERO,
+            witness: PublicKey::Ed25519([witness; 32]),
+            fact: fact.clone(),
+            at: AT.plus_ms(at),
+        },
+        signature: SignatureBytes([witness; 64]),
+    };
+    let price = |amount| Fact::Price { asset: AssetKey::native(EVM), price: Amount::from_u64(amount) };
+    let account = Address::new(&[9; 20]).unwrap();
+    let end = |i: u8| Fact::Final { intent: intent(i), slot: Slot::Nonce { network: EVM, account, nonce: 1 } };
+    let wallet = WalletRef { vault: VaultIndex(0), wallet: WalletId::from_bytes([7; 16]) };
+    let balance = Fact::Balance { wallet, asset: AssetKey::native(EVM), amount: Amount::ZERO };
+    let said = [
+        fact(1, &price(5), 2),
+        fact(1, &price(4), 1),
+        fact(1, &price(6), 3),
+        fact(1, &price(7), 3),
+        fact(2, &price(8), 1),
+        fact(1, &balance, 1),
+        fact(1, &end(1), 1),
+        fact(1, &end(2), 1),
+    ];
+    for one in &said {
+        store.commit(only(Write::Fact(Box::new(one.clone())))).await.unwrap();
+    }
+    let mut kept = store.load().await.unwrap().facts;
+    kept.sort_by_key(|f| (f.statement.fact.clone(), f.statement.witness));
+    let mut expected = [2, 4, 5, 6, 7].map(|n: usize| said[n].clone());
+    expected.sort_by_key(|f| (f.statement.fact.clone(), f.statement.witness));
+    assert_eq!(kept, expected);
 }
 
 /// Pages give every row once, newest first, also while new rows come.

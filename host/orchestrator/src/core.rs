@@ -1,6 +1,7 @@
 //! The orchestrator's one shared state and the one place where a transfer moves: step, commit, mirror, wake.
 
 use crate::error::ServiceError;
+use crate::facts::FactIndex;
 use crate::gates::Gates;
 use crate::ports::{Commit, Committed, CrashPoint, EventDraft, Ports, TransferRecord, Write};
 use crate::slots::Slots;
@@ -90,6 +91,9 @@ pub(crate) struct Core {
     workspace: Mutex<Arc<Workspace>>,
     pub(crate) slots: Mutex<Slots>,
     pub(crate) spent: Mutex<SpentIndex>,
+    pub(crate) facts: Mutex<FactIndex>,
+    /// Facts are taken one submission at a time.
+    pub(crate) facts_turn: tokio::sync::Mutex<()>,
     pub(crate) gates: Gates,
     /// Changes when a nonce is pinned or given back: another may be next.
     pub(crate) turns: watch::Sender<u64>,
@@ -117,6 +121,8 @@ impl Core {
             workspace: Mutex::new(Arc::new(workspace)),
             slots: Mutex::default(),
             spent: Mutex::default(),
+            facts: Mutex::default(),
+            facts_turn: tokio::sync::Mutex::default(),
             gates: Gates::default(),
             turns: watch::channel(0).0,
             live: Mutex::default(),

@@ -13,6 +13,7 @@ mod deposits;
 mod documents;
 mod drive;
 pub mod error;
+mod facts;
 mod gates;
 mod incidents;
 mod judge;

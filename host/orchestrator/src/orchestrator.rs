@@ -5,16 +5,18 @@ use crate::error::ServiceError;
 use crate::incidents::{self, Incident};
 use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Snapshot, TransferFilter};
 use crate::service::{
-    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, GenesisView, Installation,
-    Listing, NewWallet, PolicyView, ReceiptDocument, Service, Submission, SubmitMode, TransferView, WalletView,
+    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, FactListing, GenesisView,
+    Installation, Listing, NewWallet, PolicyView, ReceiptDocument, Service, Submission, SubmitMode, TransferView,
+    WalletView,
 };
 use crate::transfer::{Exposure, Transfer};
 use crate::workspace::{InForce, Workspace};
-use crate::{approve, chainwatch, deposits, documents, drive, receipt, render, submit, wallets};
+use crate::{approve, chainwatch, deposits, documents, drive, facts, receipt, render, submit, wallets};
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
 use ringi_primitives::effects::Slot;
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId};
@@ -52,6 +54,7 @@ impl Orchestrator {
         let workspace = verified(&snapshot)?;
         let core = Arc::new(Core::new(config, ports, workspace, snapshot.last_event));
         remember(&core, &snapshot);
+        facts::remember(&core, &snapshot.facts);
         let mut ids = Vec::new();
         for record in snapshot.open {
             ids.push(record.header.id);
@@ -65,6 +68,7 @@ impl Orchestrator {
         }
         core.spawn(documents::keep_in_force(core.clone()));
         core.spawn(documents::sweep(core.clone()));
+        core.spawn(facts::keep_told(core.clone()));
         let own = core.clone();
         core.spawn(async move { wallets::watch_all(&own).await });
         ids.into_iter().for_each(|id| drive::start(&core, id));
@@ -234,6 +238,14 @@ impl Service for Orchestrator {
         documents::recovery(&self.core, recovery).await
     }
 
+    async fn submit_facts(&self, facts: Vec<SignedFact>) -> Result<FactListing, ServiceError> {
+        facts::submit(&self.core, facts).await
+    }
+
+    async fn facts(&self) -> Result<FactListing, ServiceError> {
+        facts::listing(&self.core).await
+    }
+
     fn cosigners(&self) -> Vec<CosignerView> {
         let workspace = self.core.workspace();
         let genesis = workspace.genesis.as_ref().map(|g| g.head());
@@ -272,7 +284,11 @@ impl Service for Orchestrator {
                 Some(CallerView { person: person.id, name: person.name.clone(), purpose: name })
             })
         });
-        person.or_else(|| {
+        let witness = || {
+            let witness = workspace.policy.as_ref()?.set.trust.as_ref()?.witness(key)?;
+            Some(CallerView { person: PersonId::NIL, name: witness.name.clone(), purpose: "witness" })
+        };
+        person.or_else(witness).or_else(|| {
             let genesis = workspace.genesis.as_ref()?;
             let admin = genesis.head().admins.iter().find(|a| a.key == *key)?;
             Some(CallerView { person: admin.id, name: admin.name.clone(), purpose: "admin" })

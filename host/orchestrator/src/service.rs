@@ -7,8 +7,8 @@ mod views;
 
 pub use views::{
     AddressView, ApprovalView, BalanceView, CallerView, CosignerView, DecisionView, DepositView, ErrorView, EventView,
-    GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument, Submission,
-    TransactionView, TransferView, WalletView,
+    FactListing, FactView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument,
+    Submission, TransactionView, TransferView, WalletView, WantedView,
 };
 
 use crate::error::ServiceError;
@@ -16,6 +16,7 @@ use crate::ports::{DepositSeen, Page, RequestMemory, TransferFilter};
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
@@ -183,6 +184,19 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// `order.*`, `recovery.*`, `store.*`.
     async fn recover(&self, recovery: Recovery) -> Result<Installation, ServiceError>;
+
+    /// Keeps facts of witnesses, requests carry those that they need; proofs of finality go to every cosigner (rules M1, L3).
+    /// One that is not right spoils them all; the same again changes nothing.
+    ///
+    /// # Errors
+    /// `fact.*`, `store.*`.
+    async fn submit_facts(&self, facts: Vec<SignedFact>) -> Result<FactListing, ServiceError>;
+
+    /// The newest facts, and the intents whose finality is wanted.
+    ///
+    /// # Errors
+    /// `store.*`.
+    async fn facts(&self) -> Result<FactListing, ServiceError>;
 
     /// All cosigners.
     fn cosigners(&self) -> Vec<CosignerView>;

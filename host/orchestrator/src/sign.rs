@@ -5,7 +5,7 @@ use crate::core::{Cell, Core, Live, lock};
 use crate::drive::backoff;
 use crate::error::ServiceError;
 use crate::gates;
-use crate::judge::Case;
+use crate::judge::{Case, asked};
 use crate::ports::{CrashPoint, SignAttempt, Write};
 use crate::prepare::limit_gates;
 use crate::receipt::{self, Made};
@@ -83,6 +83,7 @@ async fn ready(core: &Arc<Core>, cell: &Cell) -> Result<Option<(Decision, Ready)
         core.apply(&mut live, Event::Decided(decision), Vec::new()).await?;
         return Ok(None);
     };
+    let facts = case.facts(core, &asked(&live));
     let request = cbor::encode(&SigningRequest {
         version: 1,
         genesis: case.envelope.genesis,
@@ -91,7 +92,7 @@ async fn ready(core: &Arc<Core>, cell: &Cell) -> Result<Option<(Decision, Ready)
         approvals: case.valid(&live.approvals).into_iter().cloned().collect(),
         policy: case.policy.digest,
         unsigned: held.unsigned.clone(),
-        facts: vec![],
+        facts,
     });
     Ok(Some((decision, Ready { case, held, charges, request, attempts })))
 }

@@ -5,7 +5,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::{Charge, LimitKey, Spending};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::time::UnixMs;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Charges by limit and intent, the dearest version of each.
 #[derive(Default)]
@@ -25,6 +25,12 @@ impl SpentIndex {
     /// An intent is proved final.
     pub(crate) fn prove(&mut self, root: IntentId) {
         self.proved.insert(root);
+    }
+
+    /// First intents of chains that were charged and are not proved final, oldest ids first.
+    pub(crate) fn unproved(&self, most: usize) -> Vec<IntentId> {
+        let charged: BTreeSet<IntentId> = self.limits.values().flat_map(|l| l.keys().copied()).collect();
+        charged.into_iter().filter(|intent| !self.proved.contains(intent)).take(most).collect()
     }
 
     /// Forgets a reservation that came to nothing.

@@ -100,6 +100,7 @@ async fn snapshot(pool: &SqlitePool) -> Result<Snapshot, StoreError> {
     let outpoints = all(pool, "SELECT network, txid, vout, intent FROM outpoints WHERE settled = 0").await?;
     let spendings = all(pool, "SELECT limit_key, intent, amount, at_ms FROM spendings").await?;
     let indices = all(pool, "SELECT wallet, network, kind, next FROM address_indices").await?;
+    let facts = all(pool, "SELECT signed FROM facts ORDER BY witness, kind, subject").await?;
     let last = all(pool, "SELECT coalesce(max(sequence), 0) FROM events").await?;
     Ok(Snapshot {
         genesis: each(&genesis, |r| document(r, 0))?,
@@ -121,6 +122,7 @@ async fn snapshot(pool: &SqlitePool) -> Result<Snapshot, StoreError> {
         address_indices: each(&indices, |r| {
             Ok((WalletId::from_bytes(bytes(r, 0)?), parsed(r, 1)?, text(r, 2)?, small(r, 3)?))
         })?,
+        facts: each(&facts, |r| document(r, 0))?,
         last_event: last.first().map(|r| number(r, 0)).transpose()?.unwrap_or(0),
     })
 }

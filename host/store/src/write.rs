@@ -10,6 +10,7 @@ use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Outpoint;
+use ringi_primitives::fact::{Fact, SignedFact};
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::signed::Signed;
@@ -46,6 +47,7 @@ pub(crate) async fn write(c: &mut SqliteConnection, write: Write) -> Done {
         Write::Policy { sequence, digest, signed: document } => policy(c, sequence, digest, &document).await,
         Write::Certificate(certificate) => self::certificate(c, &certificate).await,
         Write::Deposit(record) => deposit(c, &record).await,
+        Write::Fact(record) => fact(c, &record).await,
     }
 }
 
@@ -255,6 +257,30 @@ async fn certificate(c: &mut SqliteConnection, certificate: &SignedCertificate) 
     .bind(cbor::encode(&certificate.certificate.key))
     .bind(i64::from(certificate.certificate.epoch))
     .bind(cbor::encode(certificate))
+    .execute(c)
+    .await
+    .map_err(store)
+    .map(|_| ())
+}
+
+/// M1: an older statement never takes a newer one's place.
+async fn fact(c: &mut SqliteConnection, record: &SignedFact) -> Done {
+    let statement = &record.statement;
+    let subject = match &statement.fact {
+        Fact::Price { asset, .. } => cbor::encode(asset),
+        Fact::Balance { wallet, asset, .. } => cbor::encode(&(wallet, asset)),
+        Fact::Final { intent, .. } => cbor::encode(intent),
+    };
+    sqlx::query(
+        "INSERT INTO facts (witness, kind, subject, at_ms, signed) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (witness, kind, subject) DO UPDATE SET at_ms = excluded.at_ms, signed = excluded.signed
+         WHERE excluded.at_ms > at_ms",
+    )
+    .bind(statement.witness.text())
+    .bind(statement.fact.kind().name())
+    .bind(subject)
+    .bind(signed(statement.at.0)?)
+    .bind(cbor::encode(record))
     .execute(c)
     .await
     .map_err(store)

@@ -1,7 +1,7 @@
 //! Genesis, policy set, orders, cosigners, assets, events.
 
 use ringi_primitives::digest::Digest;
-use ringi_primitives::id::{OrderId, PersonId};
+use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::time::UnixMs;
@@ -25,8 +25,50 @@ pub struct Caller {
     pub person: PersonId,
     /// Their name.
     pub name: String,
-    /// `initiate`, `approve` or `admin`.
+    /// `initiate`, `approve`, `admin` or `witness`.
     pub purpose: String,
+}
+
+/// What witnesses have said.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Facts {
+    /// The newest price or balance of each witness and topic.
+    pub items: Vec<Fact>,
+    /// Intents that were charged to a limit and are not proved final yet (rule L3), oldest first; at most 256.
+    pub wanted: Vec<Wanted>,
+}
+
+/// A price or a balance as a witness states it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Fact {
+    /// The witness's name in the policy set.
+    pub witness: String,
+    /// `price` or `balance`.
+    pub kind: String,
+    /// The asset's id, if the policy set has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asset: Option<String>,
+    /// Of a balance: the wallet.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<WalletId>,
+    /// US dollars of one whole unit, or base units.
+    pub value: String,
+    /// When it was so, by the witness's clock.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: UnixMs,
+    /// base64 of the signed fact's deterministic CBOR: what POST takes, in an array.
+    pub document: String,
+}
+
+/// An intent whose finality is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Wanted {
+    /// The first intent of its replacement chain.
+    #[schema(value_type = String)]
+    pub intent: IntentId,
+    /// The place that it takes, as the host says: base64 of its CBOR.
+    pub slot: String,
 }
 
 /// What became of a document of the admins: k of n.

@@ -2,7 +2,7 @@
 
 use super::answer;
 use super::transfers::policy_set;
-use crate::access::{GENESIS_CHAIN_BYTES, ORDER_BYTES, POLICY_DOCUMENT_BYTES, RECOVERY_BYTES};
+use crate::access::{FACTS_BYTES, GENESIS_CHAIN_BYTES, ORDER_BYTES, POLICY_DOCUMENT_BYTES, RECOVERY_BYTES};
 use crate::admit;
 use crate::api::Api;
 use crate::codes::Code;
@@ -91,6 +91,22 @@ pub(crate) async fn order(State(api): State<Arc<Api>>, body: Bytes) -> Result<Re
 pub(crate) async fn recover(State(api): State<Arc<Api>>, body: Bytes) -> Result<Response, Problem> {
     let recovery = document(&body, RECOVERY_BYTES)?;
     Ok(answer(StatusCode::OK, &api.service.recover(recovery).await?))
+}
+
+/// List the newest facts of witnesses, and the intents whose finality is wanted.
+#[utoipa::path(get, path = "/v1/facts", tag = "workspace", operation_id = "listFacts",
+    responses((status = 200, description = "The facts.", body = model::Facts)))]
+pub(crate) async fn facts(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
+    Ok(answer(StatusCode::OK, &api.service.facts().await?))
+}
+
+/// Hand in facts signed by witnesses that the policy set names (rules M1, L3).
+#[utoipa::path(post, path = "/v1/facts", tag = "workspace", operation_id = "submitFacts",
+    request_body(content = Vec<u8>, content_type = "application/cbor", description = "An array of signed facts, at most 64."),
+    responses((status = 200, description = "What is known now.", body = model::Facts)))]
+pub(crate) async fn submit_facts(State(api): State<Arc<Api>>, body: Bytes) -> Result<Response, Problem> {
+    let facts = document(&body, FACTS_BYTES)?;
+    Ok(answer(StatusCode::OK, &api.service.submit_facts(facts).await?))
 }
 
 /// Whose document, answering what.

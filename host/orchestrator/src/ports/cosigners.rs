@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::Digest;
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::receipt::{SignedBoot, SignedVerdict};
 use ringi_primitives::request::FinishedSignature;
 use ringi_primitives::scheme::PartyIndex;
@@ -134,6 +135,10 @@ pub trait Cosigners: Send + Sync {
     /// Sends a document to these cosigners and waits for every answer, bounded by a time of the implementation's choosing
     /// (key generation takes seconds). One answer per party, ascending.
     async fn install(&self, document: Document, to: &[PartyIndex]) -> Vec<Acknowledgement>;
+
+    /// Hands facts of witnesses to these cosigners, beside any request. They answer nothing: what they do not hear now they hear
+    /// when they start.
+    async fn tell_facts(&self, facts: Vec<SignedFact>, to: &[PartyIndex]);
 
     /// A cosigner's fresh attestation document that answers this nonce; `None` from a plain process, or one that is away.
     async fn attest(&self, party: PartyIndex, nonce: &[u8]) -> Option<Vec<u8>>;

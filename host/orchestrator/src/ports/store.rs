@@ -14,6 +14,7 @@ use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Outpoint;
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::order::KeyId;
@@ -297,6 +298,8 @@ pub enum Write {
     Certificate(Box<SignedCertificate>),
     /// A deposit: inserted, or its height and confirmation updated. `seen_at` of the first stays; confirmed stays confirmed.
     Deposit(Box<DepositRecord>),
+    /// A fact of a witness: the newest of each witness and topic stays, of finality one for each witness and intent.
+    Fact(Box<SignedFact>),
 }
 
 /// One atomic step: rows, feed, audit log.
@@ -338,6 +341,8 @@ pub struct Snapshot {
     pub spendings: Vec<Spending>,
     /// Next free indices: (wallet, network, kind, next).
     pub address_indices: Vec<(WalletId, NetworkId, String, u32)>,
+    /// The newest facts of witnesses.
+    pub facts: Vec<SignedFact>,
     /// Sequence of the feed's newest event.
     pub last_event: u64,
 }

@@ -336,13 +336,52 @@ pub struct PolicyView {
     pub signed: Signed,
 }
 
+/// What witnesses have said.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct FactListing {
+    /// The newest price or balance of each witness and topic.
+    pub items: Vec<FactView>,
+    /// Intents that were charged to a limit and are not proved final yet, oldest first; some of them, if there are many.
+    pub wanted: Vec<WantedView>,
+}
+
+/// A price or a balance as a witness states it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FactView {
+    /// The witness's name in the policy set.
+    pub witness: String,
+    /// `price` or `balance`.
+    pub kind: &'static str,
+    /// The asset's id in the policy set, if it has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub asset: Option<String>,
+    /// Of a balance: the wallet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<WalletId>,
+    /// US dollars of one whole unit, or base units.
+    pub value: String,
+    /// When it was so, by the witness's clock.
+    pub at: UnixMs,
+    /// The signed fact's deterministic CBOR, base64.
+    pub document: String,
+}
+
+/// An intent whose finality is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WantedView {
+    /// The first intent of its replacement chain.
+    pub intent: IntentId,
+    /// The place that it takes, as the host says: CBOR, base64.
+    pub slot: String,
+}
+
 /// Whose key it is and what it may do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CallerView {
-    /// Who.
+    /// Who; nobody's id for a witness.
     pub person: PersonId,
     /// Their name.
     pub name: String,
-    /// `initiate`, `approve` or `admin`.
+    /// `initiate`, `approve`, `admin` or `witness`.
     pub purpose: &'static str,
 }

@@ -11,6 +11,7 @@ use ringi_orchestrator::Incident;
 use ringi_orchestrator::ports::{
     Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent,
 };
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
 use ringi_primitives::order::Order;
@@ -357,6 +358,13 @@ impl Cosigners for Fleet {
     async fn abort(&self, tag: Tag, signers: &[PartyIndex]) {
         for signer in signers {
             let _ = self.send(*signer, ToCosigner::Abort { tag }).await;
+        }
+    }
+
+    async fn tell_facts(&self, facts: Vec<SignedFact>, to: &[PartyIndex]) {
+        for party in to {
+            // One that is away is told when it comes back.
+            let _ = self.send(*party, ToCosigner::Facts { facts: facts.clone() }).await;
         }
     }
 

@@ -18,6 +18,7 @@ macro_rules! conforms {
 conforms!(
     commits_are_all_or_nothing,
     names_are_unique_for_ever,
+    m1_the_newest_facts_are_kept,
     i3_slots_have_one_owner,
     approvals_and_spendings_are_kept,
     pages_cover_everything_once,

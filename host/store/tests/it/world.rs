@@ -270,6 +270,8 @@ pub struct Seen {
     pub looks: u64,
     /// A node that does not answer.
     pub node_down: bool,
+    /// Facts that cosigners were told, and which.
+    pub told: Vec<(Vec<ringi_primitives::fact::SignedFact>, Vec<PartyIndex>)>,
 }
 
 /// Everything outside the orchestrator's process.
@@ -432,6 +434,10 @@ pub struct FakeCosigners(pub Arc<World>);
 #[async_trait]
 impl Cosigners for FakeCosigners {
     /// Cosigner 1 alone is attested; its document says what it answers.
+    async fn tell_facts(&self, facts: Vec<ringi_primitives::fact::SignedFact>, to: &[PartyIndex]) {
+        self.0.seen.lock().unwrap().told.push((facts, to.to_vec()));
+    }
+
     async fn attest(&self, party: PartyIndex, nonce: &[u8]) -> Option<Vec<u8>> {
         (party.number() == 1).then(|| nonce.to_vec())
     }

@@ -114,6 +114,8 @@ impl Cosigners for Desk {
         None
     }
 
+    async fn tell_facts(&self, _: Vec<ringi_primitives::fact::SignedFact>, _: &[PartyIndex]) {}
+
     fn health(&self) -> Vec<CosignerHealth> {
         self.mail.lock().unwrap().health.clone()
     }
