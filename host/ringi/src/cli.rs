@@ -2,9 +2,11 @@
 
 mod eif;
 mod recovery;
+mod witness;
 
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
 pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
+pub use witness::WitnessCommand;
 
 use crate::keys::KeyKind;
 use crate::platform::settings::{EnclaveKind, Machines};
@@ -62,6 +64,9 @@ pub enum Command {
     /// Enclave images: build, measure, sign, verify, take apart; offline.
     #[command(subcommand)]
     Eif(EifCommand),
+    /// A source of facts: prices, balances, finality, signed for cosigners.
+    #[command(subcommand)]
+    Witness(WitnessCommand),
     /// Check an address or a receipt, offline.
     #[command(subcommand)]
     Verify(VerifyCommand),

@@ -26,6 +26,7 @@ pub mod run;
 pub mod up;
 pub mod upgrade;
 pub mod verify;
+pub mod witness;
 pub mod words;
 
 pub use cli::command;

@@ -3,7 +3,7 @@
 use crate::attestation;
 use crate::cli::{
     Cli, Command, CosignerCommand, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand, PolicyCommand,
-    ReceiptArgs, RecoveryCommand, VerifyArgs, VerifyCommand,
+    ReceiptArgs, RecoveryCommand, VerifyArgs, VerifyCommand, WitnessCommand,
 };
 use crate::demo::Demo;
 use crate::documents::read_genesis;
@@ -11,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{audit, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade};
+use crate::{audit, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade, witness};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -37,6 +37,11 @@ pub fn run(cli: Cli) -> Done {
         Command::Kms(KmsCommand::Serve(args)) => runtime()?.block_on(kms::serve(args, output)),
         Command::Kms(command) => kms::run(command, output),
         Command::Eif(command) => eif::run(command, output),
+        Command::Witness(WitnessCommand::Keygen { out }) => keygen(&out, KeyKind::Ed25519, output),
+        Command::Witness(WitnessCommand::Serve { config, once }) => {
+            let rounds = if once { witness::Rounds::One } else { witness::Rounds::Many };
+            runtime()?.block_on(witness::serve(&config, rounds, output))
+        }
         Command::Verify(VerifyCommand::Address(args)) => run_verify_address(&args, output),
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),

@@ -28,10 +28,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         "host/gateway",
         &["orchestrator", "provider", "ledger", "relay", "enclave-host", "primitives", "chain", "policy", "mpc"],
     ),
+    ("host/witness", &["gateway", "provider", "primitives"]),
     (
         "host/ringi",
         &[
             "gateway",
+            "witness",
             "store",
             "orchestrator",
             "provider",

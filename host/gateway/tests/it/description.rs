@@ -15,6 +15,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::fact::Fact;
 use ringi_primitives::receipt::Receipt;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -251,7 +252,11 @@ async fn every_call_succeeds_as_described() {
     let wallet = format!("/v1/wallets/{}", world::wallet().wallet);
     let address = json!({"network": world::EVM, "kind": "account"}).to_string();
     desk.good(&Ask::json(&format!("{wallet}/addresses"), address).by(INITIATOR)).await;
+    let at = ringi_orchestrator::ports::Clock::now(&ringi_orchestrator::ports::SystemClock);
+    let price = Fact::Price { asset: AssetKey::native(world::EVM), price: Amount::from_u64(1) };
+    desk.good(&Ask::cbor("/v1/facts", cbor::encode(&vec![world::says(20, &price, at)])).by(20)).await;
     let reads = [
+        "/v1/facts",
         "/v1/transfers",
         "/v1/wallets",
         &wallet,

@@ -98,6 +98,32 @@ async fn g2_an_order_is_signed_timely_and_for_this_workspace() {
     desk.good(&send(&signed(&good))).await;
 }
 
+/// G3: a witness's key sends facts and reads them, and nothing else; who carries a fact does not matter.
+#[tokio::test(flavor = "multi_thread")]
+async fn g3_a_witness_may_send_and_read_facts_and_nothing_else() {
+    const WITNESS: u8 = 20;
+    let desk = Desk::ready().await;
+    let at = || ringi_orchestrator::ports::Clock::now(&ringi_orchestrator::ports::SystemClock);
+    let price = |n: u64| ringi_primitives::fact::Fact::Price {
+        asset: ringi_primitives::asset::AssetKey::native(world::EVM),
+        price: ringi_primitives::amount::Amount::from_u64(n),
+    };
+    let send = |facts: Vec<ringi_primitives::fact::SignedFact>| Ask::cbor("/v1/facts", cbor::encode(&facts));
+    let said = desk.good(&send(vec![world::says(WITNESS, &price(5_000_000_000), at())]).by(WITNESS)).await;
+    assert_eq!(said["items"][0]["value"], "0.005");
+    let listed = desk.good(&Ask::get("/v1/facts").by(WITNESS)).await;
+    assert_eq!(listed["items"], said["items"]);
+    desk.good(&send(vec![world::says(21, &price(7), at())]).by(INITIATOR)).await;
+    desk.refuses(&send(vec![world::says(21, &price(7), at())]).by(STRANGER), 401, "auth.unknown_key").await;
+    desk.refuses(&send(vec![world::says(STRANGER, &price(7), at())]).by(WITNESS), 403, "fact.witness").await;
+    desk.refuses(&Ask::cbor("/v1/facts", vec![0x82]).by(WITNESS), 400, "request.body").await;
+    for path in ["/v1/transfers", "/v1/wallets", "/v1/cosigners", "/v1/policy", "/v1/caller", "/v1/audit"] {
+        desk.refuses(&Ask::get(path).by(WITNESS), 403, "auth.key_purpose").await;
+    }
+    let wallet = serde_json::json!({"vault": "hot", "name": "theirs"}).to_string();
+    desk.refuses(&Ask::json("/v1/wallets", wallet).by(WITNESS), 403, "auth.key_purpose").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn k3_a_recovery_takes_an_order_of_the_admins_for_one() {
     let desk = Desk::ready().await;

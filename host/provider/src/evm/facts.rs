@@ -110,6 +110,17 @@ impl Node {
         Ok(facts)
     }
 
+    /// How many nonces of an account are used in blocks that are `confirmations` deep or deeper, the block itself counted: all
+    /// below that number are used for good.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub async fn used_nonces(&self, account: &Address, confirmations: u64) -> Result<u64, NodeError> {
+        let head = self.head().await?.number;
+        let Some(height) = head.saturating_add(1).checked_sub(confirmations.max(1)) else { return Ok(0) };
+        self.nonce_at(account, &super::quantity::number(height)).await
+    }
+
     async fn nonce_at(&self, account: &Address, block: &str) -> Result<u64, NodeError> {
         let count: Quantity = self.call("eth_getTransactionCount", json!([hex0x(account.raw()), block])).await?;
         count.u64().ok_or(NodeError::Malformed("nonce"))

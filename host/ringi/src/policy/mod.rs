@@ -2,6 +2,7 @@
 
 mod form;
 mod read;
+pub mod witness_form;
 mod write;
 
 pub use form::PolicyForm;

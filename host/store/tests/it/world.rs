@@ -18,6 +18,7 @@ use ringi_primitives::cbor;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::effects::Slot;
+use ringi_primitives::fact::{Fact, FactKind, SignedFact, Statement};
 use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis};
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId, WorkspaceId};
@@ -31,6 +32,7 @@ use ringi_primitives::request::{FinishedSignature, SigningRequest, Unsigned};
 use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::time::UnixMs;
+use ringi_primitives::trust::{FinalTrust, PriceTrust, Trust, Witness};
 use ringi_primitives::wallet::{KeyPosition, VaultIndex, WalletRef};
 use ringi_primitives::wire::{CosignerStatus, Refusal, Retry};
 use ringi_store::SqliteStore;
@@ -158,9 +160,28 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
                 rule("fee", Demand::MaxFee { network: EVM, amount: wei(1_000_000) }),
             ],
         }],
-        trust: None,
+        trust: Some(trust()),
     };
     by_admin(cbor::encode(&set), Domain::PolicySet)
+}
+
+/// Witnesses 20 and 21 of prices and finality: both must say so.
+fn trust() -> Trust {
+    let witness =
+        |n: u8| Witness { name: format!("w{n}"), key: public(n), vouches: [FactKind::Price, FactKind::Final].into() };
+    Trust {
+        witnesses: vec![witness(20), witness(21)],
+        prices: Some(PriceTrust { max_age_s: 600, quorum: 2, max_spread_bps: 100 }),
+        balances: None,
+        finals: Some(FinalTrust { quorum: 2 }),
+    }
+}
+
+/// A witness's word.
+pub fn says(witness: u8, fact: &Fact, at: UnixMs) -> SignedFact {
+    let statement = Statement { version: 1, genesis: root(), witness: public(witness), fact: fact.clone(), at };
+    let signature = SignatureBytes(key(witness).sign(&statement.digest().0).to_bytes());
+    SignedFact { statement, signature }
 }
 
 /// The dealer's secret: the real engine has none in one place.
@@ -271,7 +292,9 @@ pub struct Seen {
     /// A node that does not answer.
     pub node_down: bool,
     /// Facts that cosigners were told, and which.
-    pub told: Vec<(Vec<ringi_primitives::fact::SignedFact>, Vec<PartyIndex>)>,
+    /// Every signing request.
+    pub requests: Vec<Vec<u8>>,
+    pub told: Vec<(Vec<SignedFact>, Vec<PartyIndex>)>,
 }
 
 /// Everything outside the orchestrator's process.
@@ -434,7 +457,7 @@ pub struct FakeCosigners(pub Arc<World>);
 #[async_trait]
 impl Cosigners for FakeCosigners {
     /// Cosigner 1 alone is attested; its document says what it answers.
-    async fn tell_facts(&self, facts: Vec<ringi_primitives::fact::SignedFact>, to: &[PartyIndex]) {
+    async fn tell_facts(&self, facts: Vec<SignedFact>, to: &[PartyIndex]) {
         self.0.seen.lock().unwrap().told.push((facts, to.to_vec()));
     }
 
@@ -473,6 +496,7 @@ impl Cosigners for FakeCosigners {
         self.0.alive().await;
         let (events, rx) = mpsc::channel(16);
         let mut seen = self.0.seen.lock().unwrap();
+        seen.requests.push(attempt.request.clone());
         seen.attempts.push(attempt.signers.iter().map(|p| p.number()).collect());
         let moods: Vec<Option<Mood>> = attempt
             .signers
