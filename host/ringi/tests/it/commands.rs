@@ -5,7 +5,7 @@ use crate::platform::{INITIATOR, Platform, cosigner, refused, ringi};
 use serde_json::{Value, json};
 use std::path::Path;
 
-const GENESIS: &str = "data/genesis.ringi";
+pub const GENESIS: &str = "data/genesis.ringi";
 const ADMINS: [&str; 2] = ["data/development/admin-1.key", "data/development/admin-2.key"];
 const SUPPLIER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const STRANGER: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";

@@ -12,4 +12,5 @@ mod node;
 mod platform;
 mod recovery;
 mod upgrade;
+mod witness;
 mod workspace;
