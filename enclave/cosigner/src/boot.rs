@@ -203,6 +203,7 @@ impl Cosigner {
                 parts: u32::try_from(parts).unwrap_or(u32::MAX),
                 // B1: who has no share was let in by others without one, and may have been rolled back with them.
                 live: self.boot.ready && !self.state.keys.is_empty(),
+                // M1: what a restarted one forgot, or never saw, proves itself.
                 facts: if first { self.state.facts.all().cloned().collect() } else { vec![] },
             };
             self.tell(to, &PeerMessage::BootGrant(Box::new(grant)));

@@ -111,8 +111,38 @@ impl Cosigner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pins::Pin;
+    use crate::spending::Holders;
     use ringi_primitives::digest::Digest;
     use ringi_primitives::network::NetworkId;
+    use ringi_primitives::request::PayloadKind;
+
+    fn nonce(nonce: u64) -> Slot {
+        let account = ringi_primitives::address::Address::of_evm([1; 20]);
+        Slot::Nonce { network: NetworkId::Evm(1), account, nonce }
+    }
+
+    /// L3: an authorization is used at the nonce after its transaction's (EIP-7702); until that is taken too, it can be.
+    #[test]
+    fn l3_an_authorization_is_final_when_the_nonce_after_is_taken() {
+        let intent = IntentId::from_bytes([1; 16]);
+        let mut state = State::default();
+        let pinned = |state: &mut State, kind| {
+            let pins = vec![Pin { intent, kind, root: intent, slot: nonce(5) }];
+            state.apply(&Record::Pinned { pins, holders: Holders::default() }).unwrap();
+        };
+        let ended = |state: &mut State, at| {
+            state.apply(&Record::Final { proofs: vec![(intent, nonce(at))] }).unwrap();
+            state.spending.is_proved(&intent)
+        };
+        pinned(&mut state, PayloadKind::Transaction);
+        assert!(!ended(&mut state, 4));
+        assert!(ended(&mut state, 5));
+        pinned(&mut state, PayloadKind::Authorization);
+        assert!(!state.spending.is_proved(&intent), "of the nonce after nothing was said");
+        assert!(!ended(&mut state, 5));
+        assert!(ended(&mut state, 6));
+    }
 
     fn slot(n: u8) -> Slot {
         Slot::Message { network: NetworkId::Evm(1), payload: Digest([n; 32]) }

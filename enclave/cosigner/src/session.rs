@@ -139,6 +139,7 @@ impl Cosigner {
         }
         self.check_signers(&signers)?;
         let judged = judge(&self.state, request, self.now)?;
+        // M1: whatever becomes of this request.
         self.remember_facts(&judged.facts);
         let root = check_pin_early(&self.state, &judged)?;
         let (charges, _) = consult(&self.state, &judged, root, self.now)?;

@@ -165,7 +165,7 @@ fn m1_timestamps_never_go_back_per_source_and_asset() {
 }
 
 #[test]
-fn a_statement_that_makes_no_sense_is_malformed() {
+fn m1_a_statement_that_makes_no_sense_is_malformed() {
     let outpoint = Outpoint { txid: [1; 32], vout: 0 };
     let spent =
         |many| Slot::Outpoints { network: NetworkId::Bitcoin(BitcoinNetwork::Main), outpoints: vec![outpoint; many] };

@@ -14,7 +14,7 @@ async fn read(url: &str, ask: Ask) -> Result<String, WitnessError> {
 }
 
 async fn code(url: &str) -> String {
-    read(url, ASK).await.map_or_else(|e| e.code().to_string(), |price| price)
+    read(url, ASK).await.unwrap_or_else(|e| e.code().to_string())
 }
 
 #[tokio::test]
