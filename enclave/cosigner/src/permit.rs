@@ -50,11 +50,12 @@ impl Permit {
     /// The refusal that names the rule (policy) or the check (T1, I3); the judged request comes back with it.
     pub fn grant(state: &State, judged: Judged, times: Times, now: UnixMs) -> Result<Permit, Refusal> {
         // T1: expiries use the maximum of the signers' times.
-        if times.expiry.max(now) >= judged.plan.expires_at {
+        let latest = times.expiry.max(now);
+        if latest >= judged.plan.expires_at {
             return Err(Code::IntentExpired.because("by the latest of the signers' clocks"));
         }
         // M1, T1: so does the age of facts.
-        if judged.facts.good_until.is_some_and(|until| times.expiry.max(now) > until) {
+        if judged.facts.good_until.is_some_and(|until| latest > until) {
             return Err(Code::Fact(FactError::Stale).because("by the latest of the signers' clocks"));
         }
         let pin = check_pin(state, &judged)?;
