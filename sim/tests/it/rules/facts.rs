@@ -220,7 +220,7 @@ fn m1_memory_of_prices_survives_a_restart() {
 fn m1_memory_of_prices_is_handed_over_at_boot() {
     let mut court = Court::new(507);
     let (old, new) = (court.price_at(1, 900, court.world.now.minus_ms(5000)), court.price(1, 1000));
-    assert_eq!(court.said(1, 0, &[new.clone()], &[1, 2]), SIGNED);
+    assert_eq!(court.said(1, 0, std::slice::from_ref(&new), &[1, 2]), SIGNED);
     assert_eq!(court.memory(3).facts.all().count(), 0);
     restart(&mut court.world, 3);
     court.world.pass(1000);
