@@ -175,6 +175,13 @@ pub struct Facts {
     pub good_until: Option<UnixMs>,
 }
 
+impl Facts {
+    /// What one wallet holds, by asset.
+    pub fn balances_of(&self, wallet: &WalletRef) -> BTreeMap<AssetKey, Amount> {
+        self.balances.iter().filter(|((of, _), _)| of == wallet).map(|((_, asset), held)| (*asset, *held)).collect()
+    }
+}
+
 /// Weighs a list of facts.
 ///
 /// # Errors

@@ -190,6 +190,9 @@ fn g3_the_lowest_balance_of_a_quorum_counts() {
     assert_eq!(of(&[balance(1, 50), balance(4, 70)]), Some(50));
     assert_eq!(of(&[balance(1, 50), balance(2, 0), balance(4, 70)]), Some(0));
     assert_eq!(of(&[balance(4, 70)]), None);
+    let weighed = weighed(&[balance(1, 50), balance(4, 70)]).unwrap();
+    assert_eq!(weighed.balances_of(&WALLET), BTreeMap::from([(ETH, Amount::from_u64(50))]));
+    assert!(weighed.balances_of(&WalletRef { vault: VaultIndex(2), ..WALLET }).is_empty(), "another wallet's");
 }
 
 #[test]
