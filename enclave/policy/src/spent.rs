@@ -13,6 +13,10 @@ pub trait Spent {
     /// There is no upper end: an entry from a clock ahead of ours counts. `None` if the sum does not fit 256 bits.
     fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount>;
 
+    /// The sum charged to `limit` by intents other than `excluding` that are not proved final (rule L3), in base units. `None`
+    /// if the sum does not fit 256 bits.
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount>;
+
     /// The most `intent` was charged to `limit`, at any time; zero if never.
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount;
 }
@@ -28,6 +32,11 @@ impl Spent for [Spending] {
         counted.map(|(amount, _)| *amount).try_fold(Amount::ZERO, Amount::checked_add)
     }
 
+    /// A bare list knows of no proofs: everything is outstanding.
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        self.in_window(limit, UnixMs(0), excluding)
+    }
+
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
         let own = self.iter().filter(|s| s.limit == *limit && s.intent == *intent);
         own.map(|s| s.amount).max().unwrap_or_default()
@@ -39,6 +48,10 @@ impl<const N: usize> Spent for [Spending; N] {
         self.as_slice().in_window(limit, from, excluding)
     }
 
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        self.as_slice().outstanding(limit, excluding)
+    }
+
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
         self.as_slice().of_intent(limit, intent)
     }
@@ -47,6 +60,10 @@ impl<const N: usize> Spent for [Spending; N] {
 impl Spent for Vec<Spending> {
     fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
         self.as_slice().in_window(limit, from, excluding)
+    }
+
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        self.as_slice().outstanding(limit, excluding)
     }
 
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {

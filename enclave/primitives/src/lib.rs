@@ -35,3 +35,4 @@ pub mod time;
 pub mod upgrade;
 pub mod wallet;
 pub mod wire;
+pub mod zone;
