@@ -24,6 +24,8 @@ pub(crate) struct Case<'a> {
     pub initiator_groups: BTreeSet<&'a str>,
     /// What each asset loses, fee included; `None` where that does not fit 256 bits.
     spends: BTreeMap<AssetKey, Option<Amount>>,
+    /// Rules of which what nobody can look up any more is believed; `None`: nothing is.
+    claimed: Option<&'a [String]>,
     /// What limits said, by name.
     pub(crate) limits: RefCell<BTreeMap<&'a str, Result<Vec<Charge>, DenyReason>>>,
 }
@@ -68,7 +70,17 @@ impl<'a> Case<'a> {
         }
         let groups = policy.groups.iter().filter(|g| g.members.contains(&question.initiator));
         let initiator_groups = groups.map(|g| g.name.as_str()).collect();
-        Ok(Case { question, vault, sorts, initiator_groups, spends, limits: RefCell::default() })
+        Ok(Case { question, vault, sorts, initiator_groups, spends, claimed: None, limits: RefCell::default() })
+    }
+
+    /// The same case, as those saw it who claim that these rules decided.
+    pub fn claiming(self, rules: &'a [String]) -> Case<'a> {
+        Case { claimed: Some(rules), ..self }
+    }
+
+    /// Whether the rule is claimed to have decided; `None` where nothing is believed.
+    pub fn claims(&self, rule: &str) -> Option<bool> {
+        self.claimed.map(|claimed| claimed.iter().any(|name| name == rule))
     }
 
     /// What the whole intent takes by this measure, fee included (rule L2).

@@ -4,7 +4,7 @@ use crate::case::Case;
 use crate::clauses::{self, Miss};
 use crate::question::Question;
 use ringi_primitives::decision::{Decision, DenyReason};
-use ringi_primitives::policy_set::{Rule, Temperature, Terms, Verdict};
+use ringi_primitives::policy_set::{Rule, Ruling, Temperature, Terms};
 
 /// The name in place of a rule's where no rule decided: nothing allows, no fee cap, a cold or unknown vault.
 pub use ringi_primitives::policy_set::DEFAULT_RULE;
@@ -18,28 +18,33 @@ pub(crate) type Denial = (String, DenyReason);
 /// any rule before the default. `Allow` and `NeedsApproval` name every rule that an effect belongs to, in policy order.
 /// The charges of an `Allow` hold for this memory and this time only: whoever signs merges and asks again (rule L1).
 pub fn decide(question: &Question) -> Decision {
-    match judge(question) {
-        Ok(decision) => decision,
-        Err((rule, reason)) => Decision::Deny { rule, reason },
-    }
+    let judged = Case::open(question).map_err(by_default).and_then(|case| judge(&case));
+    judged.unwrap_or_else(|(rule, reason)| Decision::Deny { rule, reason })
 }
 
-fn judge(question: &Question) -> Result<Decision, Denial> {
-    let case = Case::open(question).map_err(by_default)?;
+/// Whether these rules, and no others, could have allowed this to those who decided it with their own memory: what depends
+/// on limits' memory or on witnesses' facts is taken to have held for the rules that are claimed, and for no others. For
+/// receipts, which hold neither.
+pub fn decide_as_claimed(question: &Question, claimed: &[String]) -> Decision {
+    let judged = Case::open(question).map_err(by_default).and_then(|case| judge(&case.claiming(claimed)));
+    judged.unwrap_or_else(|(rule, reason)| Decision::Deny { rule, reason })
+}
+
+fn judge(case: &Case) -> Result<Decision, Denial> {
     if case.vault.temperature == Temperature::Cold {
         return Err(by_default(DenyReason::ColdVault));
     }
-    let used = assign(&case)?;
-    clauses::max_fee::exists(&case, &used).map_err(by_default)?;
+    let used = assign(case)?;
+    clauses::max_fee::exists(case, &used).map_err(by_default)?;
     let (mut charges, mut missing) = (Vec::new(), Vec::new());
     for used in &used {
         let by_rule = |reason| (used.rule.name.clone(), reason);
-        for charge in clauses::check(&case, used.rule, used.terms).map_err(by_rule)? {
+        for charge in clauses::check(case, used.rule, used.terms).map_err(by_rule)? {
             if !charges.contains(&charge) {
                 charges.push(charge);
             }
         }
-        missing.extend(clauses::approvals::missing(&case, &used.rule.name, used.terms));
+        missing.extend(clauses::approvals::missing(case, &used.rule.name, used.terms));
     }
     let names = used.iter().map(|u| u.rule.name.clone()).collect();
     Ok(if missing.is_empty() {
@@ -65,14 +70,14 @@ fn assign<'a>(case: &Case<'a>) -> Result<Vec<Used<'a>>, Denial> {
         let by_rule = |reason| (rule.name.clone(), reason);
         match &rule.then {
             // A block is held against every effect, also those that an earlier rule took.
-            Verdict::Block => {
+            Ruling::Block => {
                 if case.sorts.iter().any(|sort| clauses::matches_sort(rule, sort).is_ok())
                     && matches(case, rule).map_err(by_rule)?
                 {
                     return Err(by_rule(DenyReason::Denied));
                 }
             }
-            Verdict::Allow(terms) => {
+            Ruling::Allow(terms) => {
                 let candidates =
                     case.sorts.iter().zip(&open).map(|(s, open)| *open && clauses::matches_sort(rule, s).is_ok());
                 let candidates: Vec<bool> = candidates.collect();

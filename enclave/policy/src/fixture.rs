@@ -12,8 +12,8 @@ use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
 use ringi_primitives::policy_set::{
     AllowEntry, AllowList, Conditions, ContractFunction, FeeCap, Group, Initiator, KeyPurpose, KnownWallet, Limit,
-    Measure, MessageKind, Person, PersonKey, PolicySet, RootIndex, Rule, Scope, Seats, Temperature, Terms, Vault,
-    Verdict, Window,
+    Measure, MessageKind, Person, PersonKey, PolicySet, RootIndex, Rule, Ruling, Scope, Seats, Temperature, Terms,
+    Vault, Window,
 };
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
@@ -80,11 +80,11 @@ pub fn allow(name: &str, when: Conditions) -> Rule {
 }
 
 pub fn allow_with(name: &str, when: Conditions, terms: Terms) -> Rule {
-    Rule { name: name.into(), when, then: Verdict::Allow(terms) }
+    Rule { name: name.into(), when, then: Ruling::Allow(terms) }
 }
 
 pub fn block(name: &str, when: Conditions) -> Rule {
-    Rule { name: name.into(), when, then: Verdict::Block }
+    Rule { name: name.into(), when, then: Ruling::Block }
 }
 
 /// Allows anything but the dangerous kinds.

@@ -18,7 +18,7 @@ mod properties;
 mod question;
 mod spent;
 
-pub use decide::{DEFAULT_RULE, decide};
+pub use decide::{DEFAULT_RULE, decide, decide_as_claimed};
 pub use explain::{Step, explain};
 pub use question::{Coins, Question};
 pub use ringi_primitives::decision::Decision;

@@ -12,7 +12,7 @@ use ringi_primitives::effects::{Effect, OpaqueKind};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{
     Approvals, Band, Cap, Conditions, Destination, Display, FeeCap, Initiator, Limit, Measure, OwnApproval, Rule,
-    Scope, Source, Terms, Verdict, Window,
+    Ruling, Scope, Source, Terms, Window,
 };
 use std::collections::BTreeMap;
 
@@ -112,7 +112,7 @@ fn terms() -> impl Strategy<Value = Terms> {
 }
 
 fn a_rule() -> impl Strategy<Value = Rule> {
-    let verdict = prop_oneof![1 => Just(Verdict::Block), 6 => terms().prop_map(Verdict::Allow)];
+    let verdict = prop_oneof![1 => Just(Ruling::Block), 6 => terms().prop_map(Ruling::Allow)];
     (conditions(), verdict).prop_map(|(when, then)| Rule { name: String::new(), when, then })
 }
 
@@ -207,8 +207,8 @@ proptest! {
         if let Decision::Allow { rules, .. } = world.clone().on_bitcoin(5).decide() {
             let mut world = world;
             let caps = |r: &Rule| match &r.then {
-                Verdict::Allow(terms) => terms.max_fees.iter().any(|f| f.network == BTC),
-                Verdict::Block => false,
+                Ruling::Allow(terms) => terms.max_fees.iter().any(|f| f.network == BTC),
+                Ruling::Block => false,
             };
             prop_assert!(world.rules().iter().any(|r| rules.contains(&r.name) && caps(r)));
         }

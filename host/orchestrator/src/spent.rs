@@ -38,6 +38,10 @@ impl Spent for SpentIndex {
             .try_fold(Amount::ZERO, |sum, (_, (amount, _))| sum.checked_add(*amount))
     }
 
+    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
+        self.in_window(limit, UnixMs(0), excluding)
+    }
+
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
         self.limits.get(limit).and_then(|l| l.get(intent)).map(|(amount, _)| *amount).unwrap_or_default()
     }

@@ -2,12 +2,12 @@
 //! rules that name them: an "allow anything" was not written with them in mind. A block holds for them unless it names others.
 
 use crate::case::Sort;
-use ringi_primitives::policy_set::{DANGEROUS, Rule, Verdict};
+use ringi_primitives::policy_set::{DANGEROUS, Rule, Ruling};
 
 /// The rule names the kind, or none and may.
 pub(crate) fn holds(rule: &Rule, sort: &Sort) -> bool {
     let kinds = &rule.when.kinds;
-    let unnamed = || rule.then == Verdict::Block || !DANGEROUS.contains(&sort.kind);
+    let unnamed = || rule.then == Ruling::Block || !DANGEROUS.contains(&sort.kind);
     if kinds.is_empty() { unnamed() } else { kinds.iter().any(|k| k == sort.kind) }
 }
 

@@ -92,3 +92,29 @@ fn an_explanation_names_the_condition_that_did_not_hold() {
     let misses: Vec<_> = steps.iter().map(|s| (s.rule.as_str(), s.misses.clone())).collect();
     assert_eq!(misses, [("swaps", vec![Some("kinds")]), ("board", vec![Some("initiators")]), ("allow", vec![None])]);
 }
+
+/// A receipt holds no memory and no prices: of the claimed rules they are believed, of no others, and nothing else is.
+#[test]
+fn claimed_rules_are_believed_only_where_nobody_can_look() {
+    use ringi_primitives::policy_set::{Band, Conditions, Measure};
+    let alone = Conditions { within: vec!["day".into()], ..kinds(&["transfer"]) };
+    let priced = Band { measure: Measure::Usd, above: Some(amount(5)), at_most: None };
+    let dear = Conditions { amounts: vec![priced], ..Conditions::default() };
+    let mut world = World::new(vec![
+        allow("alone", alone),
+        allow("dear", dear),
+        allow_with("rest", Conditions::default(), fee(EVM, 9)),
+    ]);
+    world.limits().push(per_day("day", usdc(), 1));
+    let by = |world: &World, rules: &[&str]| {
+        let claimed: Vec<_> = rules.iter().map(|r| r.to_string()).collect();
+        decide_as_claimed(&world.question(), &claimed)
+    };
+    let allowed = |rule: &str| Decision::Allow { charges: vec![], rules: vec![rule.into()] };
+    assert_eq!(by(&world, &["alone"]), allowed("alone"), "a limit that may have had room then");
+    assert_eq!(by(&world, &["dear"]), allowed("dear"), "a price that may have been there then");
+    assert_eq!(by(&world, &["rest"]), deny("rest", DenyReason::FeeCap), "the fee is in the receipt");
+    assert_eq!(by(&world, &["nonsense"]), deny("rest", DenyReason::FeeCap));
+    world.rules().push(block("stop", from_person(1)));
+    assert_eq!(by(&world, &["alone"]), deny("stop", DenyReason::Denied));
+}

@@ -27,12 +27,12 @@ pub struct Rule {
     pub when: Conditions,
     /// What then.
     #[n(2)]
-    pub then: Verdict,
+    pub then: Ruling,
 }
 
 /// What a rule says of an effect that it matches.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub enum Verdict {
+pub enum Ruling {
     /// Denied, whatever other rules say and wherever they stand.
     #[n(0)]
     Block,

@@ -2,8 +2,8 @@
 
 use super::{
     Approvals, Band, CallCondition, Cap, Conditions, DANGEROUS, Destination, Hours, Initiator, KINDS, KeyPurpose,
-    Limit, Measure, MessageCondition, OwnApproval, PolicySet, PolicySetError, Rule, Source, Temperature, Terms, Vault,
-    Verdict, Window, WordTest,
+    Limit, Measure, MessageCondition, OwnApproval, PolicySet, PolicySetError, Rule, Ruling, Source, Temperature, Terms,
+    Vault, Window, WordTest,
 };
 use crate::asset::AssetKey;
 use crate::id::PersonId;
@@ -145,8 +145,8 @@ impl PolicySet {
         self.check_conditions(&rule.when, vault)?;
         match &rule.then {
             // A block that a limit switches would permit again what was permitted before: an inverted limit.
-            Verdict::Block => check(rule.when.within.is_empty(), PolicySetError::Senseless("block within a limit")),
-            Verdict::Allow(terms) => {
+            Ruling::Block => check(rule.when.within.is_empty(), PolicySetError::Senseless("block within a limit")),
+            Ruling::Allow(terms) => {
                 self.check_terms(terms, &rule.when, vault)?;
                 check_fiat(terms, &rule.when, vault)
             }
@@ -313,7 +313,7 @@ impl PolicySet {
     fn check_roots(&self) -> Result<(), PolicySetError> {
         let raw = |r: &Rule| {
             let named = r.when.kinds.iter().any(|k| k != "delegate" && DANGEROUS.contains(&k.as_str()));
-            matches!(r.then, Verdict::Allow(_)) && named
+            matches!(r.then, Ruling::Allow(_)) && named
         };
         let apart = |v: &Vault| v.temperature == Temperature::Cold || v.rules.iter().any(raw);
         let clash = self

@@ -69,7 +69,7 @@ impl Memory {
 
     fn spent(&self, root: IntentId, asset: AssetKey) -> Amount {
         let entries = self.state.spending.all().map(|(s, _)| s);
-        let of_it = |s: &Spending| s.intent == root && s.limit.asset == asset;
+        let of_it = |s: &Spending| s.intent == root && s.limit.measure == Measure::Asset(asset);
         entries.filter(of_it).map(|s| s.amount).max().unwrap_or(Amount::ZERO)
     }
 

@@ -195,7 +195,7 @@ fn m1_dollars_are_charged_at_the_price_of_their_signing() {
     let mut world = under(dollars);
     let native = limit("native", Measure::Asset(usdc()), 1000, Window::Rolling(DAY_S), Scope::Vault);
     world.limits().push(native);
-    world.rules()[0].then = ringi_primitives::policy_set::Verdict::Allow(charging(&["day", "native"]));
+    world.rules()[0].then = ringi_primitives::policy_set::Ruling::Allow(charging(&["day", "native"]));
     world.rules()[0].when.assets = vec![usdc()];
     world.fee = Amount::ZERO;
     let price = |n| [(usdc(), amount(n))].into();
