@@ -56,7 +56,9 @@ impl Zone {
         let by_now = midnight.checked_sub(self.offset(now)?)?;
         let before = midnight.checked_sub(self.offset(by_now.checked_sub(DAY_S)?)?)?;
         let after = midnight.checked_sub(self.offset(by_now)?)?;
-        let start = by_now.min(before).min(after);
+        // Where clocks jump over midnight neither shows it, and `before` is the instant of the jump.
+        let shows = |at: &i64| self.local(*at) == Some(midnight);
+        let start = [before.min(after), before.max(after)].into_iter().find(shows).unwrap_or(before);
         Some(UnixMs(u64::try_from(start.max(0)).ok()?.checked_mul(1000)?))
     }
 

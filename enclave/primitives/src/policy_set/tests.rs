@@ -408,7 +408,11 @@ fn rules_that_cannot_hold_are_refused() {
     }
     assert_eq!(quorum(vec![]), senseless("quorum of nobody"));
     assert_eq!(quorum(vec![vec![]]), senseless("quorum of nobody"));
-    assert_eq!(refused(|s| s.vaults[0].index = VaultIndex(1 << 31)), PolicySetError::Senseless("vault index"));
+    let beyond = refused(|s| {
+        s.wallets.clear();
+        s.vaults[0].index = VaultIndex(1 << 31);
+    });
+    assert_eq!(beyond, PolicySetError::Senseless("vault index"));
     assert_eq!(refused(|s| s.groups[0].members.clear()), PolicySetError::Senseless("group of nobody"));
     let mut last = sound();
     last.wallets.clear();

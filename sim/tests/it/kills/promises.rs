@@ -10,6 +10,7 @@ use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::{Outpoint, Slot};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::policy_set::Measure;
 use ringi_primitives::receipt::Verdict;
 use ringi_primitives::scheme::PartyIndex;
 use std::collections::{BTreeMap, BTreeSet};
