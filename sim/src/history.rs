@@ -16,6 +16,7 @@ use ringi_primitives::decision::{LimitKey, Spending, Subject};
 use ringi_primitives::effects::Slot;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::policy_set::Measure;
 use ringi_primitives::request::PayloadKind;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
@@ -28,8 +29,8 @@ pub struct History {
     pub wallets: u32,
     /// Their vault.
     pub vault: VaultIndex,
-    /// The limit each was charged: a rule's name.
-    pub rule: String,
+    /// The limit each was charged, by name.
+    pub limit: String,
     /// The EVM chain they paid on.
     pub network: NetworkId,
     /// When.
@@ -68,8 +69,8 @@ impl History {
         let pin = Pin { intent, kind: PayloadKind::Transaction, root: intent, slot };
         let limit = LimitKey {
             vault: self.vault,
-            rule: self.rule.clone(),
-            asset: AssetKey::native(self.network),
+            name: self.limit.clone(),
+            measure: Measure::Asset(AssetKey::native(self.network)),
             subject: Subject::Wallet(WalletId::from_bytes(id)),
         };
         let entry = Spending { limit, intent, amount: Amount::from_u64(1_000), at: self.at };

@@ -69,10 +69,6 @@ fn address(text: &str) -> Address {
     evm::parse_address(text).expect("checksummed")
 }
 
-fn rule(name: &str, then: Demand) -> Rule {
-    Rule { name: name.into(), when: Match::default(), then }
-}
-
 /// The standard policy set of this workspace.
 pub fn policy(genesis: Digest) -> PolicySet {
     let person = |s: &Someone, purpose| Person {
@@ -85,12 +81,12 @@ pub fn policy(genesis: Digest) -> PolicySet {
     let entries = BTreeSet::from([AllowEntry { network: EVM, address: address(FRIEND) }]);
     let mut people = vec![person(&initiator(), KeyPurpose::Initiate)];
     people.extend(approvers().iter().map(|s| person(s, KeyPurpose::Approve)));
-    let above = Some(Threshold { asset: coin, amount: Amount::from_u64(FREE) });
-    let day = |asset| Demand::CapPerWindow {
-        asset,
-        amount: Amount::from_u64(DAY_CAP),
-        window_s: 86_400,
-        scope: Scope::Vault,
+    let day = Limit {
+        name: "day".into(),
+        measure: Measure::Asset(coin),
+        most: Amount::from_u64(DAY_CAP),
+        window: Window::Rolling(86_400),
+        per: Scope::Vault,
     };
     PolicySet {
         version: 1,
@@ -106,7 +102,7 @@ pub fn policy(genesis: Digest) -> PolicySet {
             Asset { id: "usd".into(), key: AssetKey::token(EVM, address(TOKEN)), decimals: 6 },
             Asset { id: "btc".into(), key: AssetKey::native(BITCOIN), decimals: 8 },
         ],
-        allow_lists: vec![AllowList { name: "friends".into(), entries }],
+        allow_lists: vec![AllowList { name: "friends".into(), entries, tags: BTreeSet::new() }],
         functions: vec![],
         permits: vec![],
         vaults: vec![Vault {
@@ -114,19 +110,60 @@ pub fn policy(genesis: Digest) -> PolicySet {
             name: "treasury".into(),
             temperature: Temperature::Hot,
             root: RootIndex(0),
-            rules: vec![
-                rule("pay", Demand::Permit),
-                Rule {
-                    name: "friends".into(),
-                    when: Match { networks: vec![EVM], ..Match::default() },
-                    then: Demand::AllowList { lists: vec!["friends".into()] },
-                },
-                rule("day", day(coin)),
-                rule("big", Demand::Approvals { group: "approvers".into(), count: 2, above }),
-                rule("fee", Demand::MaxFee { network: BITCOIN, amount: Amount::from_u64(50_000) }),
-            ],
+            limits: vec![day],
+            rules: rules(),
         }],
+        wallets: vec![],
+        messages: vec![],
         trust: None,
+    }
+}
+
+/// Up to [`FREE`] of the coin alone, more with two approvals, under the day's limit; on the EVM chain to friends only.
+fn rules() -> Vec<Rule> {
+    let terms = || Terms {
+        limits: vec!["day".into()],
+        max_fees: vec![FeeCap { network: BITCOIN, most: Amount::from_u64(50_000) }],
+        ..Terms::default()
+    };
+    let free = Amount::from_u64(FREE);
+    let small = Band { measure: Measure::Asset(AssetKey::native(EVM)), above: None, at_most: Some(free) };
+    let two = Approvals {
+        any_of: vec![vec![Seats { group: "approvers".into(), count: 2 }]],
+        initiator: OwnApproval::Counts,
+        display: Display::Any,
+    };
+    let strangers =
+        Conditions { networks: vec![EVM], destinations: vec![Destination::Unlisted], ..Conditions::default() };
+    vec![
+        Rule { name: "strangers".into(), when: strangers, then: Ruling::Block },
+        Rule {
+            name: "pay".into(),
+            when: Conditions { amounts: vec![small], ..Conditions::default() },
+            then: Ruling::Allow(terms()),
+        },
+        Rule {
+            name: "big".into(),
+            when: Conditions::default(),
+            then: Ruling::Allow(Terms { approvals: Some(two), ..terms() }),
+        },
+    ]
+}
+
+/// Adds a limit to the first vault, which every rule that allows charges.
+pub fn limit_all(policy: &mut PolicySet, name: &str, asset: AssetKey, most: u64) {
+    let Some(vault) = policy.vaults.first_mut() else { return };
+    vault.limits.push(Limit {
+        name: name.into(),
+        measure: Measure::Asset(asset),
+        most: Amount::from_u64(most),
+        window: Window::Rolling(86_400),
+        per: Scope::Vault,
+    });
+    for rule in &mut vault.rules {
+        if let Ruling::Allow(terms) = &mut rule.then {
+            terms.limits.push(name.into());
+        }
     }
 }
 

@@ -71,11 +71,32 @@ pub struct Decoded {
     max_fee: Amount,
     slot: Slot,
     sighashes: Vec<SigHash>,
+    coins: Option<Coins>,
+}
+
+/// The coins of a transaction of a chain that has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coins {
+    /// How many inputs.
+    pub inputs: u32,
+    /// How many outputs, change included.
+    pub outputs: u32,
+    /// What all inputs hold, base units of the network's coin.
+    pub value: Amount,
 }
 
 impl Decoded {
     pub(crate) fn new(effects: Vec<Effect>, max_fee: Amount, slot: Slot, sighashes: Vec<SigHash>) -> Decoded {
-        Decoded { effects, max_fee, slot, sighashes }
+        Decoded { effects, max_fee, slot, sighashes, coins: None }
+    }
+
+    pub(crate) fn with_coins(self, coins: Coins) -> Decoded {
+        Decoded { coins: Some(coins), ..self }
+    }
+
+    /// The transaction's coins; `None` where the chain has none, or for a message.
+    pub fn coins(&self) -> Option<Coins> {
+        self.coins
     }
 
     /// What the bytes request, in order.

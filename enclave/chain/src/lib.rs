@@ -10,7 +10,7 @@ pub mod decoded;
 pub mod error;
 pub mod evm;
 
-pub use decoded::{Decoded, KeySource, SigHash, SignedTx, Tweak};
+pub use decoded::{Coins, Decoded, KeySource, SigHash, SignedTx, Tweak};
 pub use error::ChainError;
 
 use ringi_primitives::address::Address;

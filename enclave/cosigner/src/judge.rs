@@ -16,7 +16,7 @@ use ringi_primitives::intent::Intent;
 use ringi_primitives::limits;
 use ringi_primitives::passkey::PasskeyError;
 use ringi_primitives::plan::Plan;
-use ringi_primitives::policy_set::{KeyPurpose, RootIndex};
+use ringi_primitives::policy_set::{Display, KeyPurpose, RootIndex};
 use ringi_primitives::request::{PayloadKind, SigningRequest};
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::WalletRef;
@@ -42,6 +42,8 @@ pub struct Judged {
     pub initiator: PersonId,
     /// Who approved, distinct people.
     pub approvals: BTreeSet<PersonId>,
+    /// Those of them who did with a key of their own (rule P2).
+    pub independent: BTreeSet<PersonId>,
     /// Counters of the passkeys they did it with.
     pub counted: Vec<Counted>,
     /// What the request's facts prove: prices, balances and what is final (rules M1, L3).
@@ -83,6 +85,7 @@ pub fn judge(state: &State, bytes: &[u8], now: UnixMs) -> Result<Judged, Refusal
         wallet,
         initiator,
         approvals: given.people,
+        independent: given.independent,
         counted: given.counted,
         facts,
         plan,
@@ -143,6 +146,7 @@ fn check_initiator(
 #[derive(Default)]
 struct Given {
     people: BTreeSet<PersonId>,
+    independent: BTreeSet<PersonId>,
     counted: Vec<Counted>,
 }
 
@@ -173,6 +177,10 @@ fn check_approvals(
         let consent = approval.verify(&digest, &policy.set, genesis.head());
         let consent = consent.map_err(|e| Code::Approval(e).because(e.to_string()))?;
         given.people.insert(consent.person);
+        // P2: a key of their own is used by code that the host did not serve.
+        if consent.display == Display::Independent {
+            given.independent.insert(consent.person);
+        }
         given.counted.extend(consent.counted);
     }
     // P2: a counter value that served something else is a clone's.

@@ -5,11 +5,12 @@ use crate::pins::Pin;
 use crate::refusal::{Code, from_decision};
 use crate::state::State;
 use ringi_chain::Decoded;
-use ringi_policy::{Question, decide};
+use ringi_policy::{Coins, Question, decide};
 use ringi_primitives::cbor;
 use ringi_primitives::decision::{Charge, Decision, Spending};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::id::IntentId;
+use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::weigh::FactError;
 use ringi_primitives::wire::Refusal;
@@ -48,7 +49,13 @@ impl Permit {
     ///
     /// # Errors
     /// The refusal that names the rule (policy) or the check (T1, I3); the judged request comes back with it.
-    pub fn grant(state: &State, judged: Judged, times: Times, now: UnixMs) -> Result<Permit, Refusal> {
+    pub fn grant(
+        state: &State,
+        judged: Judged,
+        signers: &[PartyIndex],
+        times: Times,
+        now: UnixMs,
+    ) -> Result<Permit, Refusal> {
         // T1: expiries use the maximum of the signers' times.
         let latest = times.expiry.max(now);
         if latest >= judged.plan.expires_at {
@@ -59,7 +66,7 @@ impl Permit {
             return Err(Code::Fact(FactError::Stale).because("by the latest of the signers' clocks"));
         }
         let pin = check_pin(state, &judged)?;
-        let (charges, rules) = consult(state, &judged, pin.root, times.window)?;
+        let (charges, rules) = consult(state, &judged, signers, pin.root, times.window)?;
         Ok(Permit { judged, charges, rules, pin })
     }
 
@@ -139,14 +146,25 @@ fn check_pin(state: &State, judged: &Judged) -> Result<Pin, Refusal> {
     pin.map_err(|code| code.because("I3"))
 }
 
+/// G3: of the bytes, never of what the host says of them.
+fn coins(decoded: &Decoded) -> Coins {
+    match decoded.coins() {
+        None => Coins::Without,
+        Some(coins) => Coins::Chosen { inputs: coins.inputs, outputs: coins.outputs, value: coins.value },
+    }
+}
+
 /// The policy's decision over this state's memory at this time: charges and rules, or the refusal.
 pub fn consult(
     state: &State,
     judged: &Judged,
+    signers: &[PartyIndex],
     root: IntentId,
     window: UnixMs,
 ) -> Result<(Vec<Charge>, Vec<String>), Refusal> {
     let policy = state.policy.as_ref().ok_or_else(|| Code::PolicyMissing.because("no policy set installed"))?;
+    let signers = signers.iter().copied().collect();
+    let balances = judged.facts.balances_of(&judged.wallet);
     let question = Question {
         policy: &policy.set,
         wallet: judged.wallet,
@@ -155,9 +173,14 @@ pub fn consult(
         network: judged.plan.network,
         fee: judged.decoded.max_fee(),
         approvals: &judged.approvals,
+        independent: &judged.independent,
         intent: root,
         spent: &state.spending,
         now: window,
+        prices: &judged.facts.prices,
+        balances: &balances,
+        signers: Some(&signers),
+        coins: coins(&judged.decoded),
     };
     let decision = decide(&question);
     match (from_decision(&decision), decision) {

@@ -89,6 +89,11 @@ impl Sessions {
         true
     }
 
+    /// L1: whether this session holds the limit, so that its memory was merged.
+    fn holds(&self, limit: &LimitKey, tag: Tag) -> bool {
+        self.locks.get(&Lock::Limit(limit.clone())) == Some(&tag)
+    }
+
     /// L1: limits and accounts are free again once all signers have recorded; the intent stays locked to the end.
     fn unlock_limits(&mut self, tag: Tag) {
         self.locks.retain(|lock, holder| *holder != tag || matches!(lock, Lock::Intent(_)));
@@ -142,7 +147,7 @@ impl Cosigner {
         // M1: whatever becomes of this request.
         self.remember_facts(&judged.facts);
         let root = check_pin_early(&self.state, &judged)?;
-        let (charges, _) = consult(&self.state, &judged, root, self.now)?;
+        let (charges, _) = consult(&self.state, &judged, &signers, root, self.now)?;
         let epochs = self.epochs(&judged)?;
         let limits: Vec<LimitKey> = charges.into_iter().map(|c| c.limit).collect();
         let mut locks: Vec<Lock> = limits.iter().cloned().map(Lock::Limit).collect();
@@ -268,7 +273,11 @@ impl Cosigner {
         let Stage::Greeting { judged, hellos } = stage else { return Ok(()) };
         let merged = self.merge_hellos(&judged.request, &hellos, &signers);
         let granted = merged.and_then(|(times, id)| {
-            let permit = Permit::grant(&self.state, *judged, times, self.now)?;
+            let permit = Permit::grant(&self.state, *judged, &signers, times, self.now)?;
+            // L1: what was merged may have moved the intent to another rule; its limits were not merged yet.
+            if !permit.charges().iter().all(|c| self.sessions.holds(&c.limit, tag)) {
+                return Err(Code::Busy.because("L1: another rule decides now"));
+            }
             self.reserve(permit, times, id, &signers)
         });
         let (permit, reservation) = match granted {

@@ -5,10 +5,10 @@
 use minicbor::{Decode, Encode};
 use ringi_policy::Spent;
 use ringi_primitives::amount::Amount;
-use ringi_primitives::asset::AssetKey;
 use ringi_primitives::decision::{Charge, LimitKey, Spending, Subject};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::limits;
+use ringi_primitives::policy_set::Measure;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::VaultIndex;
@@ -52,17 +52,17 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Family {
     vault: VaultIndex,
-    rule: String,
-    asset: AssetKey,
+    name: String,
+    measure: Measure,
 }
 
 impl Family {
     fn of(limit: &LimitKey) -> Family {
-        Family { vault: limit.vault, rule: limit.rule.clone(), asset: limit.asset }
+        Family { vault: limit.vault, name: limit.name.clone(), measure: limit.measure }
     }
 
     fn limit(&self, subject: Subject) -> LimitKey {
-        LimitKey { vault: self.vault, rule: self.rule.clone(), asset: self.asset, subject }
+        LimitKey { vault: self.vault, name: self.name.clone(), measure: self.measure, subject }
     }
 }
 
@@ -280,14 +280,15 @@ mod tests {
     use ringi_primitives::asset::AssetKey;
     use ringi_primitives::decision::Subject;
     use ringi_primitives::network::NetworkId;
+    use ringi_primitives::policy_set::Window;
     use ringi_primitives::wallet::VaultIndex;
 
     const NOW: UnixMs = UnixMs(2_000_000_000_000);
     const WINDOW_MS: u64 = limits::WINDOW_S * 1000;
 
     fn limit() -> LimitKey {
-        let asset = AssetKey::native(NetworkId::Evm(1));
-        LimitKey { vault: VaultIndex(1), rule: "day".into(), asset, subject: Subject::Vault }
+        let measure = Measure::Asset(AssetKey::native(NetworkId::Evm(1)));
+        LimitKey { vault: VaultIndex(1), name: "day".into(), measure, subject: Subject::Vault }
     }
 
     fn entry(n: u8, amount: u64, at: UnixMs) -> Spending {
@@ -374,7 +375,8 @@ mod tests {
     fn l2_what_is_put_back_is_what_was_there_before() {
         let mut book = book(&[entry(1, 5, NOW)]);
         let intent = IntentId::from_bytes([1; 16]);
-        let charge = Charge { limit: limit(), amount: Amount::from_u64(9), cap: Amount::MAX, window_s: 1 };
+        let charge =
+            Charge { limit: limit(), amount: Amount::from_u64(9), cap: Amount::MAX, window: Window::Rolling(1) };
         let before = book.before(&intent, std::slice::from_ref(&charge));
         book.enter(&entry(1, 9, NOW.plus_ms(1)), Holders::default());
         book.put_back(&intent, &before);

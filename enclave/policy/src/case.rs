@@ -1,61 +1,49 @@
 //! A question with everything that several rules ask of it worked out once.
 
+use crate::places::{Gain, Place};
 use crate::question::Question;
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
-use ringi_primitives::decision::DenyReason;
+use ringi_primitives::decision::{Charge, DenyReason};
 use ringi_primitives::effects::{Effect, OpaqueKind};
-use ringi_primitives::id::PersonId;
 use ringi_primitives::network::NetworkId;
-use ringi_primitives::policy_set::{AllowEntry, Demand, Rule, Vault};
+use ringi_primitives::policy_set::{AllowEntry, Measure, PolicySet, Vault};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The question, its vault, its effects' properties and its sums.
-pub struct Case<'a> {
+pub(crate) struct Case<'a> {
     /// What was asked.
     pub question: &'a Question<'a>,
     /// The vault of the wallet.
     pub vault: &'a Vault,
-    /// The effects, in order.
-    pub effects: Vec<EffectFacts>,
-    /// People whose approval counts.
-    pub approvers: BTreeSet<PersonId>,
-    /// The distinct properties that rules match; a batch of a hundred like transfers has one.
-    traits: Vec<Traits>,
-    initiator_groups: BTreeSet<&'a str>,
+    /// The distinct sorts of effects; a batch of a hundred like transfers has one.
+    pub sorts: Vec<Sort<'a>>,
+    /// Groups that the initiator is in.
+    pub initiator_groups: BTreeSet<&'a str>,
     /// What each asset loses, fee included; `None` where that does not fit 256 bits.
     spends: BTreeMap<AssetKey, Option<Amount>>,
-}
-
-/// What rules check of one effect.
-pub struct EffectFacts {
-    /// Who gains by it, and where.
-    pub gain: Gain,
-    /// Whether it is a transaction on chain, as opposed to a signed message.
-    pub on_chain: bool,
-    /// Index of its [`Traits`].
-    traits: usize,
-}
-
-/// Who gains value or power by an effect.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Gain {
-    /// Nobody but the wallet: a self-cancel, an ownership proof.
-    Nobody,
-    /// This one.
-    By(AllowEntry),
-    /// Nobody can tell: bytes without a target that are understood only as bytes.
-    Unknown,
+    /// Rules of which what nobody can look up any more is believed; `None`: nothing is.
+    claimed: Option<&'a [String]>,
+    /// What limits said, by name.
+    pub(crate) limits: RefCell<BTreeMap<&'a str, Result<Vec<Charge>, DenyReason>>>,
 }
 
 /// What rules match of an effect.
-#[derive(PartialEq, Eq)]
-struct Traits {
-    kind: &'static str,
-    dangerous: bool,
-    network: NetworkId,
-    assets: Vec<AssetKey>,
+pub(crate) struct Sort<'a> {
+    /// One effect of this sort.
+    pub effect: &'a Effect,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its chain.
+    pub network: NetworkId,
+    /// The assets it takes.
+    pub assets: Vec<AssetKey>,
+    /// Who gains.
+    pub place: Place<'a>,
+    /// Whether it is a transaction on chain, as opposed to a signed message.
+    pub on_chain: bool,
 }
 
 impl<'a> Case<'a> {
@@ -67,105 +55,137 @@ impl<'a> Case<'a> {
     pub fn open(question: &'a Question<'a>) -> Result<Case<'a>, DenyReason> {
         let policy = question.policy;
         let vault = policy.vault(question.wallet.vault).ok_or(DenyReason::Unknown)?;
-        let mut traits = Vec::new();
-        let effects = question.effects.iter().map(|e| EffectFacts::of(e, &mut traits)).collect();
+        let sorts = sorts(policy, question.effects);
         let here =
-            |t: &Traits| t.network == question.network && t.assets.iter().all(|a| policy.asset_by_key(a).is_some());
+            |s: &Sort| s.network == question.network && s.assets.iter().all(|a| policy.asset_by_key(a).is_some());
         let known = policy.people.iter().any(|p| p.id == question.initiator)
             && policy.networks.contains(&question.network)
-            && traits.iter().all(here);
+            && sorts.iter().all(here);
         if !known {
             return Err(DenyReason::Unknown);
         }
         let mut spends = BTreeMap::from([(AssetKey::native(question.network), Some(question.fee))]);
         for (asset, amount) in question.effects.iter().flat_map(Effect::spends) {
-            let sum = spends.entry(asset).or_insert(Some(Amount::ZERO));
-            *sum = sum.and_then(|s| s.checked_add(amount));
+            add(&mut spends, asset, amount);
         }
         let groups = policy.groups.iter().filter(|g| g.members.contains(&question.initiator));
         let initiator_groups = groups.map(|g| g.name.as_str()).collect();
-        let approvers = question.approvals.clone();
-        Ok(Case { question, vault, effects, approvers, traits, initiator_groups, spends })
+        Ok(Case { question, vault, sorts, initiator_groups, spends, claimed: None, limits: RefCell::default() })
     }
 
-    /// What the intent takes of an asset in base units: all its effects, and the fee where the asset pays it (rule L2).
+    /// The same case, as those saw it who claim that these rules decided.
+    pub fn claiming(self, rules: &'a [String]) -> Case<'a> {
+        Case { claimed: Some(rules), ..self }
+    }
+
+    /// Whether the rule is claimed to have decided; `None` where nothing is believed.
+    pub fn claims(&self, rule: &str) -> Option<bool> {
+        self.claimed.map(|claimed| claimed.iter().any(|name| name == rule))
+    }
+
+    /// What the whole intent takes by this measure, fee included (rule L2).
     ///
     /// # Errors
-    /// [`DenyReason::Overflow`].
-    pub fn spends(&self, asset: &AssetKey) -> Result<Amount, DenyReason> {
-        self.spends.get(asset).copied().unwrap_or(Some(Amount::ZERO)).ok_or(DenyReason::Overflow)
+    /// [`DenyReason::Overflow`], [`DenyReason::PriceMissing`].
+    pub fn takes(&self, measure: &Measure) -> Result<Amount, DenyReason> {
+        self.sum(measure, &self.spends)
     }
 
-    /// The rules of the vault that speak of this intent at all: each matches at least one effect.
-    pub fn matching(&self) -> Vec<Matching<'a>> {
-        self.vault.rules.iter().filter_map(|rule| self.matched(rule)).collect()
-    }
-
-    fn matched(&self, rule: &'a Rule) -> Option<Matching<'a>> {
-        let by = &rule.when.initiators;
-        let initiator = by.is_empty() || by.iter().any(|g| self.initiator_groups.contains(g.as_str()));
-        if !initiator {
-            return None;
+    /// What each destination gains by this measure; the fee counts for each. Who gains nothing counts as unknown.
+    ///
+    /// # Errors
+    /// As [`Case::takes`].
+    pub fn takes_by_destination(&self, measure: &Measure) -> Result<Vec<(Option<AllowEntry>, Amount)>, DenyReason> {
+        let fee = (AssetKey::native(self.question.network), Some(self.question.fee));
+        let mut by: BTreeMap<Option<AllowEntry>, BTreeMap<AssetKey, Option<Amount>>> = BTreeMap::new();
+        for effect in self.question.effects {
+            let spends = by.entry(entry_of(effect)).or_insert_with(|| BTreeMap::from([fee]));
+            effect.spends().into_iter().for_each(|(asset, amount)| add(spends, asset, amount));
         }
-        let bits = self.traits.iter().enumerate().filter(|(_, t)| t.matches(rule)).map(|(at, _)| bit(at));
-        let traits = bits.fold(0, |all, bit| all | bit);
-        (traits != 0).then_some(Matching { rule, traits })
+        by.into_iter().map(|(who, spends)| Ok((who, self.sum(measure, &spends)?))).collect()
+    }
+
+    fn sum(&self, measure: &Measure, spends: &BTreeMap<AssetKey, Option<Amount>>) -> Result<Amount, DenyReason> {
+        match measure {
+            Measure::Asset(asset) => {
+                spends.get(asset).copied().unwrap_or(Some(Amount::ZERO)).ok_or(DenyReason::Overflow)
+            }
+            Measure::Count => Ok(Amount::from_u64(1)),
+            Measure::Usd => spends.iter().try_fold(Amount::ZERO, |sum, (asset, amount)| {
+                let dollars = self.dollars(asset, amount.ok_or(DenyReason::Overflow)?)?;
+                sum.checked_add(dollars).ok_or(DenyReason::Overflow)
+            }),
+        }
+    }
+
+    /// M1: at the highest price of the quorum, rounded up; no price, no answer. Nothing of an asset needs no price.
+    fn dollars(&self, asset: &AssetKey, amount: Amount) -> Result<Amount, DenyReason> {
+        if amount.is_zero() {
+            return Ok(Amount::ZERO);
+        }
+        let price = self.question.prices.get(asset).ok_or(DenyReason::PriceMissing)?;
+        let decimals = self.question.policy.asset_by_key(asset).ok_or(DenyReason::Unknown)?.decimals;
+        let unit = Amount::power_of_ten(decimals).ok_or(DenyReason::Overflow)?;
+        amount.checked_mul(*price).and_then(|product| product.divided_up(unit)).ok_or(DenyReason::Overflow)
     }
 }
 
-/// A rule that speaks of this intent, and of which of its effects.
-pub struct Matching<'a> {
-    /// The rule.
-    pub rule: &'a Rule,
-    /// One bit for each of the case's [`Traits`].
-    traits: u128,
+fn add(spends: &mut BTreeMap<AssetKey, Option<Amount>>, asset: AssetKey, amount: Amount) {
+    let sum = spends.entry(asset).or_insert(Some(Amount::ZERO));
+    *sum = sum.and_then(|s| s.checked_add(amount));
 }
 
-/// Zero from the 129th on: no rule matches more sorts of effects than that, so they are denied.
-fn bit(at: usize) -> u128 {
-    u32::try_from(at).ok().and_then(|at| 1u128.checked_shl(at)).unwrap_or(0)
-}
-
-impl Matching<'_> {
-    /// Whether the rule speaks of this effect.
-    pub fn applies(&self, effect: &EffectFacts) -> bool {
-        self.traits & bit(effect.traits) != 0
+fn sorts<'a>(policy: &'a PolicySet, effects: &'a [Effect]) -> Vec<Sort<'a>> {
+    let mut seen: Vec<Sort> = Vec::new();
+    for effect in effects {
+        let own = Sort::of(policy, effect);
+        if !seen.iter().any(|s| s.is_like(&own)) {
+            seen.push(own);
+        }
     }
+    seen
 }
 
-impl EffectFacts {
-    fn of(effect: &Effect, seen: &mut Vec<Traits>) -> EffectFacts {
+/// Who gains by an effect, where that is known.
+fn entry_of(effect: &Effect) -> Option<AllowEntry> {
+    effect.beneficiary().map(|address| AllowEntry { network: effect.network(), address })
+}
+
+impl<'a> Sort<'a> {
+    fn of(policy: &'a PolicySet, effect: &'a Effect) -> Sort<'a> {
         use OpaqueKind::{Message, TypedData};
         let message = matches!(
             effect,
-            Effect::Permit { .. } | Effect::OwnershipProof { .. } | Effect::Opaque { kind: Message | TypedData, .. }
+            Effect::Permit { .. }
+                | Effect::OwnershipProof { .. }
+                | Effect::TypedMessage { .. }
+                | Effect::Opaque { kind: Message | TypedData, .. }
         );
-        let network = effect.network();
-        let own = Traits {
-            kind: effect.kind(),
-            dangerous: matches!(effect, Effect::Opaque { .. } | Effect::Delegate { .. }),
-            network,
-            assets: effect.spends().into_iter().map(|(asset, _)| asset).collect(),
-        };
-        let traits = seen.iter().position(|t| *t == own).unwrap_or_else(|| {
-            seen.push(own);
-            seen.len().saturating_sub(1)
-        });
-        let entry = |address: Address| Gain::By(AllowEntry { network, address });
         let unnamed = if matches!(effect, Effect::Opaque { .. }) { Gain::Unknown } else { Gain::Nobody };
-        EffectFacts { gain: effect.beneficiary().map_or(unnamed, entry), on_chain: !message, traits }
+        let gain = entry_of(effect).map_or(unnamed, Gain::By);
+        Sort {
+            effect,
+            kind: effect.kind(),
+            network: effect.network(),
+            assets: effect.spends().into_iter().map(|(asset, _)| asset).collect(),
+            place: Place::new(policy, gain, contract_of(effect)),
+            on_chain: !message,
+        }
+    }
+
+    /// Whether no rule can tell them apart. Calls and typed messages differ by what they carry.
+    fn is_like(&self, other: &Sort) -> bool {
+        let carries = matches!(self.effect, Effect::Call { .. } | Effect::TypedMessage { .. });
+        (self.kind, self.network, &self.assets, self.place.gain())
+            == (other.kind, other.network, &other.assets, other.place.gain())
+            && (!carries || self.effect == other.effect)
     }
 }
 
-impl Traits {
-    /// Every non-empty list of the rule contains the effect's property. Bytes nobody understands and delegations of the
-    /// whole account are permitted only by rules that name them: a "permit anything" was not written with them in mind.
-    /// What takes away (every other demand) holds for them unless it names other kinds.
-    fn matches(&self, rule: &Rule) -> bool {
-        let when = &rule.when;
-        let unnamed = || !self.dangerous || rule.then != Demand::Permit;
-        let kind = if when.kinds.is_empty() { unnamed() } else { when.kinds.iter().any(|k| k == self.kind) };
-        kind && (when.networks.is_empty() || when.networks.contains(&self.network))
-            && (when.assets.is_empty() || self.assets.iter().any(|a| when.assets.contains(a)))
+/// The contract or code that gains power; `None` for what pays somebody.
+fn contract_of(effect: &Effect) -> Option<Address> {
+    match effect {
+        Effect::Transfer { .. } | Effect::TransferFrom { .. } => None,
+        _ => effect.beneficiary(),
     }
 }

@@ -1,127 +1,128 @@
-//! Every rule there is, by a stable tag. `docs/rules.md` is generated from here; a test fails when it is stale.
+//! Every clause of a rule, by a stable tag. `docs/rules.md` is generated from here; a test fails when it is stale.
 
 use ringi_primitives::decision::DenyReason;
-use ringi_primitives::policy_set::Demand;
 
-/// A kind of rule. The tag never changes: policy files, receipts and documents use it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RuleKind {
-    /// [`crate::rules::permit`].
-    Permit,
-    /// [`crate::rules::deny`].
-    Deny,
-    /// [`crate::rules::allow_list`].
-    AllowList,
-    /// [`crate::rules::cap_per_transaction`].
-    CapPerTransaction,
-    /// [`crate::rules::cap_per_window`].
-    CapPerWindow,
-    /// [`crate::rules::approvals`].
-    Approvals,
-    /// [`crate::rules::initiator_may_not_approve`].
-    InitiatorMayNotApprove,
-    /// [`crate::rules::max_fee`].
-    MaxFee,
-}
-
-impl RuleKind {
-    /// Every kind, in the order of the document.
-    pub const ALL: [RuleKind; 8] = [
-        RuleKind::Permit,
-        RuleKind::Deny,
-        RuleKind::AllowList,
-        RuleKind::CapPerTransaction,
-        RuleKind::CapPerWindow,
-        RuleKind::Approvals,
-        RuleKind::InitiatorMayNotApprove,
-        RuleKind::MaxFee,
-    ];
-
-    /// The kind of a demand.
-    pub fn of(demand: &Demand) -> RuleKind {
-        match demand {
-            Demand::Permit => RuleKind::Permit,
-            Demand::Deny => RuleKind::Deny,
-            Demand::AllowList { .. } => RuleKind::AllowList,
-            Demand::CapPerTransaction { .. } => RuleKind::CapPerTransaction,
-            Demand::CapPerWindow { .. } => RuleKind::CapPerWindow,
-            Demand::Approvals { .. } => RuleKind::Approvals,
-            Demand::InitiatorMayNotApprove => RuleKind::InitiatorMayNotApprove,
-            Demand::MaxFee { .. } => RuleKind::MaxFee,
-        }
-    }
-
-    /// The stable tag; also the name of the rule's file.
-    pub fn tag(self) -> &'static str {
-        match self {
-            RuleKind::Permit => "permit",
-            RuleKind::Deny => "deny",
-            RuleKind::AllowList => "allow_list",
-            RuleKind::CapPerTransaction => "cap_per_transaction",
-            RuleKind::CapPerWindow => "cap_per_window",
-            RuleKind::Approvals => "approvals",
-            RuleKind::InitiatorMayNotApprove => "initiator_may_not_approve",
-            RuleKind::MaxFee => "max_fee",
-        }
-    }
-
-    /// What it demands, in a sentence or two.
-    pub fn demands(self) -> &'static str {
-        match self {
-            RuleKind::Permit => {
-                "Permits the effect, if every other matching rule agrees. Without one for each effect, deny. `opaque` and \
-                 `delegate` only where it names them."
-            }
-            RuleKind::Deny => "Denies the effect, whatever permits it.",
-            RuleKind::AllowList => {
-                "Recipient, spender, called contract or delegate is on one of the lists, on exactly that network. \
-                 A self-cancel or ownership proof passes; opaque bytes without a target are on no list."
-            }
-            RuleKind::CapPerTransaction => {
-                "All effects of the intent together take at most `amount` of the asset, fee included where it pays fees."
-            }
-            RuleKind::CapPerWindow => {
-                "At most `amount` of the asset signed in any `window_s` seconds, fees included, per vault, wallet or \
-                 initiator. A spending counts until exactly one window later. Replacements charge the maximum of their \
-                 versions, not the sum."
-            }
-            RuleKind::Approvals => {
-                "`count` distinct people of `group` approve: always, or where the intent takes more than `above` of an \
-                 asset, fee included where it pays fees. Exactly `above` is free."
-            }
-            RuleKind::InitiatorMayNotApprove => "The initiator's own approval counts for no rule of the vault.",
-            RuleKind::MaxFee => {
-                "The fee on `network` is at most `amount`. Bitcoin transactions need one; elsewhere the intent's signed \
-                 maximum suffices."
-            }
-        }
-    }
-
+/// A clause of a rule. The tag never changes: policy files, explanations and documents use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clause {
+    /// The stable tag; also the name of its file.
+    pub tag: &'static str,
+    /// Whether it says where a rule applies, or what it then demands.
+    pub part: Part,
+    /// What it means, in a sentence or two.
+    pub means: &'static str,
     /// Rules of PROTOCOL.md that it enforces.
-    pub fn enforces(self) -> &'static [&'static str] {
-        match self {
-            RuleKind::Permit | RuleKind::Deny => &[],
-            RuleKind::AllowList => &["G3"],
-            RuleKind::CapPerTransaction => &["L2"],
-            RuleKind::CapPerWindow => &["L1", "L2", "I3"],
-            RuleKind::Approvals | RuleKind::InitiatorMayNotApprove => &["I1"],
-            RuleKind::MaxFee => &["C1"],
-        }
-    }
-
-    /// The reason of its deny, apart from [`DenyReason::Overflow`]; `None` if it waits or only takes part.
-    pub fn denies_with(self) -> Option<DenyReason> {
-        match self {
-            RuleKind::Permit => Some(DenyReason::NotPermitted),
-            RuleKind::Deny => Some(DenyReason::Denied),
-            RuleKind::AllowList => Some(DenyReason::NotOnAllowList),
-            RuleKind::CapPerTransaction => Some(DenyReason::TransactionCap),
-            RuleKind::CapPerWindow => Some(DenyReason::LimitExceeded),
-            RuleKind::Approvals | RuleKind::InitiatorMayNotApprove => None,
-            RuleKind::MaxFee => Some(DenyReason::FeeCap),
-        }
-    }
+    pub enforces: &'static [&'static str],
+    /// The reason of its deny, apart from [`DenyReason::Overflow`] and unknown facts; `None` if it never denies by itself.
+    pub denies_with: Option<DenyReason>,
 }
+
+/// The part of a rule that a clause belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Where the rule applies.
+    When,
+    /// What it says there.
+    Then,
+}
+
+const fn when(tag: &'static str, means: &'static str, enforces: &'static [&'static str]) -> Clause {
+    Clause { tag, part: Part::When, means, enforces, denies_with: None }
+}
+
+const fn then(
+    tag: &'static str,
+    means: &'static str,
+    enforces: &'static [&'static str],
+    denies_with: Option<DenyReason>,
+) -> Clause {
+    Clause { tag, part: Part::Then, means, enforces, denies_with }
+}
+
+/// Every clause, in the order of the document.
+pub const CLAUSES: [Clause; 19] = [
+    when(
+        "kinds",
+        "The effect is one of these kinds. Dangerous kinds (`delegate`, `raw_call`, `raw_typed_data`, `raw_message`, `deploy`) \
+         are allowed only by rules that name them; a block without kinds holds for them too.",
+        &[],
+    ),
+    when("networks", "The effect is on one of these chains.", &[]),
+    when("assets", "The effect takes one of these assets.", &[]),
+    when("initiators", "The intent is signed by one of these people, or by a member of one of these groups.", &[]),
+    when("sources", "The wallet that acts is one of these, or has one of these tags in the signed set.", &["G3"]),
+    when(
+        "destinations",
+        "Recipient, spender, called contract or delegate is on one of these lists, has one of these tags, is a wallet of the \
+         workspace (`internal`), is on no list and no such wallet (`unlisted`), or is this contract. Always on exactly that \
+         network. A self-cancel or ownership proof passes; bytes without a target are unlisted.",
+        &["G3"],
+    ),
+    when(
+        "amounts",
+        "All effects of the intent together take more than `above` and at most `at_most` of the asset or in dollars, fee \
+         included. No price, deny.",
+        &["M1"],
+    ),
+    when("hours", "Now is on one of these days and within these minutes in a named zone.", &["T1"]),
+    when("validity", "Now is not before `from`, and before `until`.", &["T1"]),
+    when(
+        "calls",
+        "The effect calls this function of this contract, and each named argument of a static type is as the rule says.",
+        &[],
+    ),
+    when(
+        "messages",
+        "The effect is a signed EIP-712 message of this type of this contract, and each named field is as the rule says.",
+        &["C2"],
+    ),
+    when(
+        "coins",
+        "A Bitcoin transaction has at most so many inputs and outputs, and its inputs hold at most so much.",
+        &[],
+    ),
+    when(
+        "within",
+        "The intent still fits into these limits of the vault; it is charged to them. Where it does not fit, the next rule is \
+         looked at.",
+        &["L1"],
+    ),
+    then(
+        "block",
+        "Denies the intent, whatever other rules say and wherever the block stands.",
+        &[],
+        Some(DenyReason::Denied),
+    ),
+    then(
+        "caps",
+        "The intent takes at most so much of an asset or in dollars, fee included, or at most this share of the wallet's \
+         balance as witnesses signed it.",
+        &["L2", "M1", "G3"],
+        Some(DenyReason::TransactionCap),
+    ),
+    then(
+        "limits",
+        "The intent is charged to these limits of the vault and must fit: at most so much of an asset, in dollars, or so many \
+         intents, over a rolling or calendar window or until final, per vault, wallet, initiator or destination. Replacements \
+         charge the maximum of their versions, not the sum.",
+        &["L1", "L2", "L3", "I3", "M1", "T1"],
+        Some(DenyReason::LimitExceeded),
+    ),
+    then(
+        "max_fee",
+        "The fee on a network is at most so much. Bitcoin transactions need one; elsewhere the intent's signed maximum suffices.",
+        &["C1"],
+        Some(DenyReason::FeeCap),
+    ),
+    then(
+        "approvals",
+        "All seats of one of these lists are taken: so many distinct people of each group. The initiator counts only where the \
+         rule says so. With an independent display, one of them approved with a key of their own.",
+        &["I1", "P2"],
+        None,
+    ),
+    then("signers", "These cosigners are all among those who sign.", &[], Some(DenyReason::SignerMissing)),
+];
 
 #[cfg(test)]
 mod tests {
@@ -134,17 +135,17 @@ mod tests {
 
 Generated from `enclave/policy/src/catalogue.rs`; `UPDATE_DOCS=1 cargo test -p ringi-policy` rewrites it.
 
-A vault has a list of rules. A rule applies to an effect where each non-empty list of its `when` (kinds, networks,
-assets, groups of initiators) contains the effect's property; an empty list means any. Except: a `permit` matches `opaque`
-and `delegate` effects only if it names these kinds. Every other rule without kinds holds for them too. Every matching
-rule's demand holds, a deny wins, and an effect that no `permit` matches is denied. A deny beats a missing approval, which
-beats an allow; of several denies the first in policy order is named. Denies that no rule spoke are named `default`, which
-no rule may be called.
-Amounts are 256-bit integers in base units; an intent whose sum does not fit denies with `policy.overflow`, a window whose sum
-does not fit is over every cap.
+A vault has a list of rules. A rule says where it applies (`when`: every condition that is there must hold; a list holds if
+one of its entries does) and what then: block, or allow on terms. A block that matches any effect of an intent denies it,
+wherever the block stands. Otherwise each effect belongs to the first rule that matches it, and the terms of all these rules
+hold. An effect that no rule matches is denied. A deny beats a missing approval, which beats an allow. Denies that no rule
+spoke are named `default`, which no rule may be called.
+Amounts are 256-bit integers in base units, dollars in units of 10^-12; an intent whose sum does not fit denies with
+`policy.overflow`, a limit whose sum does not fit is exceeded. A rule that is reached and needs a price or a balance that no
+witness signed denies with `policy.price_missing` or `policy.balance_missing`.
 
-| tag | what it demands | denies with | enforces |
-|---|---|---|---|
+| part | clause | what it means | denies with | enforces |
+|---|---|---|---|---|
 ";
 
     const TAIL: &str = "
@@ -154,10 +155,11 @@ set does not name, or an effect on another chain than the transaction's, with `p
 
     fn document() -> String {
         let mut text = HEAD.to_string();
-        for kind in RuleKind::ALL {
-            let code = kind.denies_with().map_or("-".into(), |r| format!("`{}`", r.code()));
-            let enforces = if kind.enforces().is_empty() { "-".into() } else { kind.enforces().join(", ") };
-            writeln!(text, "| `{}` | {} | {code} | {enforces} |", kind.tag(), kind.demands()).unwrap();
+        for clause in CLAUSES {
+            let part = if clause.part == Part::When { "when" } else { "then" };
+            let code = clause.denies_with.map_or("-".into(), |r| format!("`{}`", r.code()));
+            let enforces = if clause.enforces.is_empty() { "-".into() } else { clause.enforces.join(", ") };
+            writeln!(text, "| {part} | `{}` | {} | {code} | {enforces} |", clause.tag, clause.means).unwrap();
         }
         text + TAIL
     }
@@ -176,23 +178,30 @@ set does not name, or an effect on another chain than the transaction's, with `p
         assert_eq!(stored, document(), "docs/rules.md is stale: UPDATE_DOCS=1 cargo test -p ringi-policy");
     }
 
-    /// One rule, one file, with a test in it.
+    /// A clause's text with that of its folder.
+    fn text_of(tag: &str) -> String {
+        let file = std::fs::read_to_string(here("src/clauses").join(format!("{tag}.rs"))).unwrap();
+        file + &std::fs::read_to_string(here("src/clauses").join(tag).join("tests.rs")).unwrap_or_default()
+    }
+
+    /// One clause, one file, with a test in it.
     #[test]
-    fn every_rule_has_its_file_and_every_file_its_rule() {
-        let mut tags: Vec<_> = RuleKind::ALL.map(|k| format!("{}.rs", k.tag())).into();
-        tags.push("mod.rs".into());
+    fn every_clause_has_its_file_and_every_file_its_clause() {
+        let mut tags: Vec<_> = CLAUSES.map(|k| format!("{}.rs", k.tag)).into();
+        // `words` is what `calls` and `messages` share.
+        tags.extend(["limits", "mod.rs", "words.rs"].map(String::from));
         tags.sort();
-        let entries = std::fs::read_dir(here("src/rules")).unwrap();
+        let entries = std::fs::read_dir(here("src/clauses")).unwrap();
         let mut files: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         files.sort();
         assert_eq!(files, tags);
-        for kind in RuleKind::ALL {
-            let text = std::fs::read_to_string(here("src/rules").join(format!("{}.rs", kind.tag()))).unwrap();
-            assert!(text.starts_with(&format!("//! `{}`: ", kind.tag())), "{}", kind.tag());
-            assert!(text.contains("#[test]"), "{} has no test", kind.tag());
-            for rule in kind.enforces() {
+        for clause in CLAUSES {
+            let text = text_of(clause.tag);
+            assert!(text.starts_with(&format!("//! `{}`: ", clause.tag)), "{}", clause.tag);
+            assert!(text.contains("#[test]"), "{} has no test", clause.tag);
+            for rule in clause.enforces {
                 let name = format!("fn {}_", rule.to_lowercase());
-                assert!(text.contains(&name), "{} has no test named for rule {rule}", kind.tag());
+                assert!(text.contains(&name), "{} has no test named for rule {rule}", clause.tag);
             }
         }
     }

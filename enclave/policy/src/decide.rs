@@ -1,50 +1,52 @@
-//! The evaluator: default deny, every matching rule's demand holds, a deny wins.
+//! The evaluator: blocks win, then the first rule that matches, else deny.
 
 use crate::case::Case;
-use crate::found::Found;
+use crate::clauses::{self, Miss};
 use crate::question::Question;
-use crate::rules::{self, Finding};
 use ringi_primitives::decision::{Decision, DenyReason};
-use ringi_primitives::policy_set::Temperature;
+use ringi_primitives::policy_set::{Rule, Ruling, Temperature, Terms};
 
-/// The name in place of a rule's where no rule decided: nothing permits, no fee cap, a cold or unknown vault.
+/// The name in place of a rule's where no rule decided: nothing allows, no fee cap, a cold or unknown vault.
 pub use ringi_primitives::policy_set::DEFAULT_RULE;
 
 /// A refusal and the rule that spoke it.
-type Denial = (String, DenyReason);
+pub(crate) type Denial = (String, DenyReason);
 
 /// What the policy says. Deterministic; the order of the effects plays no part.
 ///
 /// A deny beats a missing approval, which beats an allow. Of several denies the first in policy order is named, and
-/// any rule before the default. `Allow` and `NeedsApproval` name every rule that matched an effect, in policy order.
+/// any rule before the default. `Allow` and `NeedsApproval` name every rule that an effect belongs to, in policy order.
 /// The charges of an `Allow` hold for this memory and this time only: whoever signs merges and asks again (rule L1).
 pub fn decide(question: &Question) -> Decision {
-    match judge(question) {
-        Ok(decision) => decision,
-        Err((rule, reason)) => Decision::Deny { rule, reason },
-    }
+    let judged = Case::open(question).map_err(by_default).and_then(|case| judge(&case));
+    judged.unwrap_or_else(|(rule, reason)| Decision::Deny { rule, reason })
 }
 
-fn judge(question: &Question) -> Result<Decision, Denial> {
-    let mut case = Case::open(question).map_err(by_default)?;
+/// Whether these rules, and no others, could have allowed this to those who decided it with their own memory: what depends
+/// on limits' memory or on witnesses' facts is taken to have held for the rules that are claimed, and for no others. For
+/// receipts, which hold neither.
+pub fn decide_as_claimed(question: &Question, claimed: &[String]) -> Decision {
+    let judged = Case::open(question).map_err(by_default).and_then(|case| judge(&case.claiming(claimed)));
+    judged.unwrap_or_else(|(rule, reason)| Decision::Deny { rule, reason })
+}
+
+fn judge(case: &Case) -> Result<Decision, Denial> {
     if case.vault.temperature == Temperature::Cold {
         return Err(by_default(DenyReason::ColdVault));
     }
-    let matching = case.matching();
-    rules::initiator_may_not_approve::apply(&mut case, &matching);
-    let found = Found::look_up(&case, &matching);
-    let mut charges = Vec::new();
-    let mut missing = Vec::new();
-    for matched in &matching {
-        match rules::check(&case, &found, matched).map_err(|reason| (matched.rule.name.clone(), reason))? {
-            Finding::Holds => {}
-            Finding::Costs(charge) => charges.push(charge),
-            Finding::Lacks(approval) => missing.push(approval),
+    let used = assign(case)?;
+    clauses::max_fee::exists(case, &used).map_err(by_default)?;
+    let (mut charges, mut missing) = (Vec::new(), Vec::new());
+    for used in &used {
+        let by_rule = |reason| (used.rule.name.clone(), reason);
+        for charge in clauses::check(case, used.rule, used.terms).map_err(by_rule)? {
+            if !charges.contains(&charge) {
+                charges.push(charge);
+            }
         }
+        missing.extend(clauses::approvals::missing(case, &used.rule.name, used.terms));
     }
-    rules::permit::covers(&case, &matching).map_err(by_default)?;
-    rules::max_fee::exists(&case, &matching).map_err(by_default)?;
-    let names = matching.iter().map(|m| m.rule.name.clone()).collect();
+    let names = used.iter().map(|u| u.rule.name.clone()).collect();
     Ok(if missing.is_empty() {
         Decision::Allow { charges, rules: names }
     } else {
@@ -52,21 +54,58 @@ fn judge(question: &Question) -> Result<Decision, Denial> {
     })
 }
 
+/// An allowing rule that an effect belongs to.
+pub(crate) struct Used<'a> {
+    /// The rule.
+    pub rule: &'a Rule,
+    /// Its terms.
+    pub terms: &'a Terms,
+}
+
+/// The rules that the effects belong to, in policy order.
+fn assign<'a>(case: &Case<'a>) -> Result<Vec<Used<'a>>, Denial> {
+    let mut open: Vec<bool> = vec![true; case.sorts.len()];
+    let mut used = Vec::new();
+    for rule in &case.vault.rules {
+        let by_rule = |reason| (rule.name.clone(), reason);
+        match &rule.then {
+            // A block is held against every effect, also those that an earlier rule took.
+            Ruling::Block => {
+                if case.sorts.iter().any(|sort| clauses::matches_sort(rule, sort).is_ok())
+                    && matches(case, rule).map_err(by_rule)?
+                {
+                    return Err(by_rule(DenyReason::Denied));
+                }
+            }
+            Ruling::Allow(terms) => {
+                let candidates =
+                    case.sorts.iter().zip(&open).map(|(s, open)| *open && clauses::matches_sort(rule, s).is_ok());
+                let candidates: Vec<bool> = candidates.collect();
+                if candidates.contains(&true) && matches(case, rule).map_err(by_rule)? {
+                    open.iter_mut().zip(candidates).for_each(|(open, taken)| *open &= !taken);
+                    used.push(Used { rule, terms });
+                }
+            }
+        }
+    }
+    if used.is_empty() || open.contains(&true) {
+        return Err(by_default(DenyReason::NotPermitted));
+    }
+    Ok(used)
+}
+
+/// Whether the conditions on the intent as a whole hold; what cannot be known denies.
+fn matches<'a>(case: &Case<'a>, rule: &'a Rule) -> Result<bool, DenyReason> {
+    match clauses::matches_intent(case, rule) {
+        Ok(()) => Ok(true),
+        Err(Miss::Unknown(reason)) => Err(reason),
+        Err(Miss::Condition(_)) => Ok(false),
+    }
+}
+
 fn by_default(reason: DenyReason) -> Denial {
     (DEFAULT_RULE.to_string(), reason)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixture::*;
-
-    #[test]
-    fn a_cold_vault_signs_nothing_online() {
-        let mut world = World::new(vec![permit_all()]);
-        world.policy.vaults[0].temperature = Temperature::Hot;
-        assert!(!is_deny(&world.decide()));
-        world.policy.vaults[0].temperature = Temperature::Cold;
-        assert_eq!(world.decide(), deny(DEFAULT_RULE, DenyReason::ColdVault));
-    }
-}
+mod tests;

@@ -13,8 +13,8 @@ pub trait Spent {
     /// There is no upper end: an entry from a clock ahead of ours counts. `None` if the sum does not fit 256 bits.
     fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount>;
 
-    /// The sum charged to `limit` by intents other than `excluding` that are not yet proved final, whenever that was (rule L3).
-    /// `None` if it does not fit 256 bits.
+    /// The sum charged to `limit` by intents other than `excluding` that are not proved final (rule L3), in base units. `None`
+    /// if the sum does not fit 256 bits.
     fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount>;
 
     /// The most `intent` was charged to `limit`, at any time; zero if never.
@@ -32,7 +32,7 @@ impl Spent for [Spending] {
         counted.map(|(amount, _)| *amount).try_fold(Amount::ZERO, Amount::checked_add)
     }
 
-    /// Nothing here is proved final.
+    /// A bare list knows of no proofs: everything is outstanding.
     fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
         self.in_window(limit, UnixMs(0), excluding)
     }

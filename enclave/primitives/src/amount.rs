@@ -73,6 +73,17 @@ impl Amount {
         self.0.checked_mul(other.0).map(Amount)
     }
 
+    /// The quotient, rounded up; `None` for a divisor of nothing.
+    pub fn divided_up(self, divisor: Amount) -> Option<Amount> {
+        let (quotient, rest) = (self.0.checked_div(divisor.0)?, self.0.checked_rem(divisor.0)?);
+        if rest.is_zero() { Some(Amount(quotient)) } else { Amount(quotient).checked_add(Amount::from_u64(1)) }
+    }
+
+    /// 10 to this power; `None` beyond 256 bits.
+    pub fn power_of_ten(exponent: u8) -> Option<Amount> {
+        U256::from(10).checked_pow(U256::from(exponent)).map(Amount)
+    }
+
     /// 32 bytes, big-endian: the form stored in SQL.
     pub fn to_be_bytes(self) -> [u8; 32] {
         self.0.to_be_bytes()

@@ -9,7 +9,7 @@ use crate::id::PersonId;
 use crate::key::{PublicKey, SignatureBytes};
 use crate::passkey::{Assertion, PasskeyError};
 use crate::plan::Plan;
-use crate::policy_set::{KeyPurpose, PolicySet};
+use crate::policy_set::{Display, KeyPurpose, PolicySet};
 use crate::wallet::WalletRef;
 use minicbor::{Decode, Encode};
 
@@ -95,6 +95,8 @@ pub enum Evidence {
 pub struct Consent {
     /// Who consents.
     pub person: PersonId,
+    /// Whether they did with a key of their own or on a page (rule P2).
+    pub display: Display,
     /// Of a passkey that counts: which, and its counter; whoever has a memory holds it to be used once (rule P2).
     pub counted: Option<Counted>,
 }
@@ -151,7 +153,7 @@ impl Approval {
                 let person = policy.person_by_key(key, KeyPurpose::Approve).filter(|p| p.id == self.person);
                 let person = person.ok_or(ApprovalError::Key)?;
                 let verifies = key.verifies_digest(envelope, signature);
-                let consent = Consent { person: person.id, counted: None };
+                let consent = Consent { person: person.id, display: Display::Independent, counted: None };
                 verifies.then_some(consent).ok_or(ApprovalError::Signature)
             }
             Evidence::WebAuthn { credential, authenticator_data, client_data, signature } => {
@@ -163,7 +165,8 @@ impl Approval {
                     &genesis.relying_parties,
                 )?;
                 let used = || Counted { credential: credential.clone(), counter, envelope: *envelope };
-                Ok(Consent { person: person.id, counted: (counter != 0).then(used) })
+                let display = Display::Any;
+                Ok(Consent { person: person.id, display, counted: (counter != 0).then(used) })
             }
         }
     }

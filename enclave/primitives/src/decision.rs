@@ -1,9 +1,8 @@
 //! The decision: what a policy says of an intent, with the rules that decided. Deny is a value, not an error.
 
 use crate::amount::Amount;
-use crate::asset::AssetKey;
 use crate::id::{IntentId, PersonId, WalletId};
-use crate::policy_set::Scope;
+use crate::policy_set::{AllowEntry, Display, Measure, Window};
 use crate::time::UnixMs;
 use crate::wallet::VaultIndex;
 use minicbor::{Decode, Encode};
@@ -53,9 +52,9 @@ pub enum DenyReason {
     /// A rule denies it.
     #[n(1)]
     Denied,
-    /// The beneficiary is on none of the demanded lists.
+    /// The balance that a rule takes a share of is not signed by a witness (rule G3).
     #[n(2)]
-    NotOnAllowList,
+    BalanceMissing,
     /// Over a cap per transaction.
     #[n(3)]
     TransactionCap,
@@ -74,6 +73,12 @@ pub enum DenyReason {
     /// A sum does not fit 256 bits.
     #[n(8)]
     Overflow,
+    /// A rule counts dollars, and an asset has no price that enough witnesses agree on (rule M1).
+    #[n(9)]
+    PriceMissing,
+    /// A cosigner that a rule designates is not among the signers.
+    #[n(10)]
+    SignerMissing,
 }
 
 impl DenyReason {
@@ -82,13 +87,15 @@ impl DenyReason {
         match self {
             DenyReason::NotPermitted => "policy.not_permitted",
             DenyReason::Denied => "policy.denied",
-            DenyReason::NotOnAllowList => "policy.not_on_allow_list",
+            DenyReason::BalanceMissing => "policy.balance_missing",
             DenyReason::TransactionCap => "policy.transaction_cap",
             DenyReason::LimitExceeded => "policy.limit_exceeded",
             DenyReason::FeeCap => "policy.fee_cap",
             DenyReason::ColdVault => "policy.cold_vault",
             DenyReason::Unknown => "policy.unknown",
             DenyReason::Overflow => "policy.overflow",
+            DenyReason::PriceMissing => "policy.price_missing",
+            DenyReason::SignerMissing => "policy.signer_missing",
         }
     }
 }
@@ -105,20 +112,23 @@ pub struct MissingApproval {
     /// How many distinct people are still needed.
     #[n(2)]
     pub count: u32,
+    /// Whether one of them must have an independent display (rule P2).
+    #[n(3)]
+    pub display: Display,
 }
 
-/// A window limit, named: counted under the rule's name, for one subject of its scope.
+/// A limit of a vault, named, for one subject of its scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct LimitKey {
     /// The vault.
     #[n(0)]
     pub vault: VaultIndex,
-    /// The rule's name.
+    /// The limit's name in the vault.
     #[n(1)]
-    pub rule: String,
-    /// The counted asset.
+    pub name: String,
+    /// What is counted.
     #[n(2)]
-    pub asset: AssetKey,
+    pub measure: Measure,
     /// What is counted together.
     #[n(3)]
     pub subject: Subject,
@@ -136,17 +146,9 @@ pub enum Subject {
     /// One initiator.
     #[n(2)]
     Initiator(#[n(0)] PersonId),
-}
-
-impl Subject {
-    /// The subject of a scope for this wallet and initiator.
-    pub fn of(scope: Scope, wallet: WalletId, initiator: PersonId) -> Subject {
-        match scope {
-            Scope::Vault => Subject::Vault,
-            Scope::Wallet => Subject::Wallet(wallet),
-            Scope::Initiator => Subject::Initiator(initiator),
-        }
-    }
+    /// One destination; `None` where nobody can tell who gains.
+    #[n(3)]
+    Destination(#[n(0)] Option<AllowEntry>),
 }
 
 /// What an intent costs one limit.
@@ -161,9 +163,9 @@ pub struct Charge {
     /// The limit's size.
     #[n(2)]
     pub cap: Amount,
-    /// Its rolling window in seconds.
+    /// The time it counts over.
     #[n(3)]
-    pub window_s: u64,
+    pub window: Window,
 }
 
 /// One entry of a limit's memory: an intent that spent, or is about to. Keyed by intent, never by session: a
@@ -192,31 +194,26 @@ mod tests {
     #[test]
     fn reason_codes_are_distinct_and_never_change() {
         use DenyReason::{
-            ColdVault, Denied, FeeCap, LimitExceeded, NotOnAllowList, NotPermitted, Overflow, TransactionCap, Unknown,
+            BalanceMissing, ColdVault, Denied, FeeCap, LimitExceeded, NotPermitted, Overflow, PriceMissing,
+            SignerMissing, TransactionCap, Unknown,
         };
         let codes = [
             (NotPermitted, "policy.not_permitted"),
             (Denied, "policy.denied"),
-            (NotOnAllowList, "policy.not_on_allow_list"),
+            (BalanceMissing, "policy.balance_missing"),
             (TransactionCap, "policy.transaction_cap"),
             (LimitExceeded, "policy.limit_exceeded"),
             (FeeCap, "policy.fee_cap"),
             (ColdVault, "policy.cold_vault"),
             (Unknown, "policy.unknown"),
             (Overflow, "policy.overflow"),
+            (PriceMissing, "policy.price_missing"),
+            (SignerMissing, "policy.signer_missing"),
         ];
         for (number, (reason, code)) in (0u8..).zip(codes) {
             assert_eq!(reason.code(), code);
             assert_eq!(crate::cbor::encode(&reason), [number], "{reason:?}");
         }
         assert_eq!(codes.iter().map(|(_, c)| c).collect::<BTreeSet<_>>().len(), codes.len());
-    }
-
-    #[test]
-    fn a_limit_counts_its_scope_and_nothing_wider() {
-        let (wallet, person) = (WalletId::from_bytes([1; 16]), PersonId::from_bytes([2; 16]));
-        assert_eq!(Subject::of(Scope::Vault, wallet, person), Subject::Vault);
-        assert_eq!(Subject::of(Scope::Wallet, wallet, person), Subject::Wallet(wallet));
-        assert_eq!(Subject::of(Scope::Initiator, wallet, person), Subject::Initiator(person));
     }
 }

@@ -117,7 +117,26 @@ pub enum Effect {
         #[n(1)]
         statement: String,
     },
-    /// Bytes that are understood only as bytes. Denied unless a `Permit` rule names them.
+    /// A signed EIP-712 message of a type that the policy set names, field by field (rule C2).
+    #[n(9)]
+    TypedMessage {
+        /// The chain of its domain.
+        #[n(0)]
+        network: NetworkId,
+        /// Its domain's verifyingContract.
+        #[n(1)]
+        contract: Address,
+        /// Its primary type's `encodeType`.
+        #[n(2)]
+        kind: String,
+        /// Its fields in the order of the type, those of nested structs by their path.
+        #[n(3)]
+        fields: Vec<MessageField>,
+        /// What is signed.
+        #[n(4)]
+        payload: Digest,
+    },
+    /// Bytes that are understood only as bytes. Denied unless a rule names their kind.
     #[n(8)]
     Opaque {
         /// The chain.
@@ -136,6 +155,20 @@ pub enum Effect {
         #[n(4)]
         payload: Digest,
     },
+}
+
+/// One field of a typed message.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct MessageField {
+    /// Its path from the message, such as `order.maker`.
+    #[n(0)]
+    pub path: String,
+    /// Its 32-byte word as it is hashed: the value of a static type, the digest of a dynamic one.
+    #[n(1)]
+    pub word: Amount,
+    /// As text, for people.
+    #[n(2)]
+    pub text: String,
 }
 
 /// Which door unknown bytes came through.
@@ -168,6 +201,7 @@ impl Effect {
             | Effect::Delegate { network, .. }
             | Effect::SelfCancel { network }
             | Effect::OwnershipProof { network, .. }
+            | Effect::TypedMessage { network, .. }
             | Effect::Opaque { network, .. } => *network,
         }
     }
@@ -183,7 +217,11 @@ impl Effect {
             Effect::Delegate { .. } => "delegate",
             Effect::SelfCancel { .. } => "self_cancel",
             Effect::OwnershipProof { .. } => "ownership_proof",
-            Effect::Opaque { .. } => "opaque",
+            Effect::TypedMessage { .. } => "typed_message",
+            Effect::Opaque { kind: OpaqueKind::Call, .. } => "raw_call",
+            Effect::Opaque { kind: OpaqueKind::TypedData, .. } => "raw_typed_data",
+            Effect::Opaque { kind: OpaqueKind::Message, .. } => "raw_message",
+            Effect::Opaque { kind: OpaqueKind::Creation, .. } => "deploy",
         }
     }
 
@@ -197,7 +235,10 @@ impl Effect {
             Effect::Call { network, value, .. } | Effect::Opaque { network, value, .. } => {
                 vec![(AssetKey::native(*network), *value)]
             }
-            Effect::Delegate { .. } | Effect::SelfCancel { .. } | Effect::OwnershipProof { .. } => vec![],
+            Effect::Delegate { .. }
+            | Effect::SelfCancel { .. }
+            | Effect::OwnershipProof { .. }
+            | Effect::TypedMessage { .. } => vec![],
         }
     }
 
@@ -206,7 +247,7 @@ impl Effect {
         match self {
             Effect::Transfer { to, .. } | Effect::TransferFrom { to, .. } => Some(*to),
             Effect::Approve { spender, .. } | Effect::Permit { spender, .. } => Some(*spender),
-            Effect::Call { contract, .. } => Some(*contract),
+            Effect::Call { contract, .. } | Effect::TypedMessage { contract, .. } => Some(*contract),
             Effect::Delegate { delegate, .. } => Some(*delegate),
             Effect::Opaque { target, .. } => *target,
             Effect::SelfCancel { .. } | Effect::OwnershipProof { .. } => None,

@@ -38,3 +38,4 @@ pub mod upgrade;
 pub mod wallet;
 pub mod weigh;
 pub mod wire;
+pub mod zone;

@@ -58,6 +58,12 @@ pub const AUTHENTICATOR_DATA_BYTES: usize = 1024;
 pub const PASSKEY_COUNTERS: usize = 64;
 /// Each list of a rule's `when`, and the lists of an allow-list rule: looked through for every effect.
 pub const MATCH_LIST: usize = 256;
+/// Ways to fill a quorum, and groups in one way: a tree of AND and OR in its flat form.
+pub const QUORUM_WAYS: usize = 32;
+/// An EIP-712 `encodeType` string: real ones stay below 500.
+pub const MESSAGE_KIND_BYTES: usize = 4096;
+/// Fields of one decoded typed message, nested ones included.
+pub const MESSAGE_FIELDS: usize = 256;
 /// A signed genesis document.
 pub const GENESIS_BYTES: usize = 256 * 1024;
 /// Admins of one workspace.

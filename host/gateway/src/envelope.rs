@@ -1,7 +1,7 @@
 //! An envelope in words, for approvers who read before they sign.
 
 use crate::codes::Code;
-use crate::model::{EnvelopeEffect, EnvelopeView};
+use crate::model::{EnvelopeEffect, EnvelopeField, EnvelopeView};
 use crate::problem::Problem;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -74,6 +74,13 @@ fn effect(effect: &Effect, set: &PolicySet) -> EnvelopeEffect {
         },
         Effect::Delegate { delegate, .. } => EnvelopeEffect { to: hex_of(delegate), ..named },
         Effect::SelfCancel { .. } => named,
+        Effect::TypedMessage { contract, kind, fields, payload, .. } => EnvelopeEffect {
+            what: Some(kind.clone()),
+            fields: fields.iter().map(|f| EnvelopeField { path: f.path.clone(), value: f.text.clone() }).collect(),
+            data: Some(payload.hex()),
+            to: hex_of(contract),
+            ..named
+        },
         Effect::OwnershipProof { statement, .. } => EnvelopeEffect { what: Some(statement.clone()), ..named },
         Effect::Opaque { network, kind: door, target, value, payload } => {
             let coin = set.asset_by_key(&AssetKey::native(*network));

@@ -15,7 +15,8 @@ pub use documents::{
 pub use intent::{Action, Intent};
 pub use requests::{NewAddress, NewApproval, NewWallet, PasskeyAssertion};
 pub use transfer::{
-    Decision, EnvelopeEffect, EnvelopeView, GivenApproval, Missing, Submission, Transaction, Transfer, TransferError,
+    Decision, EnvelopeEffect, EnvelopeField, EnvelopeView, GivenApproval, Missing, Submission, Transaction, Transfer,
+    TransferError,
 };
 pub use wallet::{Address, Addresses, Balance, Balances, Deposit, Wallet};
 

@@ -18,6 +18,7 @@ use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
 use ringi_primitives::plan::Plan;
+use ringi_primitives::policy_set::Measure;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
 
@@ -175,8 +176,12 @@ pub async fn approvals_and_spendings_are_kept(store: &dyn Store) {
     let found = store.approvals(intent(1)).await.unwrap();
     let expected = [(1, 1), (1, 2), (2, 1)].map(|(e, p)| (Digest([e; 32]), approval(p)));
     assert_eq!(found, [expected[0].clone(), expected[1].clone(), expected[2].clone()]);
-    let limit =
-        LimitKey { vault: VaultIndex(0), rule: "cap".into(), asset: AssetKey::native(EVM), subject: Subject::Vault };
+    let limit = LimitKey {
+        vault: VaultIndex(0),
+        name: "cap".into(),
+        measure: Measure::Asset(AssetKey::native(EVM)),
+        subject: Subject::Vault,
+    };
     let spend = |i: u8, amount: u64, at: u64| Spending {
         limit: limit.clone(),
         intent: intent(i),

@@ -20,7 +20,7 @@ use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::trust::{PriceTrust, Trust};
-use ringi_primitives::weigh::{FactBook, FactError, Weighing, agree, is_genuine, weigh};
+use ringi_primitives::weigh::{FactBook, FactError, Facts, Weighing, agree, is_genuine, weigh};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -166,9 +166,15 @@ impl Case {
     /// What a request for this carries: fresh facts of the assets that it moves and of its wallet, none that a cosigner would
     /// refuse.
     pub(crate) fn facts(&self, core: &Core, asked: &Asked<'_>) -> Vec<SignedFact> {
-        let Some(trust) = &self.policy.set.trust else { return Vec::new() };
+        self.weighed(core, asked).0
+    }
+
+    /// The same, and what they prove.
+    pub(crate) fn weighed(&self, core: &Core, asked: &Asked<'_>) -> (Vec<SignedFact>, Facts) {
+        let none = || (Vec::new(), Facts::default());
+        let Some(trust) = &self.policy.set.trust else { return none() };
         let index = lock(&core.facts);
-        let Ok(by) = weighing(&self.workspace, &index.book, core.now()) else { return Vec::new() };
+        let Ok(by) = weighing(&self.workspace, &index.book, core.now()) else { return none() };
         let moved = self.plan.effects.iter().flat_map(Effect::spends).map(|(asset, _)| asset);
         let assets: BTreeSet<AssetKey> = moved.chain([AssetKey::native(self.plan.network)]).collect();
         let mut chosen = Vec::new();
@@ -182,10 +188,10 @@ impl Case {
             }
         }
         match weigh(&chosen, &by) {
-            Ok(_) => chosen,
+            Ok(facts) => (chosen, facts),
             Err(error) => {
                 tracing::error!(code = error.code(), "facts that were chosen are not right: none is attached");
-                Vec::new()
+                none()
             }
         }
     }

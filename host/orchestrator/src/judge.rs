@@ -4,13 +4,16 @@ use crate::core::{Core, Live, lock};
 use crate::error::ServiceError;
 use crate::workspace::{InForce, Workspace};
 use ringi_chain::ChainError;
-use ringi_policy::{Question, decide};
-use ringi_primitives::approval::{Approval, ApprovalError, Envelope};
+use ringi_policy::{Coins, Question, decide};
+use ringi_primitives::approval::{Approval, ApprovalError, Envelope, Evidence};
 use ringi_primitives::decision::Decision;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::{IntentId, PersonId};
 use ringi_primitives::intent::Intent;
+use ringi_primitives::network::NetworkId;
 use ringi_primitives::plan::Plan;
+use ringi_primitives::policy_set::{Rule, Ruling};
+use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wallet::WalletRef;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -85,7 +88,11 @@ impl Case {
 
     /// What the policy says now.
     pub(crate) fn decide(&self, core: &Core, asked: &Asked<'_>, approvals: &[(Digest, Approval)]) -> Decision {
-        let people: BTreeSet<PersonId> = self.valid(approvals).iter().map(|a| a.person).collect();
+        let (_, facts) = self.weighed(core, asked);
+        let valid = self.valid(approvals);
+        let people: BTreeSet<PersonId> = valid.iter().map(|a| a.person).collect();
+        let own_key = |a: &&&Approval| matches!(a.evidence, Evidence::Signature { .. });
+        let independent = valid.iter().filter(own_key).map(|a| a.person).collect();
         let spent = lock(&core.spent);
         decide(&Question {
             policy: &self.policy.set,
@@ -95,10 +102,29 @@ impl Case {
             network: self.plan.network,
             fee: self.plan.max_fee,
             approvals: &people,
+            independent: &independent,
             intent: asked.root,
             spent: &*spent,
             now: core.now(),
+            prices: &facts.prices,
+            balances: &facts.balances_of(&asked.wallet),
+            signers: None,
+            coins: match self.plan.network {
+                NetworkId::Bitcoin(_) => Coins::Undecided,
+                NetworkId::Evm(_) => Coins::Without,
+            },
         })
+    }
+
+    /// The cosigners that these rules of the wallet's vault designate.
+    pub(crate) fn designated(&self, wallet: WalletRef, rules: &[String]) -> BTreeSet<PartyIndex> {
+        let vault = self.policy.set.vault(wallet.vault);
+        let used = vault.into_iter().flat_map(|v| &v.rules).filter(|r| rules.contains(&r.name));
+        let signers = |rule: &Rule| match &rule.then {
+            Ruling::Allow(terms) => terms.signers.clone(),
+            Ruling::Block => BTreeSet::new(),
+        };
+        used.flat_map(signers).collect()
     }
 
     /// The same for a transfer in memory.

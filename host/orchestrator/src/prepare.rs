@@ -236,6 +236,7 @@ fn is_message(plan: &Plan) -> bool {
             e,
             Effect::Permit { .. }
                 | Effect::OwnershipProof { .. }
+                | Effect::TypedMessage { .. }
                 | Effect::Opaque { kind: OpaqueKind::TypedData | OpaqueKind::Message, .. }
         )
     };

@@ -36,6 +36,7 @@ struct Ready {
     case: Case,
     held: Held,
     charges: Vec<Charge>,
+    designated: BTreeSet<PartyIndex>,
     request: Vec<u8>,
     attempts: u32,
 }
@@ -56,7 +57,7 @@ pub(crate) async fn sign(core: &Arc<Core>, cell: &Cell) -> Result<(), ServiceErr
         let gates = core.gates.enter(limit_gates(&decision)).await;
         // Others may have spent while this one waited for its turn.
         let Some((_, ready)) = ready(core, cell).await? else { return Ok(()) };
-        let Some(signers) = pick(core, &ready.case, &lessons) else {
+        let Some(signers) = pick(core, &ready, &lessons) else {
             drop(gates);
             wait(core, &mut health).await;
             continue;
@@ -79,10 +80,11 @@ async fn ready(core: &Arc<Core>, cell: &Cell) -> Result<Option<(Decision, Ready)
     }
     let case = Case::of(core, &live)?;
     let decision = case.decide_live(core, &live);
-    let Decision::Allow { charges, .. } = decision.clone() else {
+    let Decision::Allow { charges, rules } = decision.clone() else {
         core.apply(&mut live, Event::Decided(decision), Vec::new()).await?;
         return Ok(None);
     };
+    let designated = case.designated(live.record.header.wallet, &rules);
     let facts = case.facts(core, &asked(&live));
     let request = cbor::encode(&SigningRequest {
         version: 1,
@@ -94,15 +96,22 @@ async fn ready(core: &Arc<Core>, cell: &Cell) -> Result<Option<(Decision, Ready)
         unsigned: held.unsigned.clone(),
         facts,
     });
-    Ok(Some((decision, Ready { case, held, charges, request, attempts })))
+    Ok(Some((decision, Ready { case, held, charges, designated, request, attempts })))
 }
 
-fn pick(core: &Core, case: &Case, lessons: &Lessons) -> Option<Vec<PartyIndex>> {
+fn pick(core: &Core, ready: &Ready, lessons: &Lessons) -> Option<Vec<PartyIndex>> {
+    let case = &ready.case;
     let threshold = usize::from(case.workspace.genesis().ok()?.head().threshold);
     let refusers = lessons.refusals.keys().copied().collect();
     let offset = core.rotation.fetch_add(1, Ordering::Relaxed);
-    let wanted =
-        Wanted { threshold, policy: case.policy.digest, refusers: &refusers, suspects: &lessons.suspects, offset };
+    let wanted = Wanted {
+        threshold,
+        policy: case.policy.digest,
+        designated: &ready.designated,
+        refusers: &refusers,
+        suspects: &lessons.suspects,
+        offset,
+    };
     choose(&core.ports.cosigners.health(), &wanted)
 }
 

@@ -11,6 +11,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) threshold: usize,
     /// The policy set they must have in force (rule P1).
     pub(crate) policy: Digest,
+    /// Must all be among them, by the rules that decide.
+    pub(crate) designated: &'a BTreeSet<PartyIndex>,
     /// Refused this request for good.
     pub(crate) refusers: &'a BTreeSet<PartyIndex>,
     /// Better without, if possible: suspected or silent in an earlier attempt.
@@ -25,8 +27,11 @@ pub(crate) fn choose(health: &[CosignerHealth], wanted: &Wanted<'_>) -> Option<V
     let fit: Vec<&CosignerHealth> = health.iter().filter(|h| fits(h, wanted)).collect();
     let n = fit.len();
     let rotated: Vec<&CosignerHealth> = (0..n).filter_map(|i| fit.get((i + wanted.offset) % n).copied()).collect();
-    let sets: Vec<Vec<&CosignerHealth>> =
-        combinations(&rotated, wanted.threshold).into_iter().filter(|set| !any_pair(set, bans)).collect();
+    let sets: Vec<Vec<&CosignerHealth>> = combinations(&rotated, wanted.threshold)
+        .into_iter()
+        .filter(|set| !any_pair(set, bans))
+        .filter(|set| designated(set, wanted))
+        .collect();
     let clean = |set: &&Vec<&CosignerHealth>| set.iter().all(|h| !wanted.suspects.contains(&h.party));
     let joined = |set: &&Vec<&CosignerHealth>| !any_pair(set, lacks_channel);
     let best = sets
@@ -47,6 +52,10 @@ fn fits(health: &CosignerHealth, wanted: &Wanted<'_>) -> bool {
 
 fn any_pair(set: &[&CosignerHealth], bad: fn(&CosignerHealth, PartyIndex) -> bool) -> bool {
     set.iter().any(|a| set.iter().any(|b| a.party != b.party && bad(a, b.party)))
+}
+
+fn designated(set: &[&CosignerHealth], wanted: &Wanted<'_>) -> bool {
+    wanted.designated.iter().all(|party| set.iter().any(|h| h.party == *party))
 }
 
 fn bans(health: &CosignerHealth, other: PartyIndex) -> bool {
@@ -112,7 +121,8 @@ mod tests {
     fn pick(health: &[CosignerHealth], refusers: &[u8], suspects: &[u8], offset: usize) -> Option<Vec<u8>> {
         let set = |list: &[u8]| list.iter().map(|n| party(*n)).collect::<BTreeSet<_>>();
         let (refusers, suspects) = (set(refusers), set(suspects));
-        let wanted = Wanted { threshold: 2, policy: Digest::ZERO, refusers: &refusers, suspects: &suspects, offset };
+        let designated = BTreeSet::new();
+        let wanted = Wanted { threshold: 2, policy: Digest::ZERO, designated: &designated, refusers: &refusers, suspects: &suspects, offset };
         choose(health, &wanted).map(|s| s.iter().map(|p| p.number()).collect())
     }
 

@@ -37,6 +37,10 @@ pub fn effect(policy: &PolicySet, effect: &Effect) -> String {
         Effect::Delegate { delegate, .. } => format!("run the code of {} on {on}", at(delegate)),
         Effect::SelfCancel { .. } => format!("use up the replaced nonce on {on}"),
         Effect::OwnershipProof { statement, .. } => format!("prove ownership: {statement:?}"),
+        Effect::TypedMessage { contract, kind, fields, .. } => {
+            let fields: Vec<_> = fields.iter().map(|f| format!("{}: {:?}", f.path, f.text)).collect();
+            format!("sign {kind} for {} on {on}: {}", at(contract), fields.join(", "))
+        }
         Effect::Opaque { kind, target, value, payload, .. } => {
             let target = target.as_ref().map(at).unwrap_or_else(|| "no contract".into());
             format!("sign unknown {kind:?} bytes {payload} for {target} with {} on {on}", coins(value))

@@ -1,7 +1,7 @@
 //! One policy decision over 1,000 rules, for shapes from a large desk's to the worst.
 
 use crate::report::{Goal, Row, median};
-use ringi_policy::{Decision, Question, decide};
+use ringi_policy::{Coins, Decision, Question, decide};
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::{Asset, AssetKey};
@@ -12,11 +12,12 @@ use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::limits;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{
-    AllowEntry, AllowList, Demand, Group, Match, Person, PolicySet, RootIndex, Rule, Scope, Temperature, Vault,
+    AllowEntry, AllowList, Approvals, Band, Conditions, Destination, Display, Group, Hours, Initiator, Limit, Measure,
+    OwnApproval, Person, PolicySet, RootIndex, Rule, Ruling, Scope, Seats, Temperature, Terms, Vault, Window,
 };
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 const RULES: u32 = 1000;
@@ -36,12 +37,26 @@ fn token(n: u8) -> AssetKey {
     AssetKey::token(NETWORK, address(n))
 }
 
+fn limit(name: &str, most: u64) -> Limit {
+    let window = Window::Rolling(86_400);
+    Limit {
+        name: name.into(),
+        measure: Measure::Asset(token(1)),
+        most: Amount::from_u64(most),
+        window,
+        per: Scope::Wallet,
+    }
+}
+
 /// 100 people, 50 groups, 50 tokens, 10 lists of 1,000 addresses.
 fn policy(rules: Vec<Rule>) -> PolicySet {
     let group = |n: u8| Group { name: format!("group-{n}"), members: (n..n.saturating_add(50)).map(person).collect() };
     let entry = |n: u32| AllowEntry { network: NETWORK, address: Address::new(&n.to_be_bytes()).expect("4 bytes") };
-    let list =
-        |n: u32| AllowList { name: format!("list-{n}"), entries: (n * 1000..n * 1000 + 1000).map(entry).collect() };
+    let list = |n: u32| AllowList {
+        name: format!("list-{n}"),
+        entries: (n * 1000..n * 1000 + 1000).map(entry).collect(),
+        tags: BTreeSet::new(),
+    };
     let coin = Asset { id: "eth".into(), key: AssetKey::native(NETWORK), decimals: 18 };
     let tokens = (0..50).map(|n| Asset { id: format!("token-{n}"), key: token(n), decimals: 6 });
     let mut lists: Vec<AllowList> = (0..10).map(list).collect();
@@ -66,49 +81,51 @@ fn policy(rules: Vec<Rule>) -> PolicySet {
             name: "ops".into(),
             temperature: Temperature::Warm,
             root: RootIndex(0),
+            limits: vec![limit("day", 1_000_000), limit("full", 1)],
             rules,
         }],
+        wallets: vec![],
+        messages: vec![],
         trust: None,
     }
 }
 
-/// The first rule permits; the others are of one shape.
-fn rules(shape: impl Fn(u32) -> (Match, Demand)) -> Vec<Rule> {
-    let permit = Rule { name: "permit".into(), when: Match::default(), then: Demand::Permit };
+/// Rules of one shape, and after them one that allows.
+fn rules(shape: impl Fn(u32) -> (Conditions, Terms)) -> Vec<Rule> {
+    let last = Rule { name: "last".into(), when: Conditions::default(), then: Ruling::Allow(Terms::default()) };
     let rest = (1..RULES).map(|n| {
-        let (when, then) = shape(n);
-        Rule { name: format!("rule-{n}"), when, then }
+        let (mut when, terms) = shape(n);
+        // Two rules of the same conditions are refused: each ends at a time of its own.
+        when.until = Some(UnixMs(u64::MAX - u64::from(n)));
+        Rule { name: format!("rule-{n}"), when, then: Ruling::Allow(terms) }
     });
-    std::iter::once(permit).chain(rest).collect()
+    rest.chain(std::iter::once(last)).collect()
 }
 
-fn window(n: u32) -> Demand {
-    Demand::CapPerWindow {
-        asset: token(1),
-        amount: Amount::from_u64(1_000_000),
-        window_s: u64::from(n) * 60,
-        scope: Scope::Wallet,
-    }
+fn elsewhere(n: u32) -> Vec<Destination> {
+    vec![Destination::List(format!("list-{}", n % 9)), Destination::List(format!("list-{}", (n + 1) % 9))]
 }
 
-fn list_of(n: u32) -> Demand {
-    Demand::AllowList { lists: vec![format!("list-{}", n % 10), "list-9".into()] }
+fn quorum(group: String) -> Terms {
+    let any_of = vec![vec![Seats { group, count: 2 }]];
+    let approvals = Approvals { any_of, initiator: OwnApproval::Counts, display: Display::Any };
+    Terms { approvals: Some(approvals), ..Terms::default() }
 }
 
-/// Rules for 40 tokens, 50 groups and two kinds: what a large desk's policy looks like. About one in 60 matches.
-fn desk(n: u32) -> (Match, Demand) {
-    let when = Match {
+/// Rules for 40 tokens, 50 groups and two kinds: what a large desk's policy looks like. The first that matches is about the
+/// 42nd.
+fn desk(n: u32) -> (Conditions, Terms) {
+    let when = Conditions {
         kinds: vec!["approve".into(), "transfer".into()],
         networks: vec![NETWORK],
         assets: vec![token((n % 40) as u8)],
-        initiators: vec![format!("group-{}", n % 50)],
+        initiators: vec![Initiator::Group(format!("group-{}", n % 50))],
+        destinations: vec![Destination::List("list-9".into())],
+        ..Conditions::default()
     };
-    let quorum = Demand::Approvals { group: format!("group-{}", n % 50), count: 2, above: None };
-    match n % 4 {
-        0 => (when, window(n)),
-        1 => (when, list_of(n)),
-        2 => (when, quorum),
-        _ => (when, Demand::CapPerTransaction { asset: token(1), amount: Amount::from_u64(1_000_000) }),
+    match n % 2 {
+        0 => (when, Terms { limits: vec!["day".into()], ..Terms::default() }),
+        _ => (when, quorum(format!("group-{}", n % 50))),
     }
 }
 
@@ -116,6 +133,8 @@ fn desk(n: u32) -> (Match, Demand) {
 fn median_us(policy: &PolicySet, effects: &[Effect]) -> (f64, Decision) {
     let approvals = (0..limits::APPROVALS as u8).map(|n| person(n * 3)).collect::<BTreeSet<_>>();
     let spent: Vec<Spending> = vec![];
+    let dollar = Amount::from_u64(1_000_000_000_000);
+    let prices = [(AssetKey::native(NETWORK), dollar), (token(1), dollar)].into();
     let question = Question {
         policy,
         wallet: WalletRef { vault: VaultIndex(0), wallet: WalletId::from_bytes([1; 16]) },
@@ -124,9 +143,14 @@ fn median_us(policy: &PolicySet, effects: &[Effect]) -> (f64, Decision) {
         network: NETWORK,
         fee: Amount::from_u64(1000),
         approvals: &approvals,
+        independent: &BTreeSet::new(),
         intent: IntentId::from_bytes([1; 16]),
         spent: &spent,
         now: UnixMs(1_800_000_000_000),
+        prices: &prices,
+        balances: &BTreeMap::new(),
+        signers: None,
+        coins: Coins::Without,
     };
     let times = (0..ROUNDS).map(|_| {
         let start = Instant::now();
@@ -141,17 +165,57 @@ pub fn rows() -> Vec<Row> {
     let effect = Effect::Transfer { asset: token(1), to: address(7), amount: Amount::from_u64(100) };
     let one = std::slice::from_ref(&effect);
     let batch = vec![effect.clone(); 100];
-    let elsewhere = |_| (Match { assets: vec![token(2)], ..Match::default() }, Demand::Deny);
-    let shapes: [(&str, Vec<Rule>, &[Effect]); 6] = [
+    let any = Conditions::default;
+    let nothing = |when| (when, Terms::default());
+    let more_than = |measure, n: u32| Band {
+        measure,
+        above: Some(Amount::MAX.checked_sub(Amount::from_u64(n.into())).unwrap_or_default()),
+        at_most: None,
+    };
+    let hours = |n: u32| Hours {
+        zone: "Europe/Zurich".into(),
+        days: [1].into(),
+        from_minute: (n % 300) as u16,
+        to_minute: 400,
+    };
+    let shapes: [(&str, Vec<Rule>, &[Effect]); 9] = [
         ("a desk's rules, one transfer", rules(desk), one),
         ("a desk's rules, batch of 100", rules(desk), &batch),
-        ("none of the others matches", rules(elsewhere), one),
-        ("all match, 999 window caps", rules(|n| (Match::default(), window(n))), one),
-        ("all match, 999 allow-lists", rules(|n| (Match::default(), list_of(n))), one),
         (
-            "all match, 999 quorums of 50",
+            "only the last, others of another asset",
+            rules(|_| nothing(Conditions { assets: vec![token(2)], ..any() })),
+            one,
+        ),
+        (
+            "only the last, others of 2 lists each",
+            rules(|n| nothing(Conditions { destinations: elsewhere(n), ..any() })),
+            one,
+        ),
+        (
+            "only the last, others of larger amounts",
+            rules(|n| nothing(Conditions { amounts: vec![more_than(Measure::Asset(token(1)), n)], ..any() })),
+            one,
+        ),
+        (
+            "only the last, others of more dollars",
+            rules(|n| nothing(Conditions { amounts: vec![more_than(Measure::Usd, n)], ..any() })),
+            one,
+        ),
+        (
+            "only the last, others within a full limit",
+            rules(|_| nothing(Conditions { within: vec!["full".into()], ..any() })),
+            one,
+        ),
+        (
+            "only the last, others at other hours",
+            rules(|n| nothing(Conditions { hours: vec![hours(n)], ..any() })),
+            one,
+        ),
+        (
+            "only the last, others with 4 groups each",
             rules(|n| {
-                (Match::default(), Demand::Approvals { group: format!("group-{}", n % 50), count: 1, above: None })
+                let group = |i: u32| Initiator::Group(format!("group-{}", 30 + (n + i) % 20));
+                nothing(Conditions { initiators: (0..4).map(group).collect(), ..any() })
             }),
             one,
         ),

@@ -87,7 +87,7 @@ const LONG_LIFE: u32 = 50_000;
 #[test]
 fn b1_a_cosigner_that_signed_for_very_many_wallets_restarts() {
     let (mut world, standard) = world();
-    let history = History { wallets: LONG_LIFE, vault: VAULT, rule: "x".repeat(256), network: EVM, at: world.now };
+    let history = History { wallets: LONG_LIFE, vault: VAULT, limit: "x".repeat(256), network: EVM, at: world.now };
     let old = [1, 3].map(ringi_sim::world::party);
     for p in old {
         world.kill(p);

@@ -19,7 +19,7 @@ use crate::bitcoin::address::{AddressKind, payable, to_address};
 use crate::bitcoin::own::{Hint, OwnKey};
 use crate::bitcoin::plan::{coin, sats, total};
 use crate::bitcoin::{psbt, sighash};
-use crate::{ChainError, Decoded, KeySource, SigHash, Tweak};
+use crate::{ChainError, Coins, Decoded, KeySource, SigHash, Tweak};
 use ::bitcoin::hashes::Hash as _;
 use ::bitcoin::psbt::{Input, Psbt};
 use ::bitcoin::sighash::SighashCache;
@@ -47,7 +47,8 @@ pub fn decode(
     let reading = read(keys, coin, unsigned)?;
     let sighashes = reading.sighashes()?;
     let max_fee = Amount::from_u64(reading.fee.to_sat());
-    Ok(Decoded::new(reading.effects, max_fee, slot(net, &reading.psbt), sighashes))
+    let coins = reading.coins()?;
+    Ok(Decoded::new(reading.effects, max_fee, slot(net, &reading.psbt), sighashes).with_coins(coins))
 }
 
 /// A PSBT whose every claim has been checked.
@@ -176,6 +177,17 @@ fn slot(net: BitcoinNetwork, psbt: &Psbt) -> Slot {
 }
 
 impl Reading {
+    fn coins(&self) -> Result<Coins, ChainError> {
+        let tx = &self.psbt.unsigned_tx;
+        let count = |n: usize| u32::try_from(n).map_err(|_| ChainError::TooLarge("coins"));
+        let value = total(self.spends.iter().map(|s| s.spent.value))?;
+        Ok(Coins {
+            inputs: count(tx.input.len())?,
+            outputs: count(tx.output.len())?,
+            value: Amount::from_u64(value.to_sat()),
+        })
+    }
+
     /// One digest per input, in order.
     pub(super) fn sighashes(&self) -> Result<Vec<SigHash>, ChainError> {
         let mut cache = SighashCache::new(&self.psbt.unsigned_tx);

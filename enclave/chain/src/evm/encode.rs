@@ -60,7 +60,7 @@ pub fn target(plan: &Plan, intent: &Intent, account: &Address) -> Result<Target,
             (*to, *value, data)
         }
         Effect::Delegate { .. } | Effect::SelfCancel { .. } => (*account, nothing, Vec::new()),
-        Effect::Permit { .. } | Effect::OwnershipProof { .. } | Effect::Opaque { .. } => {
+        Effect::Permit { .. } | Effect::OwnershipProof { .. } | Effect::TypedMessage { .. } | Effect::Opaque { .. } => {
             return Err(ChainError::Unsupported("no transaction carries this out"));
         }
     };

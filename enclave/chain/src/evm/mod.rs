@@ -31,6 +31,7 @@ mod rlp;
 mod signature;
 mod typed_data;
 
+pub use abi::Value;
 pub use account::{address_from_key, format_address, parse_address};
 pub use assemble::assemble;
 pub use authorization::SignedAuthorization;

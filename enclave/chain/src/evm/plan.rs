@@ -92,7 +92,7 @@ fn message_effect(network: NetworkId, text: &str) -> Result<Effect, ChainError> 
 pub(super) fn on_chain(effect: &Effect) -> bool {
     use ringi_primitives::effects::OpaqueKind::{Call, Creation, Message, TypedData};
     match effect {
-        Effect::Permit { .. } | Effect::OwnershipProof { .. } => false,
+        Effect::Permit { .. } | Effect::OwnershipProof { .. } | Effect::TypedMessage { .. } => false,
         Effect::Opaque { kind, .. } => match kind {
             Call | Creation => true,
             TypedData | Message => false,

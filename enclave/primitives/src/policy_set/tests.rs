@@ -1,6 +1,9 @@
 //! Every way a policy set can be refused, and that a sound one is not.
 
 use super::*;
+use crate::amount::Amount;
+use crate::id::WalletId;
+use crate::limits;
 use crate::network::BitcoinNetwork;
 
 const EVM: NetworkId = NetworkId::Evm(1);
@@ -18,14 +21,26 @@ fn usdc() -> AssetKey {
     AssetKey::token(EVM, address(0xcc))
 }
 
-fn rule(name: &str, then: Demand) -> Rule {
-    Rule { name: name.into(), when: Match::default(), then }
+fn allow(name: &str, when: Conditions, terms: Terms) -> Rule {
+    Rule { name: name.into(), when, then: Ruling::Allow(terms) }
+}
+
+fn kinds(kind: &str, n: usize) -> Conditions {
+    Conditions { kinds: vec![kind.into(); n], ..Conditions::default() }
 }
 
 fn vault(n: u32, root: u16) -> Vault {
-    let permit = rule("permit", Demand::Permit);
-    let root = RootIndex(root);
-    Vault { index: VaultIndex(n), name: format!("v{n}"), temperature: Temperature::Warm, root, rules: vec![permit] }
+    let window = Window::Rolling(60);
+    let limit =
+        Limit { name: "day".into(), measure: Measure::Asset(usdc()), most: Amount::ZERO, window, per: Scope::Vault };
+    Vault {
+        index: VaultIndex(n),
+        name: format!("v{n}"),
+        temperature: Temperature::Warm,
+        root: RootIndex(root),
+        limits: vec![limit],
+        rules: vec![allow("allow", Conditions::default(), Terms::default())],
+    }
 }
 
 /// Two people with a key each, one group, two networks, three assets, one of everything else, two vaults on one root.
@@ -48,10 +63,20 @@ fn sound() -> PolicySet {
         groups: vec![Group { name: "ops".into(), members: BTreeSet::from([person(1), person(2)]) }],
         networks: vec![EVM, BTC],
         assets: vec![asset("eth", AssetKey::native(EVM)), asset("btc", AssetKey::native(BTC)), asset("usdc", usdc())],
-        allow_lists: vec![AllowList { name: "known".into(), entries: BTreeSet::from([entry]) }],
+        allow_lists: vec![AllowList {
+            name: "known".into(),
+            entries: BTreeSet::from([entry]),
+            tags: BTreeSet::from(["suppliers".to_string()]),
+        }],
         functions: vec![ContractFunction { network: EVM, contract: address(9), signature: "f()".into() }],
         permits: vec![PermitDomain { asset: usdc(), name: "USDC".into(), version: "2".into(), max_life_s: 60 }],
         vaults: vec![vault(1, 0), vault(2, 0)],
+        wallets: vec![KnownWallet {
+            wallet: WalletRef { vault: VaultIndex(1), wallet: WalletId::NIL },
+            tags: BTreeSet::from(["payroll".to_string()]),
+            addresses: BTreeSet::from([AllowEntry { network: EVM, address: address(8) }]),
+        }],
+        messages: vec![MessageKind { network: EVM, contract: address(9), kind: "Mail(address to)".into() }],
         trust: None,
     }
 }
@@ -62,15 +87,37 @@ fn refused(change: impl FnOnce(&mut PolicySet)) -> PolicySetError {
     set.validate().expect_err("this set is not sound")
 }
 
-/// The verdict on a first vault with one more rule.
-fn with_rule(then: Demand) -> Result<(), PolicySetError> {
+/// The verdict on a first vault with one more rule of these terms.
+fn with_terms(terms: Terms) -> Result<(), PolicySetError> {
+    with_rule(allow("further", kinds("transfer", 1), terms))
+}
+
+fn with_rule(rule: Rule) -> Result<(), PolicySetError> {
     let mut set = sound();
-    set.vaults[0].rules.push(rule("further", then));
+    set.vaults[0].rules.push(rule);
     set.validate()
 }
 
-fn with_match(when: Match) -> PolicySetError {
-    refused(|s| s.vaults[0].rules[0].when = when)
+fn with_when(when: Conditions) -> Result<(), PolicySetError> {
+    with_rule(allow("further", when, Terms::default()))
+}
+
+fn with_limit(limit: Limit) -> Result<(), PolicySetError> {
+    let mut set = sound();
+    set.vaults[0].limits[0] = limit;
+    set.validate()
+}
+
+fn a_limit() -> Limit {
+    sound().vaults[0].limits[0].clone()
+}
+
+fn senseless(what: &'static str) -> Result<(), PolicySetError> {
+    Err(PolicySetError::Senseless(what))
+}
+
+fn unknown(what: &'static str) -> Result<(), PolicySetError> {
+    Err(PolicySetError::Unknown(what))
 }
 
 #[test]
@@ -87,7 +134,9 @@ fn lists_are_bounded() {
         let first = list[0].clone();
         list.resize(limits::LIST + 1, first);
     }
-    let cases: [(&str, Grow); 8] = [
+    let cases: [(&str, Grow); 10] = [
+        ("list of wallets", |s| more(&mut s.wallets)),
+        ("list of messages", |s| more(&mut s.messages)),
         ("list of people", |s| more(&mut s.people)),
         ("list of groups", |s| more(&mut s.groups)),
         ("list of networks", |s| more(&mut s.networks)),
@@ -100,7 +149,10 @@ fn lists_are_bounded() {
     for (what, grow) in cases {
         assert_eq!(refused(grow), PolicySetError::Bound(what));
     }
-    let rules = |n: usize| (0..n).map(|i| rule(&format!("r{i}"), Demand::Deny)).collect();
+    let rules = |n: usize| {
+        let until = |i: usize| Conditions { until: Some(UnixMs(i as u64)), ..Conditions::default() };
+        (0..n).map(|i| Rule { name: format!("r{i}"), when: until(i), then: Ruling::Block }).collect()
+    };
     let mut most = sound();
     most.vaults[0].rules = rules(limits::RULES);
     assert_eq!(most.validate(), Ok(()));
@@ -162,47 +214,75 @@ fn lists_inside_people_and_rules_are_bounded() {
     };
     let mut most = sound();
     most.people[0].keys = keys(limits::PERSON_KEYS);
-    most.vaults[0].rules[0].when.kinds = vec!["transfer".into(); limits::MATCH_LIST];
+    most.vaults[0].rules[0].when = kinds("transfer", limits::MATCH_LIST);
     assert_eq!(most.validate(), Ok(()));
     assert_eq!(refused(|s| s.people[0].keys = keys(limits::PERSON_KEYS + 1)), PolicySetError::Bound("list of keys"));
     let n = limits::MATCH_LIST + 1;
+    let any = Conditions::default;
+    let band = Band { measure: Measure::Asset(usdc()), above: None, at_most: Some(Amount::ZERO) };
+    let hours = Hours { zone: "UTC".into(), days: BTreeSet::from([1]), from_minute: 0, to_minute: 1 };
+    let call = CallCondition { network: EVM, contract: address(9), function: "f()".into(), arguments: vec![] };
+    let message =
+        MessageCondition { network: EVM, contract: address(9), kind: "Mail(address to)".into(), fields: vec![] };
     for when in [
-        Match { kinds: vec!["transfer".into(); n], ..Match::default() },
-        Match { networks: vec![EVM; n], ..Match::default() },
-        Match { assets: vec![usdc(); n], ..Match::default() },
-        Match { initiators: vec!["ops".into(); n], ..Match::default() },
+        kinds("transfer", n),
+        Conditions { networks: vec![EVM; n], ..any() },
+        Conditions { assets: vec![usdc(); n], ..any() },
+        Conditions { initiators: vec![Initiator::Group("ops".into()); n], ..any() },
+        Conditions { sources: vec![Source::Wallet(WalletId::NIL); n], ..any() },
+        Conditions { destinations: vec![Destination::Internal; n], ..any() },
+        Conditions { amounts: vec![band; n], ..any() },
+        Conditions { hours: vec![hours; n], ..any() },
+        Conditions { calls: vec![call; n], ..any() },
+        Conditions { messages: vec![message; n], ..any() },
+        Conditions { within: vec!["day".into(); n], ..any() },
     ] {
-        assert_eq!(with_match(when), PolicySetError::Bound("list of a rule's conditions"));
+        assert_eq!(with_when(when), Err(PolicySetError::Bound("list of a rule's conditions")));
     }
-    let lists = |n| with_rule(Demand::AllowList { lists: vec!["known".into(); n] });
-    assert_eq!(lists(n), Err(PolicySetError::Bound("list of a rule's allow-lists")));
-    assert_eq!(lists(n - 1), Ok(()));
+    let cap = Cap::Amount { measure: Measure::Asset(usdc()), most: Amount::ZERO };
+    let caps = |n| with_terms(Terms { caps: vec![cap; n], ..Terms::default() });
+    assert_eq!(caps(n), Err(PolicySetError::Bound("list of a rule's terms")));
+    assert_eq!(caps(n - 1), Ok(()));
+    let ways = |n: usize, seats: usize| quorum(vec![vec![Seats { group: "ops".into(), count: 1 }; seats]; n]);
+    assert_eq!(ways(limits::QUORUM_WAYS, limits::QUORUM_WAYS), Ok(()));
+    let bound = Err(PolicySetError::Bound("list of quorums"));
+    assert_eq!(ways(limits::QUORUM_WAYS + 1, 1), bound);
+    assert_eq!(ways(1, limits::QUORUM_WAYS + 1), bound);
 }
 
-/// I1: four eyes strike the initiator, so a quorum of everybody could never be met.
+fn approvals(any_of: Vec<Vec<Seats>>, initiator: OwnApproval) -> Terms {
+    Terms { approvals: Some(Approvals { any_of, initiator, display: Display::Any }), ..Terms::default() }
+}
+
+fn quorum(any_of: Vec<Vec<Seats>>) -> Result<(), PolicySetError> {
+    with_terms(approvals(any_of, OwnApproval::Counts))
+}
+
+/// I1: where the initiator does not count, a quorum of everybody could never be met.
 #[test]
 fn i1_four_eyes_leave_every_quorum_reachable() {
-    let unreachable = Err(PolicySetError::Senseless("quorum under four eyes"));
-    let set = |initiator: Option<usize>, count, eyes: Option<Match>| {
+    let unreachable = senseless("quorum under four eyes");
+    let set = |initiator: Option<usize>, count, own, by: Option<Initiator>| {
         let mut set = sound();
         if let Some(at) = initiator {
             set.people[at].keys[0].purpose = KeyPurpose::Initiate;
         }
         set.groups.push(Group { name: "desk".into(), members: BTreeSet::from([person(2)]) });
-        set.vaults[0].rules.push(rule("quorum", Demand::Approvals { group: "ops".into(), count, above: None }));
-        let eyes = eyes.map(|when| Rule { when, ..rule("eyes", Demand::InitiatorMayNotApprove) });
-        set.vaults[0].rules.extend(eyes);
+        let when = Conditions { initiators: by.into_iter().collect(), ..kinds("transfer", 1) };
+        let seats = vec![vec![Seats { group: "ops".into(), count }]];
+        set.vaults[0].rules.push(allow("quorum", when, approvals(seats, own)));
         set.validate()
     };
-    let any = || Some(Match::default());
-    let desk = || Some(Match { initiators: vec!["desk".into()], ..Match::default() });
-    assert_eq!(set(Some(0), 2, any()), unreachable);
-    assert_eq!(set(Some(1), 2, any()), unreachable);
-    assert_eq!(set(Some(0), 1, any()), Ok(()));
-    assert_eq!(set(Some(0), 2, None), Ok(()), "no four eyes");
-    assert_eq!(set(None, 2, any()), Ok(()), "nobody in the group initiates");
-    assert_eq!(set(Some(1), 2, desk()), unreachable);
-    assert_eq!(set(Some(0), 2, desk()), Ok(()), "only the desk is struck, which person 1 is not of");
+    use OwnApproval::{Counts, DoesNotCount};
+    let desk = || Some(Initiator::Group("desk".into()));
+    assert_eq!(set(Some(0), 2, DoesNotCount, None), unreachable);
+    assert_eq!(set(Some(1), 2, DoesNotCount, None), unreachable);
+    assert_eq!(set(Some(0), 1, DoesNotCount, None), Ok(()));
+    assert_eq!(set(Some(0), 2, Counts, None), Ok(()), "the initiator counts");
+    assert_eq!(set(None, 2, DoesNotCount, None), Ok(()), "nobody in the group initiates");
+    assert_eq!(set(Some(1), 2, DoesNotCount, desk()), unreachable);
+    assert_eq!(set(Some(0), 2, DoesNotCount, desk()), Ok(()), "only the desk may ask, which person 1 is not of");
+    assert_eq!(set(Some(0), 2, DoesNotCount, Some(Initiator::Person(person(1)))), unreachable);
 }
 
 #[test]
@@ -211,7 +291,19 @@ fn nothing_is_defined_twice() {
     fn again<T: Clone>(list: &mut Vec<T>) {
         list.push(list[0].clone());
     }
-    let cases: [(&str, Repeat); 12] = [
+    let cases: [(&str, Repeat); 18] = [
+        ("wallet", |s| again(&mut s.wallets)),
+        ("wallet's address", |s| {
+            again(&mut s.wallets);
+            s.wallets[1].wallet.vault = VaultIndex(2);
+        }),
+        ("message", |s| again(&mut s.messages)),
+        ("limit", |s| again(&mut s.vaults[0].limits)),
+        ("rule's conditions", |s| {
+            again(&mut s.vaults[0].rules);
+            s.vaults[0].rules[1].name = "other".into();
+        }),
+        ("limit of a rule", |s| s.vaults[0].rules[0].when.within = vec!["day".into(); 2]),
         ("person", |s| again(&mut s.people)),
         ("key", |s| s.people[1].keys = s.people[0].keys.clone()),
         ("key", |s| again(&mut s.people[0].keys)),
@@ -235,7 +327,12 @@ fn every_reference_is_defined() {
     type Refer = fn(&mut PolicySet);
     let stranger = || BTreeSet::from([AllowEntry { network: NetworkId::Evm(5), address: address(7) }]);
     assert_eq!(refused(|s| s.allow_lists[0].entries = stranger()), PolicySetError::Unknown("network"));
-    let cases: [(&str, Refer); 7] = [
+    let cases: [(&str, Refer); 10] = [
+        ("network", |s| s.messages[0].network = NetworkId::Evm(5)),
+        ("vault", |s| s.wallets[0].wallet.vault = VaultIndex(9)),
+        ("network", |s| {
+            s.wallets[0].addresses = BTreeSet::from([AllowEntry { network: NetworkId::Evm(5), address: address(7) }]);
+        }),
         ("person", |s| s.groups[0].members.extend([person(9)])),
         ("network", |s| s.assets[2].key.network = NetworkId::Evm(5)),
         ("network coin", |s| drop(s.assets.remove(1))),
@@ -251,53 +348,167 @@ fn every_reference_is_defined() {
 
 #[test]
 fn every_reference_of_a_rule_is_defined() {
-    let any = Match::default;
+    let any = Conditions::default;
     let stranger = AssetKey::token(EVM, address(1));
-    let unknown = PolicySetError::Unknown;
-    assert_eq!(with_match(Match { initiators: vec!["x".into()], ..any() }), unknown("group"));
-    assert_eq!(with_match(Match { assets: vec![stranger], ..any() }), unknown("asset"));
-    assert_eq!(with_match(Match { networks: vec![NetworkId::Evm(5)], ..any() }), unknown("network"));
-    assert_eq!(with_match(Match { kinds: vec!["Transfer".into()], ..any() }), unknown("effect kind"));
-    let amount = Amount::ZERO;
-    let above = Some(Threshold { asset: stranger, amount });
-    for (then, what) in [
-        (Demand::AllowList { lists: vec!["known".into(), "x".into()] }, "allow-list"),
-        (Demand::CapPerTransaction { asset: stranger, amount }, "asset"),
-        (Demand::CapPerWindow { asset: stranger, amount, window_s: 1, scope: Scope::Vault }, "asset"),
-        (Demand::Approvals { group: "x".into(), count: 1, above: None }, "group"),
-        (Demand::Approvals { group: "ops".into(), count: 1, above }, "asset"),
-        (Demand::MaxFee { network: NetworkId::Evm(5), amount }, "network"),
+    let band = |measure| Band { measure, above: None, at_most: Some(Amount::ZERO) };
+    let call = |n, function: &str| CallCondition {
+        network: EVM,
+        contract: address(n),
+        function: function.into(),
+        arguments: vec![],
+    };
+    let message =
+        |kind: &str| MessageCondition { network: EVM, contract: address(9), kind: kind.into(), fields: vec![] };
+    let to = |destination| Conditions { destinations: vec![destination], ..any() };
+    for (when, what) in [
+        (Conditions { initiators: vec![Initiator::Group("x".into())], ..any() }, "group"),
+        (Conditions { initiators: vec![Initiator::Person(person(9))], ..any() }, "person"),
+        (Conditions { sources: vec![Source::Tag("x".into())], ..any() }, "wallet tag"),
+        (Conditions { assets: vec![stranger], ..any() }, "asset"),
+        (Conditions { networks: vec![NetworkId::Evm(5)], ..any() }, "network"),
+        (kinds("Transfer", 1), "effect kind"),
+        (to(Destination::List("x".into())), "allow-list"),
+        (to(Destination::Tag("x".into())), "tag"),
+        (Conditions { amounts: vec![band(Measure::Asset(stranger))], ..any() }, "asset"),
+        (Conditions { calls: vec![call(8, "f()")], ..any() }, "function"),
+        (Conditions { calls: vec![call(9, "g()")], ..any() }, "function"),
+        (Conditions { messages: vec![message("x")], ..any() }, "message type"),
+        (Conditions { within: vec!["x".into()], ..any() }, "limit"),
     ] {
-        assert_eq!(with_rule(then), Err(unknown(what)));
+        assert_eq!(with_when(when), unknown(what));
     }
-    assert_eq!(with_rule(Demand::AllowList { lists: vec!["known".into()] }), Ok(()));
+    for when in [to(Destination::Tag("suppliers".into())), to(Destination::Tag("payroll".into()))] {
+        assert_eq!(with_when(when), Ok(()));
+    }
+    let most = Amount::ZERO;
+    let seats = |group: &str| vec![vec![Seats { group: group.into(), count: 1 }]];
+    for (terms, what) in [
+        (Terms { caps: vec![Cap::Amount { measure: Measure::Asset(stranger), most }], ..Terms::default() }, "asset"),
+        (Terms { caps: vec![Cap::ShareOfBalance { asset: stranger, basis_points: 1 }], ..Terms::default() }, "asset"),
+        (Terms { limits: vec!["x".into()], ..Terms::default() }, "limit"),
+        (approvals(seats("x"), OwnApproval::Counts), "group"),
+        (Terms { max_fees: vec![FeeCap { network: NetworkId::Evm(5), most }], ..Terms::default() }, "network"),
+    ] {
+        assert_eq!(with_terms(terms), unknown(what));
+    }
+    assert_eq!(with_limit(Limit { measure: Measure::Asset(stranger), ..a_limit() }), unknown("asset"));
+    let zone = |zone: &str| Window::Calendar { period: Period::Day, zone: zone.into() };
+    assert_eq!(with_limit(Limit { window: zone("Mars/Olympus"), ..a_limit() }), unknown("time zone"));
+    assert_eq!(with_limit(Limit { window: zone("Europe/Zurich"), ..a_limit() }), Ok(()));
 }
 
 #[test]
 fn rules_that_cannot_hold_are_refused() {
-    let window = |window_s| {
-        with_rule(Demand::CapPerWindow { asset: usdc(), amount: Amount::ZERO, window_s, scope: Scope::Wallet })
-    };
-    let quorum = |count| with_rule(Demand::Approvals { group: "ops".into(), count, above: None });
-    let senseless = |what| Err(PolicySetError::Senseless(what));
-    for (window_s, verdict) in
+    for (seconds, verdict) in
         [(0, senseless("window")), (1, Ok(())), (limits::WINDOW_S, Ok(())), (limits::WINDOW_S + 1, senseless("window"))]
     {
-        assert_eq!(window(window_s), verdict, "{window_s}");
+        assert_eq!(with_limit(Limit { window: Window::Rolling(seconds), ..a_limit() }), verdict, "{seconds}");
     }
     for (count, verdict) in [(0, senseless("quorum")), (1, Ok(())), (2, Ok(())), (3, senseless("quorum"))] {
-        assert_eq!(quorum(count), verdict, "{count}");
+        assert_eq!(quorum(vec![vec![Seats { group: "ops".into(), count }]]), verdict, "{count}");
     }
-    assert_eq!(refused(|s| s.vaults[0].index = VaultIndex(1 << 31)), PolicySetError::Senseless("vault index"));
+    assert_eq!(quorum(vec![]), senseless("quorum of nobody"));
+    assert_eq!(quorum(vec![vec![]]), senseless("quorum of nobody"));
+    let beyond = refused(|s| {
+        s.wallets.clear();
+        s.vaults[0].index = VaultIndex(1 << 31);
+    });
+    assert_eq!(beyond, PolicySetError::Senseless("vault index"));
+    assert_eq!(refused(|s| s.groups[0].members.clear()), PolicySetError::Senseless("group of nobody"));
     let mut last = sound();
+    last.wallets.clear();
     last.vaults[0].index = VaultIndex((1 << 31) - 1);
     assert_eq!(last.validate(), Ok(()));
+}
+
+#[test]
+fn conditions_that_cannot_hold_are_refused() {
+    let any = Conditions::default;
+    let amount = |n| Some(Amount::from_u64(n));
+    let band =
+        |measure, above, at_most| with_when(Conditions { amounts: vec![Band { measure, above, at_most }], ..any() });
+    let usdc = || Measure::Asset(usdc());
+    assert_eq!(band(usdc(), amount(1), amount(2)), Ok(()));
+    assert_eq!(band(usdc(), amount(2), amount(2)), senseless("empty range of amounts"));
+    assert_eq!(band(usdc(), None, None), senseless("empty range of amounts"));
+    assert_eq!(band(Measure::Count, amount(1), None), senseless("amount of intents in one intent"));
+    let (from, until) = (Some(UnixMs(5)), Some(UnixMs(5)));
+    assert_eq!(with_when(Conditions { from, until, ..any() }), senseless("rule that ends before it begins"));
+    let span = |days: &[u8], from_minute, to_minute| Hours {
+        zone: "UTC".into(),
+        days: days.iter().copied().collect(),
+        from_minute,
+        to_minute,
+    };
+    let hours = |spans: Vec<Hours>| with_when(Conditions { hours: spans, ..any() });
+    assert_eq!(hours(vec![span(&[1], 0, 1440)]), Ok(()));
+    for wrong in [span(&[], 0, 1), span(&[0], 0, 1), span(&[8], 0, 1), span(&[1], 5, 5), span(&[1], 0, 1441)] {
+        assert_eq!(hours(vec![wrong]), senseless("hours"));
+    }
+    assert_eq!(hours(vec![span(&[1], 0, 60), span(&[1], 60, 90), span(&[2], 0, 60)]), Ok(()));
+    assert_eq!(hours(vec![span(&[1, 2], 0, 60), span(&[2], 59, 90)]), senseless("overlapping hours"));
+    assert_eq!(hours(vec![Hours { zone: "x".into(), ..span(&[1], 0, 1) }]), unknown("time zone"));
+    let block =
+        Rule { name: "b".into(), when: Conditions { within: vec!["day".into()], ..any() }, then: Ruling::Block };
+    assert_eq!(with_rule(block), senseless("block within a limit"));
+    let share = |basis_points| {
+        with_terms(Terms {
+            caps: vec![Cap::ShareOfBalance { asset: AssetKey::native(EVM), basis_points }],
+            ..Terms::default()
+        })
+    };
+    assert_eq!([share(0), share(1), share(10_000), share(10_001)].map(|v| v.is_ok()), [false, true, true, false]);
+    let test = |test| {
+        let arguments = vec![ArgumentCondition { word: 0, test }];
+        let call = CallCondition { network: EVM, contract: address(9), function: "f()".into(), arguments };
+        with_when(Conditions { calls: vec![call], ..any() })
+    };
+    let (one, two) = (Amount::from_u64(1), Amount::from_u64(2));
+    assert_eq!(test(WordTest::Between { least: one, most: one }), Ok(()));
+    assert_eq!(test(WordTest::Between { least: two, most: one }), senseless("empty range of an argument"));
+    assert_eq!(test(WordTest::OneOf(BTreeSet::new())), senseless("argument without a value"));
+    assert_eq!(test(WordTest::Destination(vec![])), senseless("argument without a destination"));
+    let contract = Destination::Contract(address(1));
+    assert_eq!(test(WordTest::Destination(vec![contract])), senseless("argument without a destination"));
+    assert_eq!(test(WordTest::Destination(vec![Destination::List("x".into())])), unknown("allow-list"));
+}
+
+/// M1: beside every amount in dollars stands a cap or limit of each asset that the rule lets move.
+#[test]
+fn m1_every_amount_in_dollars_has_a_native_cap_beside_it() {
+    let refused = senseless("amount in dollars without a cap of each asset beside it");
+    let cap = |measure| Cap::Amount { measure, most: Amount::ZERO };
+    let rule = |assets: Vec<AssetKey>, caps: Vec<Cap>, limits: &[&str]| {
+        let limits = limits.iter().map(|l| l.to_string()).collect();
+        with_rule(allow(
+            "further",
+            Conditions { assets, ..Conditions::default() },
+            Terms { caps, limits, ..Terms::default() },
+        ))
+    };
+    let usd = || cap(Measure::Usd);
+    let native = || cap(Measure::Asset(usdc()));
+    assert_eq!(rule(vec![usdc()], vec![usd(), native()], &[]), Ok(()));
+    assert_eq!(rule(vec![usdc()], vec![usd()], &["day"]), Ok(()), "a limit of the asset does too");
+    assert_eq!(rule(vec![usdc()], vec![usd()], &[]), refused);
+    assert_eq!(rule(vec![], vec![usd(), native()], &[]), refused, "of any asset");
+    assert_eq!(rule(vec![usdc(), AssetKey::native(EVM)], vec![usd(), native()], &[]), refused, "of another asset");
+    let band = |at_most, above| {
+        let amounts = vec![Band { measure: Measure::Usd, above, at_most }];
+        with_when(Conditions { amounts, ..Conditions::default() })
+    };
+    assert_eq!(band(Some(Amount::ZERO), None), refused);
+    assert_eq!(band(None, Some(Amount::ZERO)), Ok(()), "what begins above an amount caps nothing");
+    let mut set = sound();
+    set.vaults[0].limits.push(Limit { name: "usd".into(), measure: Measure::Usd, ..a_limit() });
+    set.vaults[0].rules[0].when.within = vec!["usd".into()];
+    assert_eq!(set.validate(), refused);
 }
 
 /// K1: a non-hardened child and the extended public key give the parent away.
 #[test]
 fn k1_cold_and_raw_signing_vaults_share_no_root() {
-    let opaque = || Match { kinds: vec!["transfer".into(), "opaque".into()], ..Match::default() };
+    let opaque = || Conditions { kinds: vec!["transfer".into(), "raw_call".into()], ..Conditions::default() };
     let cold = |s: &mut PolicySet, at: usize| s.vaults[at].temperature = Temperature::Cold;
     let raw = |s: &mut PolicySet, at: usize| s.vaults[at].rules[0].when = opaque();
     for at in [0, 1] {
@@ -311,7 +522,7 @@ fn k1_cold_and_raw_signing_vaults_share_no_root() {
     }
     assert_eq!(refused(|s| (cold(s, 0), cold(s, 1)).0), PolicySetError::SharedRoot, "not even with one another");
     let mut denied = sound();
-    denied.vaults[0].rules = vec![Rule { when: opaque(), ..rule("no", Demand::Deny) }];
+    denied.vaults[0].rules = vec![Rule { name: "no".into(), when: opaque(), then: Ruling::Block }];
     assert_eq!(denied.validate(), Ok(()), "denying raw bytes signs none");
 }
 
@@ -330,16 +541,21 @@ fn kinds_are_spelled_as_effects_spell_them() {
     use crate::effects::{Effect, OpaqueKind};
     let (asset, to, amount) = (usdc(), address(1), Amount::ZERO);
     let (network, payload) = (EVM, Digest::ZERO);
+    let opaque = |kind| Effect::Opaque { network, kind, target: None, value: amount, payload };
     let effects = [
         Effect::Transfer { asset, to, amount },
         Effect::Approve { asset, spender: to, amount },
         Effect::TransferFrom { asset, owner: to, to, amount },
         Effect::Permit { asset, spender: to, amount, deadline_s: 0 },
         Effect::Call { network, contract: to, value: amount, function: String::new(), data: vec![] },
+        Effect::TypedMessage { network, contract: to, kind: String::new(), fields: vec![], payload },
         Effect::Delegate { network, delegate: to },
         Effect::SelfCancel { network },
         Effect::OwnershipProof { network, statement: String::new() },
-        Effect::Opaque { network, kind: OpaqueKind::Call, target: None, value: amount, payload },
+        opaque(OpaqueKind::Call),
+        opaque(OpaqueKind::TypedData),
+        opaque(OpaqueKind::Message),
+        opaque(OpaqueKind::Creation),
     ];
     assert_eq!(effects.map(|e| e.kind()), KINDS);
 }

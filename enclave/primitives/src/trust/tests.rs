@@ -42,6 +42,8 @@ fn verdict(change: impl FnOnce(&mut Trust)) -> Result<(), PolicySetError> {
         functions: vec![],
         permits: vec![],
         vaults: vec![],
+        wallets: vec![],
+        messages: vec![],
         trust: Some(trust),
     };
     // The whole set's check is what cosigners call.

@@ -16,20 +16,26 @@ macro_rules! census {
 }
 
 census! {
-    effect: effects::Effect { Transfer, Approve, TransferFrom, Permit, Call, Delegate, SelfCancel, OwnershipProof, Opaque }
+    effect: effects::Effect { Transfer, Approve, TransferFrom, Permit, Call, Delegate, SelfCancel, OwnershipProof, Opaque, TypedMessage }
     slot: effects::Slot { Nonce, Outpoints, Message }
     opaque_kind: effects::OpaqueKind { Call, TypedData, Message, Creation }
     decision: decision::Decision { Allow, Deny, NeedsApproval }
-    subject: decision::Subject { Vault, Wallet, Initiator }
+    subject: decision::Subject { Vault, Wallet, Initiator, Destination }
     deny_reason: decision::DenyReason {
-        NotPermitted, Denied, NotOnAllowList, TransactionCap, LimitExceeded, FeeCap, ColdVault, Unknown, Overflow,
+        NotPermitted, Denied, BalanceMissing, TransactionCap, LimitExceeded, FeeCap, ColdVault, Unknown, Overflow,
+        PriceMissing, SignerMissing,
     }
-    demand: policy_set::Demand {
-        Permit, Deny, AllowList, CapPerTransaction, CapPerWindow, Approvals, InitiatorMayNotApprove, MaxFee,
-    }
+    ruling: policy_set::Ruling { Allow, Block }
+    destination: policy_set::Destination { List, Tag, Internal, Unlisted, Contract }
+    word_test: policy_set::WordTest { OneOf, Between, Destination }
+    cap: policy_set::Cap { Amount, ShareOfBalance }
+    window: policy_set::Window { Rolling, Calendar, UntilFinal }
+    period: policy_set::Period { Day, Week, Month }
+    display: policy_set::Display { Any, Independent }
+    own_approval: policy_set::OwnApproval { Counts, DoesNotCount }
     key_purpose: policy_set::KeyPurpose { Initiate, Approve }
     temperature: policy_set::Temperature { Hot, Warm, Cold }
-    scope: policy_set::Scope { Vault, Wallet, Initiator }
+    scope: policy_set::Scope { Vault, Wallet, Initiator, Destination }
     action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery }
     repetition: kit::Repetition { Blinding, Rest }
     evidence: approval::Evidence { Signature, WebAuthn }

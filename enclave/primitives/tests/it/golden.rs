@@ -149,12 +149,16 @@ fn every_variant_of_every_value_is_frozen() {
     let mut forms = each("Effect", census::effect::ALL, census::effect::name, make::effects);
     forms.extend(each("Slot", census::slot::ALL, census::slot::name, make::slots));
     forms.extend(each("Decision", census::decision::ALL, census::decision::name, make::decisions));
-    forms.extend(each("Demand", census::demand::ALL, census::demand::name, make::demands));
+    forms.extend(each("Ruling", census::ruling::ALL, census::ruling::name, make::rulings));
+    forms.extend(each("Destination", census::destination::ALL, census::destination::name, make::destinations));
+    forms.extend(each("WordTest", census::word_test::ALL, census::word_test::name, make::word_tests));
+    forms.extend(each("Cap", census::cap::ALL, census::cap::name, make::caps));
+    forms.extend(each("Window", census::window::ALL, census::window::name, make::windows));
     forms.extend(each("Subject", census::subject::ALL, census::subject::name, make::subjects));
     forms.extend(each("PublicKey", census::public_key::ALL, census::public_key::name, make::public_keys));
     forms.extend(each("NetworkId", census::network::ALL, census::network::name, make::networks));
     forms.extend(each("Repetition", census::repetition::ALL, census::repetition::name, make::repetitions));
-    frozen_forms("values.hex", 64, &forms);
+    frozen_forms("values.hex", 82, &forms);
 }
 
 #[test]
@@ -164,6 +168,10 @@ fn every_code_is_frozen() {
     forms.extend(codes("KeyPurpose", census::key_purpose::ALL, census::key_purpose::name, &make::PURPOSES));
     forms.extend(codes("Temperature", census::temperature::ALL, census::temperature::name, &make::TEMPERATURES));
     forms.extend(codes("Scope", census::scope::ALL, census::scope::name, &make::SCOPES));
+    forms.extend(codes("Period", census::period::ALL, census::period::name, &make::PERIODS));
+    forms.extend(codes("Display", census::display::ALL, census::display::name, &make::DISPLAYS));
+    let own_approvals = &make::OWN_APPROVALS;
+    forms.extend(codes("OwnApproval", census::own_approval::ALL, census::own_approval::name, own_approvals));
     forms.extend(codes("Assurance", census::assurance::ALL, census::assurance::name, &make::ASSURANCES));
     forms.extend(codes("Scheme", census::scheme::ALL, census::scheme::name, &SCHEMES));
     let networks = &make::BITCOIN_NETWORKS;
@@ -172,7 +180,7 @@ fn every_code_is_frozen() {
     forms.extend(codes("RecordKind", census::record_kind::ALL, census::record_kind::name, &make::RECORD_KINDS));
     forms.extend(codes("Retry", census::retry::ALL, census::retry::name, &make::RETRIES));
     forms.extend(codes("FactKind", census::fact_kind::ALL, census::fact_kind::name, &make::FACT_KINDS));
-    frozen_forms("codes.hex", 43, &forms);
+    frozen_forms("codes.hex", 53, &forms);
 }
 
 /// Every kind of action, keys in the order they are written in.
@@ -256,7 +264,7 @@ fn text_lines() -> Vec<(String, String)> {
 
 #[test]
 fn texts_are_frozen() {
-    frozen("texts.txt", 55, &text_lines());
+    frozen("texts.txt", 57, &text_lines());
 }
 
 #[test]

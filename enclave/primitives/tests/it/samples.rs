@@ -9,7 +9,7 @@ use ringi_primitives::certificate::{AddressStatement, KeyCertificate, SignedCert
 use ringi_primitives::claim::Claim;
 use ringi_primitives::decision::{Charge, Decision, DenyReason, LimitKey, MissingApproval, Spending, Subject};
 use ringi_primitives::digest::Digest;
-use ringi_primitives::effects::{Effect, OpaqueKind, Outpoint, Slot};
+use ringi_primitives::effects::{Effect, MessageField, OpaqueKind, Outpoint, Slot};
 use ringi_primitives::fact::{Fact, FactKind, SignedFact, Statement};
 use ringi_primitives::genesis::{
     Admin, Assurance, CosignerIdentity, Genesis, Measurement, RecoveryRecipient, RelyingParty,
@@ -22,10 +22,7 @@ use ringi_primitives::network::{BitcoinNetwork, NetworkId};
 use ringi_primitives::order::{KeyId, NextNonce, Order, OrderAction};
 use ringi_primitives::passkey::Passkey;
 use ringi_primitives::plan::Plan;
-use ringi_primitives::policy_set::{
-    AllowEntry, AllowList, ContractFunction, Demand, Group, KeyPurpose, Match, PermitDomain, Person, PersonKey,
-    PolicySet, RootIndex, Rule, Scope, Temperature, Threshold, Vault,
-};
+use ringi_primitives::policy_set::*;
 use ringi_primitives::receipt::{BootCertificate, Receipt, SignedBoot, SignedVerdict, Verdict};
 use ringi_primitives::request::{FinishedSignature, PayloadKind, SigningRequest, Unsigned};
 use ringi_primitives::scheme::{PartyIndex, Scheme};
@@ -47,21 +44,26 @@ pub const PAYLOAD_KINDS: [PayloadKind; 4] =
     [PayloadKind::Transaction, PayloadKind::TypedData, PayloadKind::Message, PayloadKind::Authorization];
 pub const PURPOSES: [KeyPurpose; 2] = [KeyPurpose::Initiate, KeyPurpose::Approve];
 pub const TEMPERATURES: [Temperature; 3] = [Temperature::Hot, Temperature::Warm, Temperature::Cold];
-pub const SCOPES: [Scope; 3] = [Scope::Vault, Scope::Wallet, Scope::Initiator];
+pub const SCOPES: [Scope; 4] = [Scope::Vault, Scope::Wallet, Scope::Initiator, Scope::Destination];
+pub const PERIODS: [Period; 3] = [Period::Day, Period::Week, Period::Month];
+pub const DISPLAYS: [Display; 2] = [Display::Any, Display::Independent];
+pub const OWN_APPROVALS: [OwnApproval; 2] = [OwnApproval::Counts, OwnApproval::DoesNotCount];
 pub const ASSURANCES: [Assurance; 3] = [Assurance::Process, Assurance::Qemu, Assurance::Nitro];
 pub const RECORD_KINDS: [RecordKind; 3] = [RecordKind::Change, RecordKind::Snapshot, RecordKind::SnapshotPart];
 pub const FACT_KINDS: [FactKind; 3] = FactKind::ALL;
 pub const RETRIES: [Retry; 2] = [Retry::Never, Retry::Later];
-pub const REASONS: [DenyReason; 9] = [
+pub const REASONS: [DenyReason; 11] = [
     DenyReason::NotPermitted,
     DenyReason::Denied,
-    DenyReason::NotOnAllowList,
+    DenyReason::BalanceMissing,
     DenyReason::TransactionCap,
     DenyReason::LimitExceeded,
     DenyReason::FeeCap,
     DenyReason::ColdVault,
     DenyReason::Unknown,
     DenyReason::Overflow,
+    DenyReason::PriceMissing,
+    DenyReason::SignerMissing,
 ];
 
 pub fn digest(d: &mut Dice) -> Digest {
@@ -169,35 +171,136 @@ pub fn genesis(d: &mut Dice) -> Genesis {
     }
 }
 
-pub fn demands(d: &mut Dice) -> Vec<Demand> {
+fn measures(d: &mut Dice) -> Vec<Measure> {
+    vec![Measure::Asset(asset_key(d)), Measure::Usd, Measure::Count]
+}
+
+fn measure(d: &mut Dice) -> Measure {
+    let all = measures(d);
+    d.pick(&all)
+}
+
+fn entry(d: &mut Dice) -> AllowEntry {
+    AllowEntry { network: network(d), address: address(d) }
+}
+
+pub fn destinations(d: &mut Dice) -> Vec<Destination> {
     vec![
-        Demand::Permit,
-        Demand::Deny,
-        Demand::AllowList { lists: d.some(Dice::text) },
-        Demand::CapPerTransaction { asset: asset_key(d), amount: amount(d) },
-        Demand::CapPerWindow { asset: asset_key(d), amount: amount(d), window_s: d.u64(), scope: d.pick(&SCOPES) },
-        Demand::Approvals {
-            group: d.text(),
-            count: d.u32(),
-            above: d.maybe(|d| Threshold { asset: asset_key(d), amount: amount(d) }),
-        },
-        Demand::InitiatorMayNotApprove,
-        Demand::MaxFee { network: network(d), amount: amount(d) },
+        Destination::List(d.text()),
+        Destination::Tag(d.text()),
+        Destination::Internal,
+        Destination::Unlisted,
+        Destination::Contract(address(d)),
     ]
 }
 
-fn matching(d: &mut Dice) -> Match {
-    Match {
+fn destination(d: &mut Dice) -> Destination {
+    let all = destinations(d);
+    d.pick(&all)
+}
+
+pub fn word_tests(d: &mut Dice) -> Vec<WordTest> {
+    vec![
+        WordTest::OneOf(d.some(amount)),
+        WordTest::Between { least: amount(d), most: amount(d) },
+        WordTest::Destination(d.some(destination)),
+    ]
+}
+
+fn word_test(d: &mut Dice) -> WordTest {
+    let all = word_tests(d);
+    d.pick(&all)
+}
+
+pub fn caps(d: &mut Dice) -> Vec<Cap> {
+    vec![
+        Cap::Amount { measure: measure(d), most: amount(d) },
+        Cap::ShareOfBalance { asset: asset_key(d), basis_points: d.u16() },
+    ]
+}
+
+pub fn windows(d: &mut Dice) -> Vec<Window> {
+    let calendar = Window::Calendar { period: d.pick(&PERIODS), zone: d.text() };
+    vec![Window::Rolling(d.u64()), calendar, Window::UntilFinal]
+}
+
+fn window(d: &mut Dice) -> Window {
+    let all = windows(d);
+    d.pick(&all)
+}
+
+fn conditions(d: &mut Dice) -> Conditions {
+    let initiator = |d: &mut Dice| {
+        let all = [Initiator::Group(d.text()), Initiator::Person(person(d))];
+        d.pick(&all)
+    };
+    let source = |d: &mut Dice| {
+        let all = [Source::Wallet(WalletId::from_bytes(d.bytes())), Source::Tag(d.text())];
+        d.pick(&all)
+    };
+    let band = |d: &mut Dice| Band { measure: measure(d), above: d.maybe(amount), at_most: d.maybe(amount) };
+    let hours =
+        |d: &mut Dice| Hours { zone: d.text(), days: d.some(Dice::u8), from_minute: d.u16(), to_minute: d.u16() };
+    let argument = |d: &mut Dice| ArgumentCondition { word: d.u16(), test: word_test(d) };
+    let field = |d: &mut Dice| FieldCondition { field: d.text(), test: word_test(d) };
+    Conditions {
         kinds: d.some(Dice::text),
         networks: d.some(network),
         assets: d.some(asset_key),
-        initiators: d.some(Dice::text),
+        initiators: d.some(initiator),
+        sources: d.some(source),
+        destinations: d.some(destination),
+        amounts: d.some(band),
+        hours: d.some(hours),
+        from: d.maybe(time),
+        until: d.maybe(time),
+        calls: d.some(|d| CallCondition {
+            network: network(d),
+            contract: address(d),
+            function: d.text(),
+            arguments: d.some(argument),
+        }),
+        messages: d.some(|d| MessageCondition {
+            network: network(d),
+            contract: address(d),
+            kind: d.text(),
+            fields: d.some(field),
+        }),
+        coins: d.maybe(|d| CoinCondition {
+            max_inputs: d.maybe(Dice::u32),
+            max_outputs: d.maybe(Dice::u32),
+            max_input_value: d.maybe(amount),
+        }),
+        within: d.some(Dice::text),
     }
 }
 
+fn terms(d: &mut Dice) -> Terms {
+    let cap = |d: &mut Dice| {
+        let all = caps(d);
+        d.pick(&all)
+    };
+    let seats = |d: &mut Dice| Seats { group: d.text(), count: d.u32() };
+    Terms {
+        caps: d.some(cap),
+        limits: d.some(Dice::text),
+        max_fees: d.some(|d| FeeCap { network: network(d), most: amount(d) }),
+        approvals: d.maybe(|d| Approvals {
+            any_of: d.some(|d| d.some(seats)),
+            initiator: d.pick(&OWN_APPROVALS),
+            display: d.pick(&DISPLAYS),
+        }),
+        signers: d.some(party),
+    }
+}
+
+pub fn rulings(d: &mut Dice) -> Vec<Ruling> {
+    vec![Ruling::Allow(terms(d)), Ruling::Block]
+}
+
 fn rule(d: &mut Dice) -> Rule {
-    let all = demands(d);
-    Rule { name: d.text(), when: matching(d), then: d.pick(&all) }
+    let all = rulings(d);
+    Rule { name: d.text(), when: conditions(d), then: d.pick(&all) }
 }
 
 fn vault(d: &mut Dice) -> Vault {
@@ -206,6 +309,13 @@ fn vault(d: &mut Dice) -> Vault {
         name: d.text(),
         temperature: d.pick(&TEMPERATURES),
         root: RootIndex(d.u16()),
+        limits: d.some(|d| Limit {
+            name: d.text(),
+            measure: measure(d),
+            most: amount(d),
+            window: window(d),
+            per: d.pick(&SCOPES),
+        }),
         rules: d.some(rule),
     }
 }
@@ -218,7 +328,6 @@ pub fn policy_set(d: &mut Dice) -> PolicySet {
         relying_party: d.text(),
         backup_eligible: d.pick(&[true, false]),
     };
-    let entry = |d: &mut Dice| AllowEntry { network: network(d), address: address(d) };
     let function = |d: &mut Dice| ContractFunction { network: network(d), contract: address(d), signature: d.text() };
     let permit =
         |d: &mut Dice| PermitDomain { asset: asset_key(d), name: d.text(), version: d.text(), max_life_s: d.u64() };
@@ -232,10 +341,12 @@ pub fn policy_set(d: &mut Dice) -> PolicySet {
         groups: d.some(|d| Group { name: d.text(), members: d.some(person) }),
         networks: d.some(network),
         assets: d.some(asset),
-        allow_lists: d.some(|d| AllowList { name: d.text(), entries: d.some(entry) }),
+        allow_lists: d.some(|d| AllowList { name: d.text(), entries: d.some(entry), tags: d.some(Dice::text) }),
         functions: d.some(function),
         permits: d.some(permit),
         vaults: d.some(vault),
+        wallets: d.some(|d| KnownWallet { wallet: wallet(d), tags: d.some(Dice::text), addresses: d.some(entry) }),
+        messages: d.some(|d| MessageKind { network: network(d), contract: address(d), kind: d.text() }),
         trust: d.maybe(trust),
     }
 }
@@ -406,6 +517,13 @@ pub fn effects(d: &mut Dice) -> Vec<Effect> {
             value: amount(d),
             payload: digest(d),
         },
+        Effect::TypedMessage {
+            network: network(d),
+            contract: address(d),
+            kind: d.text(),
+            fields: d.some(|d| MessageField { path: d.text(), word: amount(d), text: d.text() }),
+            payload: digest(d),
+        },
     ]
 }
 
@@ -528,17 +646,23 @@ pub fn signing_request(d: &mut Dice) -> SigningRequest {
 }
 
 pub fn subjects(d: &mut Dice) -> Vec<Subject> {
-    vec![Subject::Vault, Subject::Wallet(WalletId::from_bytes(d.bytes())), Subject::Initiator(person(d))]
+    vec![
+        Subject::Vault,
+        Subject::Wallet(WalletId::from_bytes(d.bytes())),
+        Subject::Initiator(person(d)),
+        Subject::Destination(d.maybe(entry)),
+    ]
 }
 
 fn limit_key(d: &mut Dice) -> LimitKey {
     let all = subjects(d);
-    LimitKey { vault: VaultIndex(d.u32()), rule: d.text(), asset: asset_key(d), subject: d.pick(&all) }
+    LimitKey { vault: VaultIndex(d.u32()), name: d.text(), measure: measure(d), subject: d.pick(&all) }
 }
 
 pub fn decisions(d: &mut Dice) -> Vec<Decision> {
-    let charge = |d: &mut Dice| Charge { limit: limit_key(d), amount: amount(d), cap: amount(d), window_s: d.u64() };
-    let missing = |d: &mut Dice| MissingApproval { rule: d.text(), group: d.text(), count: d.u32() };
+    let charge = |d: &mut Dice| Charge { limit: limit_key(d), amount: amount(d), cap: amount(d), window: window(d) };
+    let missing =
+        |d: &mut Dice| MissingApproval { rule: d.text(), group: d.text(), count: d.u32(), display: d.pick(&DISPLAYS) };
     vec![
         Decision::Allow { charges: d.some(charge), rules: d.some(Dice::text) },
         Decision::Deny { rule: d.text(), reason: d.pick(&REASONS) },

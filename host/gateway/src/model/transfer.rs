@@ -192,7 +192,8 @@ pub struct EnvelopeView {
 /// One effect of an envelope. Which fields are there depends on the kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct EnvelopeEffect {
-    /// `transfer`, `approve`, `transfer_from`, `permit`, `call`, `delegate`, `self_cancel`, `ownership_proof` or `opaque`.
+    /// `transfer`, `approve`, `transfer_from`, `permit`, `call`, `delegate`, `self_cancel`, `ownership_proof`, `typed_message`, `raw_call`,
+    /// `raw_typed_data`, `raw_message` or `deploy`.
     pub kind: String,
     /// Asset id in the policy set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -213,7 +214,7 @@ pub struct EnvelopeEffect {
     /// The amount in human form, by the asset's decimals.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amount_decimal: Option<String>,
-    /// Function, statement, or kind of opaque bytes.
+    /// Function, statement, message type, or kind of opaque bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
     /// Call data or digest of opaque bytes, hex.
@@ -222,4 +223,16 @@ pub struct EnvelopeEffect {
     /// Unix seconds after which a permit is void.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deadline_s: Option<u64>,
+    /// The fields of a typed message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<EnvelopeField>,
+}
+
+/// One field of a typed message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EnvelopeField {
+    /// Its path, such as `order.maker`.
+    pub path: String,
+    /// Its value as text; an array is counted.
+    pub value: String,
 }

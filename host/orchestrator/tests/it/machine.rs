@@ -7,6 +7,7 @@ use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Slot;
 use ringi_primitives::id::IntentId;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::policy_set::Display;
 use ringi_primitives::request::{PayloadKind, Unsigned};
 use ringi_primitives::time::UnixMs;
 
@@ -23,7 +24,7 @@ fn unsigned(n: u8, kind: PayloadKind) -> Unsigned {
 }
 
 fn decision() -> impl Strategy<Value = Decision> {
-    let missing = MissingApproval { rule: "r".into(), group: "g".into(), count: 1 };
+    let missing = MissingApproval { rule: "r".into(), group: "g".into(), count: 1, display: Display::Any };
     prop_oneof![
         3 => Just(Decision::Allow { charges: Vec::new(), rules: Vec::new() }),
         1 => Just(Decision::Deny { rule: "r".into(), reason: DenyReason::Denied }),

@@ -89,6 +89,8 @@ fn policy() -> PolicySet {
         functions: vec![],
         permits: vec![],
         vaults: vec![],
+        wallets: vec![],
+        messages: vec![],
         trust: None,
     }
 }

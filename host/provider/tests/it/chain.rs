@@ -54,6 +54,8 @@ impl Wallet {
             functions: vec![],
             permits: vec![],
             vaults: vec![],
+            wallets: vec![],
+            messages: vec![],
             trust: None,
         };
         Wallet { key, address, policy }

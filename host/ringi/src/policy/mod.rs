@@ -1,13 +1,11 @@
 //! Policy sets on the admins' machines: written as a readable file, turned into the signed document, shown again.
 
-mod form;
-mod read;
-pub mod witness_form;
-mod write;
+pub use ringi_policy_tools::{PolicyForm, from_set};
 
-pub use form::PolicyForm;
-pub use read::to_set;
-pub use write::from_set;
+use crate::fresh;
+use ringi_policy_tools::Fresh;
+use ringi_primitives::digest::Digest;
+use ringi_primitives::id::PersonId;
 
 use crate::documents::{self, read_genesis};
 use crate::failure::{Done, Failure};
@@ -36,6 +34,23 @@ pub fn read_signed(path: &Path) -> Result<(Signed, PolicySet), Failure> {
     })?;
     set.validate().map_err(|e| Failure::new("cli.policy", e, "correct the policy file and make the set again"))?;
     Ok((signed, set))
+}
+
+/// The set that follows from a file, in this workspace, after `previous`, made now.
+///
+/// # Errors
+/// If the file makes no sense.
+pub fn to_set(
+    form: &PolicyForm,
+    genesis: Digest,
+    previous: Option<(Digest, &PolicySet)>,
+) -> Result<PolicySet, Failure> {
+    // One for each person of the file, so there is always one left.
+    let mut ids: Vec<[u8; 16]> = form.people.iter().map(|_| fresh::id()).collect::<Result<_, _>>()?;
+    let mut person = || PersonId::from_bytes(ids.pop().unwrap_or_default());
+    let fresh = Fresh { now: fresh::now_whole_s(), person: &mut person };
+    ringi_policy_tools::to_set(form, genesis, previous, fresh)
+        .map_err(|e| Failure::new("cli.policy", e, "correct the policy file"))
 }
 
 /// `ringi policy new`: the document that follows from a policy file, unsigned.

@@ -6,9 +6,9 @@ use super::recovery::check_recovery_ids;
 use super::{VerifyError, ensure};
 use ringi_attestation::{CosignerIs, Moment, Pcr, PcrIndex, Root};
 use ringi_chain::Decoded;
-use ringi_policy::{Question, decide};
+use ringi_policy::{Coins, Question, decide_as_claimed};
 use ringi_primitives::amount::Amount;
-use ringi_primitives::approval::{Approval, Envelope};
+use ringi_primitives::approval::{Approval, Consent, Envelope};
 use ringi_primitives::cbor;
 use ringi_primitives::decision::{Decision, Spending};
 use ringi_primitives::digest::{Digest, Domain};
@@ -17,14 +17,14 @@ use ringi_primitives::id::{IntentId, PersonId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::limits;
 use ringi_primitives::plan::Plan;
-use ringi_primitives::policy_set::{KeyPurpose, PolicySet};
+use ringi_primitives::policy_set::{Display, KeyPurpose, PolicySet};
 use ringi_primitives::receipt::{BootCertificate, Receipt, SignedVerdict};
 use ringi_primitives::request::SigningRequest;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::WalletRef;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A receipt's bound: its request, its policy set, its transaction, and the rest.
 const RECEIPT_BYTES: usize = limits::FRAME_BYTES;
@@ -129,6 +129,7 @@ struct Case<'a> {
     plan: Plan,
     initiator: PersonId,
     approvers: BTreeSet<PersonId>,
+    independent: BTreeSet<PersonId>,
 }
 
 impl<'a> Case<'a> {
@@ -155,10 +156,24 @@ impl<'a> Case<'a> {
             plan: plan.clone(),
             policy: policy_digest,
         };
-        let approvers = approvers(policy, genesis.head(), &request.approvals, &envelope)?;
+        let consents = consents(policy, genesis.head(), &request.approvals, &envelope)?;
+        let independent = consents.iter().filter(|c| c.display == Display::Independent).map(|c| c.person).collect();
+        let approvers = consents.into_iter().map(|c| c.person).collect();
         let request_digest = SigningRequest::digest(&receipt.request);
         let root = vault.root;
-        Ok(Case { policy, policy_digest, request, request_digest, intent, wallet, root, plan, initiator, approvers })
+        Ok(Case {
+            policy,
+            policy_digest,
+            request,
+            request_digest,
+            intent,
+            wallet,
+            root,
+            plan,
+            initiator,
+            approvers,
+            independent,
+        })
     }
 }
 
@@ -170,14 +185,14 @@ fn initiator(policy: &PolicySet, request: &SigningRequest) -> Result<PersonId, V
 }
 
 /// I2, P2: every approval in the request holds for exactly this envelope.
-fn approvers(
+fn consents(
     policy: &PolicySet,
     genesis: &Genesis,
     approvals: &[Approval],
     envelope: &Envelope,
-) -> Result<BTreeSet<PersonId>, VerifyError> {
+) -> Result<Vec<Consent>, VerifyError> {
     let digest = envelope.digest();
-    let consent = |a: &Approval| a.verify(&digest, policy, genesis).map(|c| c.person).map_err(VerifyError::Approval);
+    let consent = |a: &Approval| a.verify(&digest, policy, genesis).map_err(VerifyError::Approval);
     approvals.iter().map(consent).collect()
 }
 
@@ -272,11 +287,11 @@ fn check_machines(
 }
 
 /// The policy set itself allows these effects with these approvals, by the rules the verdicts name. What earlier intents
-/// spent is not in a receipt; which rules speak does not depend on it.
+/// spent, and prices and balances, are not in a receipt: of the rules the verdicts name they are believed to have held.
 fn check_decision(receipt: &Receipt, case: &Case, decoded: &Decoded) -> Result<(), VerifyError> {
     let nothing: [Spending; 0] = [];
     let decision_at = |verdict: &SignedVerdict| {
-        decide(&Question {
+        let question = Question {
             policy: case.policy,
             wallet: case.wallet,
             initiator: case.initiator,
@@ -284,10 +299,20 @@ fn check_decision(receipt: &Receipt, case: &Case, decoded: &Decoded) -> Result<(
             network: case.intent.network,
             fee: decoded.max_fee(),
             approvals: &case.approvers,
+            independent: &case.independent,
             intent: case.intent.replaces.unwrap_or(case.intent.id),
             spent: &nothing,
             now: verdict.verdict.at,
-        })
+            prices: &BTreeMap::new(),
+            balances: &BTreeMap::new(),
+            signers: Some(&verdict.verdict.signers.iter().copied().collect()),
+            coins: decoded.coins().map_or(Coins::Without, |c| Coins::Chosen {
+                inputs: c.inputs,
+                outputs: c.outputs,
+                value: c.value,
+            }),
+        };
+        decide_as_claimed(&question, &verdict.verdict.rules)
     };
     for verdict in &receipt.verdicts {
         match decision_at(verdict) {

@@ -88,21 +88,19 @@ index = 1
 name = "treasury"
 temperature = "hot"
 [[vaults.rules]]
-name = "payments"
-kinds = ["transfer"]
-then = {{ demand = "permit" }}
-[[vaults.rules]]
 name = "suppliers-only"
 kinds = ["transfer"]
-then = {{ demand = "allow_list", lists = ["suppliers"] }}
+to = ["unlisted"]
+block = true
+[[vaults.rules]]
+name = "payments"
+kinds = ["transfer"]
+amounts = [{{ of = "native-31337", at_most = "1" }}]
+allow = {{ max_fees = [{{ network = "eip155:31337", most = "0.01" }}] }}
 [[vaults.rules]]
 name = "large"
-assets = ["native-31337"]
-then = {{ demand = "approvals", group = "treasurers", count = 2, asset = "native-31337", above = "1" }}
-[[vaults.rules]]
-name = "fee"
-networks = ["eip155:31337"]
-then = {{ demand = "max_fee", network = "eip155:31337", amount = "0.01" }}
+kinds = ["transfer"]
+allow = {{ approvals = "2 of treasurers", max_fees = [{{ network = "eip155:31337", most = "0.01" }}] }}
 "#
     );
     std::fs::write(folder.join("next.toml"), text).unwrap();
@@ -241,10 +239,7 @@ fn a_waiting_payment_is_cancelled_by_its_initiator(scene: &Scene) {
     platform.refuses(&["approve", "--key", "amir", "--genesis", GENESIS, &id, "--yes"], "transfer.no_envelope");
     let denied = scene.pay("stranger.json", &[("--to", STRANGER)]);
     let shown = platform.good(&["transfer", "show", "--key", INITIATOR, &denied]);
-    assert_eq!(
-        (shown["status"].as_str(), shown["error"]["code"].as_str()),
-        (Some("rejected"), Some("policy.not_on_allow_list"))
-    );
+    assert_eq!((shown["status"].as_str(), shown["error"]["code"].as_str()), (Some("rejected"), Some("policy.denied")));
 }
 
 fn wrong_input_is_refused_with_a_code_and_a_hint(scene: &Scene) {

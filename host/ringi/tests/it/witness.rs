@@ -12,7 +12,7 @@ use ringi_primitives::cbor;
 use ringi_primitives::digest::Domain;
 use ringi_primitives::fact::{Fact, FactKind, SignedFact};
 use ringi_primitives::network::NetworkId;
-use ringi_primitives::policy_set::{Demand, Match, PolicySet, Rule, Scope};
+use ringi_primitives::policy_set::{Limit, Measure, PolicySet, Ruling, Scope, Vault, Window};
 use ringi_primitives::receipt::Receipt;
 use ringi_primitives::request::SigningRequest;
 use ringi_primitives::signed::Signed;
@@ -47,10 +47,15 @@ fn keygen(platform: &Platform, name: &str) {
 }
 
 /// A limit that every payment is charged to, so that its end is wanted.
-fn daily() -> Rule {
-    let asset = AssetKey::native(NetworkId::Evm(CHAIN_ID));
-    let then = Demand::CapPerWindow { asset, amount: Amount::MAX, window_s: 86_400, scope: Scope::Vault };
-    Rule { name: "day".into(), when: Match::default(), then }
+fn charge_daily(vault: &mut Vault) {
+    let measure = Measure::Asset(AssetKey::native(NetworkId::Evm(CHAIN_ID)));
+    let window = Window::Rolling(86_400);
+    vault.limits.push(Limit { name: "day".into(), measure, most: Amount::MAX, window, per: Scope::Vault });
+    for rule in &mut vault.rules {
+        if let Ruling::Allow(terms) = &mut rule.then {
+            terms.limits.push("day".into());
+        }
+    }
 }
 
 /// The next policy set: the one in force, these two witnesses and a limit.
@@ -69,7 +74,7 @@ fn trust(platform: &Platform, folder: &Path) {
         balances: Some(BalanceTrust { max_age_s: 120, quorum: 1 }),
         finals: Some(FinalTrust { quorum: 1 }),
     });
-    set.vaults[0].rules.push(daily());
+    charge_daily(&mut set.vaults[0]);
     (set.sequence, set.previous) = (set.sequence + 1, Some(signed.digest(Domain::PolicySet)));
     let next = Signed { body: cbor::encode(&set), signatures: vec![] };
     std::fs::write(folder.join("trust.ringi"), cbor::encode(&next)).unwrap();

@@ -379,8 +379,8 @@ fn genesis(admins: &[SecretKey], identities: &[SecretKey]) -> Genesis {
 
 fn rules(network: NetworkId) -> Vec<String> {
     let names: &[&str] = match network {
-        NetworkId::Evm(_) => &["payments", "daily", "large", "eth-fee"],
-        NetworkId::Bitcoin(_) => &["payments", "btc-fee"],
+        NetworkId::Evm(_) => &["payments"],
+        NetworkId::Bitcoin(_) => &["coins"],
     };
     names.iter().map(|n| n.to_string()).collect()
 }
@@ -410,26 +410,23 @@ decimals = 8
 index = 1
 name = "treasury"
 temperature = "hot"
+limits = [{{ name = "daily", of = "eth", most = "10.5", window = {{ rolling_s = 86400 }}, per = "vault" }}]
 [[vaults.rules]]
 name = "payments"
 kinds = ["transfer"]
-then = {{ demand = "permit" }}
-[[vaults.rules]]
-name = "daily"
-assets = ["eth"]
-then = {{ demand = "cap_per_window", asset = "eth", amount = "10.5", window_s = 86400, scope = "vault" }}
+networks = ["eip155:31337"]
+amounts = [{{ of = "eth", at_most = "1" }}]
+allow = {{ limits = ["daily"], max_fees = [{{ network = "eip155:31337", most = "0.01" }}] }}
 [[vaults.rules]]
 name = "large"
-assets = ["eth"]
-then = {{ demand = "approvals", group = "approvers", count = 1, asset = "eth", above = "1" }}
-[[vaults.rules]]
-name = "eth-fee"
+kinds = ["transfer"]
 networks = ["eip155:31337"]
-then = {{ demand = "max_fee", network = "eip155:31337", amount = "0.01" }}
+allow = {{ limits = ["daily"], max_fees = [{{ network = "eip155:31337", most = "0.01" }}], approvals = "1 of approvers" }}
 [[vaults.rules]]
-name = "btc-fee"
+name = "coins"
+kinds = ["transfer"]
 networks = ["bitcoin:regtest"]
-then = {{ demand = "max_fee", network = "bitcoin:regtest", amount = "0.0001" }}
+allow = {{ max_fees = [{{ network = "bitcoin:regtest", most = "0.0001" }}] }}
 "#,
         initiator.public().text(),
         approver.public().text()

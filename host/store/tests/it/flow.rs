@@ -131,8 +131,8 @@ async fn a_stranger_to_the_list_is_denied_with_the_rule() {
     assert_eq!((dry.outcome, dry.decision.verdict), ("dry_run", "deny"));
     assert_eq!(orchestrator.transfer(intent_id(1)).await.unwrap_err().code, "transfer.not_found");
     let denied = orchestrator.submit(&body, &signature, SubmitMode::Keep).await.unwrap();
-    assert_eq!((denied.transfer.status, denied.decision.rules), ("rejected", vec!["known".to_string()]));
-    assert_eq!(denied.transfer.error.unwrap().code, "policy.not_on_allow_list");
+    assert_eq!((denied.transfer.status, denied.decision.rules), ("rejected", vec!["strangers".to_string()]));
+    assert_eq!(denied.transfer.error.unwrap().code, "policy.denied");
     assert!(world.seen.lock().unwrap().attempts.is_empty());
 }
 

@@ -119,11 +119,31 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
         passkeys: vec![],
     };
     let eth = AssetKey::native(EVM);
-    let rule = |name: &str, then| Rule { name: name.into(), when: Match::default(), then };
-    let threshold = Threshold { asset: eth, amount: Amount::from_u64(1_000_000) };
-    let demand = Demand::Approvals { group: "board".into(), count: 2, above: Some(threshold) };
     let wei = |n: u64| Amount::from_u64(n);
-    let daily = Demand::CapPerWindow { asset: eth, amount: wei(100_000_000), window_s: 86_400, scope: Scope::Vault };
+    let daily = Limit {
+        name: "daily".into(),
+        measure: Measure::Asset(eth),
+        most: wei(100_000_000),
+        window: Window::Rolling(86_400),
+        per: Scope::Vault,
+    };
+    let terms = || Terms {
+        limits: vec!["daily".into()],
+        max_fees: vec![FeeCap { network: EVM, most: wei(1_000_000) }],
+        ..Terms::default()
+    };
+    let two = Approvals {
+        any_of: vec![vec![Seats { group: "board".into(), count: 2 }]],
+        initiator: OwnApproval::Counts,
+        display: Display::Any,
+    };
+    let small = Band { measure: Measure::Asset(eth), above: None, at_most: Some(wei(1_000_000)) };
+    let strangers = Conditions {
+        kinds: vec!["transfer".into()],
+        destinations: vec![Destination::Unlisted],
+        ..Conditions::default()
+    };
+    let allow = |name: &str, when, terms| Rule { name: name.into(), when, then: Ruling::Allow(terms) };
     let list = |n: u8| AllowEntry { network: EVM, address: Address::new(&[n; 20]).unwrap() };
     let set = PolicySet {
         version: 1,
@@ -140,7 +160,7 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
         groups: vec![Group { name: "board".into(), members: [2, 3, 4].map(person).into() }],
         networks: vec![EVM],
         assets: vec![Asset { id: "eth".into(), key: eth, decimals: 18 }],
-        allow_lists: vec![AllowList { name: "known".into(), entries: [list(0x11)].into() }],
+        allow_lists: vec![AllowList { name: "known".into(), entries: [list(0x11)].into(), tags: [].into() }],
         functions: Vec::new(),
         permits: Vec::new(),
         vaults: vec![Vault {
@@ -148,18 +168,15 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
             name: "hot".into(),
             temperature: Temperature::Hot,
             root: RootIndex(0),
+            limits: vec![daily],
             rules: vec![
-                rule("permit", Demand::Permit),
-                Rule {
-                    name: "known".into(),
-                    when: Match { kinds: vec!["transfer".into()], ..Match::default() },
-                    then: Demand::AllowList { lists: vec!["known".into()] },
-                },
-                rule("large", demand),
-                rule("daily", daily),
-                rule("fee", Demand::MaxFee { network: EVM, amount: wei(1_000_000) }),
+                Rule { name: "strangers".into(), when: strangers, then: Ruling::Block },
+                allow("small", Conditions { amounts: vec![small], ..Conditions::default() }, terms()),
+                allow("large", Conditions::default(), Terms { approvals: Some(two), ..terms() }),
             ],
         }],
+        wallets: Vec::new(),
+        messages: Vec::new(),
         trust: Some(trust()),
     };
     by_admin(cbor::encode(&set), Domain::PolicySet)

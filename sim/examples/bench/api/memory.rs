@@ -16,8 +16,8 @@ pub const WALLETS: u32 = 100_000;
 /// Adds the wallets to all three cosigners of a stopped platform. Gives the size of a cosigner's records, bytes.
 pub fn add_wallets(folder: &Path) -> usize {
     let network = NetworkId::Evm(super::node::CHAIN_ID);
-    let (vault, rule, at) = (VaultIndex(1), "per-day".to_string(), ringi::fresh::now());
-    let history = History { wallets: WALLETS, vault, rule, network, at };
+    let (vault, limit, at) = (VaultIndex(1), "per-day".to_string(), ringi::fresh::now());
+    let history = History { wallets: WALLETS, vault, limit, network, at };
     let parties = (1..=3).filter_map(PartyIndex::new);
     parties.map(|party| add(&home(folder, party.number()), party, &history)).max().unwrap_or_default()
 }

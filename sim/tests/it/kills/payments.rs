@@ -5,9 +5,9 @@ use ringi_chain::evm::Fees;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::id::IntentId;
-use ringi_primitives::policy_set::{Demand, Match, Rule, Scope, Threshold};
+use ringi_primitives::policy_set::{Band, Measure};
 use ringi_sim::coins::{CoinDraft, change, coin, receive};
-use ringi_sim::requests::{BITCOIN, Draft, EVM, Standard};
+use ringi_sim::requests::{BITCOIN, Draft, EVM, Standard, limit_all};
 use ringi_sim::world::World;
 
 /// EVM payments of one run: together they ask for more than the day's cap.
@@ -151,16 +151,14 @@ fn coins(standard: &Standard, number: u8, pick: Pick) -> Vec<Input> {
     }
 }
 
-/// The standard policy set with a cap on satoshi too, and approvals from [`FREE`] on.
+/// The standard policy set with a limit on satoshi too.
 pub fn amend(world: &mut World, standard: &mut Standard) {
-    let coin = AssetKey::native(BITCOIN);
-    let amount = Amount::from_u64(COIN_CAP);
-    let then = Demand::CapPerWindow { asset: coin, amount, window_s: 86_400, scope: Scope::Vault };
     standard.amend(world, |policy| {
-        let rules = &mut policy.vaults[0].rules;
-        rules.push(Rule { name: "coins".into(), when: Match::default(), then });
-        let big = rules.iter_mut().find(|r| r.name == "big").expect("the standard set has one");
-        let above = Some(Threshold { asset: AssetKey::native(EVM), amount: Amount::from_u64(FREE) });
-        big.then = Demand::Approvals { group: "approvers".into(), count: 2, above };
+        limit_all(policy, "coins", AssetKey::native(BITCOIN), COIN_CAP);
+        // Another FREE than the standard's, where the kills' is another.
+        let small =
+            Band { measure: Measure::Asset(AssetKey::native(EVM)), above: None, at_most: Some(Amount::from_u64(FREE)) };
+        let pay = policy.vaults[0].rules.iter_mut().find(|r| r.name == "pay").expect("the standard set has one");
+        pay.when.amounts = vec![small];
     });
 }

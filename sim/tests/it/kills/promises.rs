@@ -10,6 +10,7 @@ use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::{Outpoint, Slot};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::policy_set::Measure;
 use ringi_primitives::receipt::Verdict;
 use ringi_primitives::scheme::PartyIndex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,7 +70,7 @@ impl Memory {
 
     fn spent(&self, root: IntentId, asset: AssetKey) -> Amount {
         let entries = self.state.spending.all().map(|(s, _)| s);
-        let of_it = |s: &Spending| s.intent == root && s.limit.asset == asset;
+        let of_it = |s: &Spending| s.intent == root && s.limit.measure == Measure::Asset(asset);
         entries.filter(of_it).map(|s| s.amount).max().unwrap_or(Amount::ZERO)
     }
 

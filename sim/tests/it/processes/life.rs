@@ -41,12 +41,12 @@ allow_lists = [{ name = "suppliers", entries = [{ network = "eip155:31337", addr
 index = 1
 name = "treasury"
 temperature = "hot"
-rules = [
-  { name = "payments", kinds = ["transfer"], then = { demand = "permit" } },
-  { name = "suppliers-only", then = { demand = "allow_list", lists = ["suppliers"] } },
-  { name = "one-approves", then = { demand = "approvals", group = "treasurers", count = 1 } },
-  { name = "per-day", then = { demand = "cap_per_window", asset = "eth", amount = "1", window_s = 86400, scope = "vault" } },
-]
+limits = [{ name = "per-day", of = "eth", most = "1", window = { rolling_s = 86400 }, per = "vault" }]
+[[vaults.rules]]
+name = "payments"
+kinds = ["transfer"]
+to = ["list:suppliers"]
+allow = { limits = ["per-day"], approvals = "1 of treasurers" }
 "#;
 
 /// The EVM node's program.

@@ -166,7 +166,7 @@ fn a_snapshot_is_due_when_as_much_was_written_as_it_holds() {
 fn a_snapshot_of_several_records_counts_only_whole() {
     let (mut world, standard) = Standard::world(106);
     let kept = world.blob(party(1)).into_iter().map(|(_, _, r)| r).collect();
-    let history = History { wallets: 12_000, vault: VAULT, rule: "x".repeat(256), network: EVM, at: world.now };
+    let history = History { wallets: 12_000, vault: VAULT, limit: "x".repeat(256), network: EVM, at: world.now };
     let sealed = history.after(kept, &SealingKey::new(Zeroizing::new([1; 32])), party(1));
     let whole: Blob = sealed.into_iter().map(|r| (r.sequence, r.kind, r.bytes)).collect();
     let last = whole.len() - 1;

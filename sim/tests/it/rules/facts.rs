@@ -15,6 +15,7 @@ use ringi_primitives::effects::{Outpoint, Slot};
 use ringi_primitives::fact::{Fact, SignedFact};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::limits;
+use ringi_primitives::policy_set::Measure;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wire::{Retry, ToCosigner};
 use ringi_sim::coins::CoinDraft;
@@ -67,7 +68,7 @@ impl Court {
 
     /// What the day's limit has outstanding at a cosigner.
     fn outstanding(&self, n: u8) -> u64 {
-        let limit = LimitKey { vault: VAULT, rule: "day".into(), asset: COIN, subject: Subject::Vault };
+        let limit = LimitKey { vault: VAULT, name: "day".into(), measure: Measure::Asset(COIN), subject: Subject::Vault };
         self.memory(n).spending.outstanding(&limit, &IntentId::NIL).and_then(Amount::to_u64).unwrap()
     }
 

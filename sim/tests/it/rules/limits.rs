@@ -6,6 +6,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::{LimitKey, Spending, Subject};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::order::OrderAction;
+use ringi_primitives::policy_set::Measure;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wire::{Retry, ToCosigner};
 use ringi_sim::inside::Inside;
@@ -14,7 +15,7 @@ use ringi_sim::world::party;
 
 fn day_limit() -> LimitKey {
     let asset = ringi_primitives::asset::AssetKey::native(EVM);
-    LimitKey { vault: VAULT, rule: "day".into(), asset, subject: Subject::Vault }
+    LimitKey { vault: VAULT, name: "day".into(), measure: Measure::Asset(asset), subject: Subject::Vault }
 }
 
 /// Two attempts under one limit at once: the second is busy, and may come again.

@@ -3,11 +3,9 @@
 use super::{SIGNED, dollar, dollar_permits, pay, permit, restart, unsigned};
 use ringi_chain::bitcoin::AddressKind;
 use ringi_chain::evm::Fees;
-use ringi_primitives::amount::Amount;
 use ringi_primitives::id::IntentId;
-use ringi_primitives::policy_set::{Demand, Match, Rule, Scope};
 use ringi_sim::coins::{CoinDraft, coin, receive};
-use ringi_sim::requests::{Draft, Standard, outcomes};
+use ringi_sim::requests::{Draft, Standard, limit_all, outcomes};
 use ringi_sim::world::World;
 
 fn sign(world: &mut World, standard: &Standard, draft: &Draft, signers: &[u8]) -> Vec<String> {
@@ -128,9 +126,7 @@ fn i3_a_transaction_does_not_replace_a_permit() {
     let token = dollar();
     standard.amend(&mut world, |policy| {
         policy.permits.push(dollar_permits());
-        let amount = Amount::from_u64(100);
-        let then = Demand::CapPerWindow { asset: token, amount, window_s: 86_400, scope: Scope::Vault };
-        policy.vaults[0].rules.push(Rule { name: "dollars".into(), when: Match::default(), then });
+        limit_all(policy, "dollars", token, 100);
     });
     let bytes = permit(&world, &standard, 1, 100, 3_600_000);
     assert_eq!(outcomes(&world.sign(&bytes, &[1, 2])), SIGNED);

@@ -4,6 +4,8 @@
 mod layout;
 mod text;
 mod types;
+mod value;
 
 pub(super) use text::word;
 pub(super) use types::{Function, Type, selector};
+pub use value::Value;

@@ -139,6 +139,12 @@ impl Function {
         read_function(signature).filter(sound).ok_or(refused)
     }
 
+    /// The parameters before the one of this number, and it.
+    pub(super) fn argument(&self, number: usize) -> Option<(&[Type], &Type)> {
+        let (before, rest) = self.inputs.split_at_checked(number)?;
+        Some((before, rest.first()?))
+    }
+
     /// The signature.
     pub(in crate::evm) fn signature(&self) -> String {
         struct Parts<'a>(&'a [Type]);

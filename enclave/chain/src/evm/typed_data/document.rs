@@ -1,11 +1,13 @@
 //! A typed data document: its types, its domain (rule C2) and its message.
 
 use super::json::Json;
-use super::value::{Hasher, Kind, reachable};
+use super::value::{Hasher, Kind, encode_type, reachable};
 use crate::ChainError;
 use crate::evm::abi::Type;
 use crate::evm::account::{Raw, parse_address, raw};
 use crate::evm::keccak::keccak256_parts;
+use ringi_primitives::amount::Amount;
+use ringi_primitives::effects::MessageField;
 use ringi_primitives::limits;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,6 +78,57 @@ impl Document {
     /// The digest that is signed: keccak256(0x1901 ‖ domain separator ‖ hash of the message).
     pub(in crate::evm) fn digest(&self) -> [u8; 32] {
         self.digest
+    }
+}
+
+impl Document {
+    /// The primary type's encodeType.
+    ///
+    /// # Errors
+    /// [`ChainError::Undecodable`].
+    pub(super) fn kind(&self) -> Result<String, ChainError> {
+        encode_type(&self.types, &self.primary)
+    }
+
+    /// Every field of the message in the order of its type, those of nested structs by their path. An array is its digest.
+    ///
+    /// # Errors
+    /// [`ChainError::TooLarge`] for more than [`limits::MESSAGE_FIELDS`].
+    pub(super) fn fields(&self) -> Result<Vec<MessageField>, ChainError> {
+        let hasher = Hasher::new(&self.types)?;
+        let mut fields = Vec::new();
+        let mut open = vec![(String::new(), self.primary.as_str(), &self.message)];
+        // Depth is bounded by the document's own nesting, which the reader bounds.
+        while let Some((path, name, json)) = open.pop() {
+            let members = json.object().ok_or(malformed("struct with other fields"))?;
+            let mut inner = Vec::new();
+            for field in self.types.get(name).into_iter().flatten() {
+                let value = members.get(&field.name).ok_or(malformed("struct with other fields"))?;
+                let path = format!("{path}{}", field.name);
+                if let Kind::Struct(name) = &field.kind {
+                    inner.push((format!("{path}."), name.as_str(), value));
+                    continue;
+                }
+                let word = Amount::from_be_bytes(hasher.hash_value(&field.kind, value)?);
+                fields.push(MessageField { path, word, text: shown(value) });
+                if fields.len() > limits::MESSAGE_FIELDS {
+                    return Err(ChainError::TooLarge("fields of a message"));
+                }
+            }
+            open.extend(inner.into_iter().rev());
+        }
+        Ok(fields)
+    }
+}
+
+/// A value as people read it; an array is counted, not listed.
+fn shown(value: &Json) -> String {
+    match (value.text(), value.list(), value) {
+        (Some(text), _, _) => text.to_owned(),
+        (_, Some(items), _) => format!("[{} items]", items.len()),
+        (_, _, Json::Number(digits)) => digits.clone(),
+        (_, _, Json::Bool(value)) => value.to_string(),
+        _ => String::new(),
     }
 }
 

@@ -41,6 +41,10 @@ impl Meaning {
         let permit = Permit::read(policy, network, &document)?;
         let effect = match &permit {
             Some(permit) => permit.effect(),
+            None if named(policy, network, &contract, &document)? => {
+                let (kind, fields) = (document.kind()?, document.fields()?);
+                Effect::TypedMessage { network, contract, kind, fields, payload: Digest(digest) }
+            }
             None => {
                 let (target, payload) = (Some(contract), Digest(keccak256(json)));
                 Effect::Opaque { network, kind: OpaqueKind::TypedData, target, value: Amount::ZERO, payload }
@@ -50,10 +54,21 @@ impl Meaning {
     }
 }
 
+/// Whether the policy set names the document's type for this contract.
+fn named(policy: &PolicySet, network: NetworkId, contract: &Address, document: &Document) -> Result<bool, ChainError> {
+    let here: Vec<_> = policy.messages.iter().filter(|m| m.network == network && m.contract == *contract).collect();
+    if here.is_empty() {
+        return Ok(false);
+    }
+    let kind = document.kind()?;
+    Ok(here.iter().any(|m| m.kind == kind))
+}
+
 /// Whether the policy set lists the contract as token, by a function, or on an allow-list.
 fn names_contract(policy: &PolicySet, network: NetworkId, contract: &Address) -> bool {
     policy.assets.iter().any(|a| a.key.network == network && a.key.token == Some(*contract))
         || policy.functions.iter().any(|f| f.network == network && f.contract == *contract)
+        || policy.messages.iter().any(|m| m.network == network && m.contract == *contract)
         || (policy.allow_lists.iter())
             .any(|list| list.entries.iter().any(|e| e.network == network && e.address == *contract))
 }

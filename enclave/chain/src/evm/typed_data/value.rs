@@ -75,8 +75,13 @@ pub(super) fn reachable<'t>(types: &'t Types, name: &'t str) -> BTreeSet<&'t str
     seen
 }
 
-/// keccak256 of encodeType: the struct itself first, then the others in alphabetical order.
+/// keccak256 of encodeType.
 fn type_hash(types: &Types, name: &str) -> Result<[u8; 32], ChainError> {
+    encode_type(types, name).map(|text| keccak256(text.as_bytes()))
+}
+
+/// encodeType: the struct itself first, then the others in alphabetical order.
+pub(super) fn encode_type(types: &Types, name: &str) -> Result<String, ChainError> {
     let others = reachable(types, name).into_iter().filter(|other| *other != name);
     let mut text = String::new();
     for one in std::iter::once(name).chain(others) {
@@ -84,7 +89,7 @@ fn type_hash(types: &Types, name: &str) -> Result<[u8; 32], ChainError> {
         let fields: Vec<String> = fields.iter().map(|f| format!("{} {}", f.kind, f.name)).collect();
         text.push_str(&format!("{one}({})", fields.join(",")));
     }
-    Ok(keccak256(text.as_bytes()))
+    Ok(text)
 }
 
 /// Hashes values of a document's types; each type's own hash is made once, so that many small structs cost little.
@@ -115,7 +120,7 @@ impl<'t> Hasher<'t> {
         Ok(keccak256(&encoded))
     }
 
-    fn hash_value(&self, kind: &Kind, json: &Json) -> Result<[u8; 32], ChainError> {
+    pub(super) fn hash_value(&self, kind: &Kind, json: &Json) -> Result<[u8; 32], ChainError> {
         match kind {
             Kind::Struct(name) => self.hash_struct(name, json),
             Kind::Array(inner, size) => {

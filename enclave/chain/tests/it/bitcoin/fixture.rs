@@ -112,6 +112,8 @@ pub fn policy() -> PolicySet {
         functions: vec![],
         permits: vec![],
         vaults: vec![],
+        wallets: vec![],
+        messages: vec![],
         trust: None,
     }
 }

@@ -122,7 +122,8 @@ fn eip712() {
         let network = NetworkId::Evm(vector["chain_id"].as_u64().unwrap());
         let contract = address(bytes(&vector["contract"]).try_into().unwrap());
         let entries = vec![AllowEntry { network, address: contract }];
-        let named = AllowList { name: "contracts".into(), entries: entries.into_iter().collect() };
+        let named =
+            AllowList { name: "contracts".into(), entries: entries.into_iter().collect(), tags: Default::default() };
         let policy = PolicySet { allow_lists: vec![named], ..policy_for(network) };
         let document = vector["document"].as_str().unwrap();
         let unsigned = Unsigned { kind: PayloadKind::TypedData, bytes: document.into() };

@@ -91,6 +91,8 @@ pub fn policy() -> PolicySet {
         functions: vec![function("deposit(uint256,address)"), function("batch((address,uint256)[],bytes,string)")],
         permits: vec![PermitDomain { asset: token(), name: "USD Coin".into(), version: "2".into(), max_life_s: 3600 }],
         vaults: vec![],
+        wallets: vec![],
+        messages: vec![],
         trust: None,
     }
 }

@@ -10,7 +10,7 @@
 //! vouches = ["price"]
 //! ```
 
-use crate::failure::Failure;
+use crate::FileError;
 use ringi_primitives::fact::FactKind;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::trust::{BalanceTrust, FinalTrust, PriceTrust, Trust, Witness};
@@ -81,7 +81,7 @@ pub struct FinalTrustForm {
 ///
 /// # Errors
 /// If a witness vouches for something unknown, or for one thing twice.
-pub fn to_trust(form: &TrustForm) -> Result<Trust, Failure> {
+pub fn to_trust(form: &TrustForm) -> Result<Trust, FileError> {
     Ok(Trust {
         witnesses: form.witnesses.iter().map(to_witness).collect::<Result<_, _>>()?,
         prices: form.prices.map(|p| PriceTrust {
@@ -94,14 +94,13 @@ pub fn to_trust(form: &TrustForm) -> Result<Trust, Failure> {
     })
 }
 
-fn to_witness(form: &WitnessForm) -> Result<Witness, Failure> {
-    let wrong = |what: String| Failure::new("cli.policy", what, "correct the policy file");
+fn to_witness(form: &WitnessForm) -> Result<Witness, FileError> {
     let mut vouches = BTreeSet::new();
     for name in &form.vouches {
         let kind = FactKind::ALL.into_iter().find(|k| k.name() == name);
-        let kind = kind.ok_or_else(|| wrong(format!("witness {}: nobody vouches for a {name}", form.name)))?;
+        let kind = kind.ok_or_else(|| FileError(format!("witness {}: nobody vouches for a {name}", form.name)))?;
         if !vouches.insert(kind) {
-            return Err(wrong(format!("witness {}: {name} stands twice", form.name)));
+            return Err(FileError(format!("witness {}: {name} stands twice", form.name)));
         }
     }
     Ok(Witness { name: form.name.clone(), key: form.key, vouches })
@@ -146,7 +145,7 @@ mod tests {
 
     fn read(text: &str) -> Result<Trust, String> {
         let form: TrustForm = toml::from_str(text).map_err(|e| e.to_string())?;
-        to_trust(&form).map_err(|e| e.what)
+        to_trust(&form).map_err(|e| e.to_string())
     }
 
     #[test]

@@ -1,0 +1,17 @@
+//! Policies as people handle them: files that read and write exactly, explanations, differences, findings, and questions over
+//! all inputs. Nothing here is trusted: cosigners obey the signed set alone.
+
+pub mod form;
+mod needs;
+mod read;
+pub mod trust;
+mod write;
+
+pub use form::PolicyForm;
+pub use read::{Fresh, to_set};
+pub use write::from_set;
+
+/// What is wrong with a policy file, in a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FileError(pub String);
