@@ -47,11 +47,15 @@ pub enum Domain {
     RecoveryKit,
     /// A sealed share beside its kit (rule K3).
     SealedShare,
+    /// A freeze, veto or withdrawal (rule P1); also the WebAuthn challenge.
+    Brake,
+    /// The freezes that one cosigner holds in force (rule P1).
+    Freezes,
 }
 
 impl Domain {
     /// Every domain, for the test that they are prefix-free.
-    pub const ALL: [Domain; 20] = [
+    pub const ALL: [Domain; 22] = [
         Domain::Genesis,
         Domain::PolicySet,
         Domain::Order,
@@ -72,6 +76,8 @@ impl Domain {
         Domain::HandOver,
         Domain::RecoveryKit,
         Domain::SealedShare,
+        Domain::Brake,
+        Domain::Freezes,
     ];
 
     /// The separation string.
@@ -97,6 +103,8 @@ impl Domain {
             Domain::HandOver => "ringi/hand-over/v1",
             Domain::RecoveryKit => "ringi/recovery-kit/v1",
             Domain::SealedShare => "ringi/sealed-share/v1",
+            Domain::Brake => "ringi/brake/v1",
+            Domain::Freezes => "ringi/freezes/v1",
         }
     }
 }

@@ -58,6 +58,12 @@ pub struct PolicySet {
     /// Groups of wallets, each under its rules.
     #[n(12)]
     pub vaults: Vec<Vault>,
+    /// The group any one of which freezes a wallet, a vault or everything (rule P1); `None`: nobody does.
+    #[n(18)]
+    pub freezers: Option<String>,
+    /// The group any one of which vetoes an intent that is not signed (rule P1); `None`: nobody does.
+    #[n(19)]
+    pub vetoers: Option<String>,
 }
 
 /// A person or program that signs intents or approvals.
@@ -392,6 +398,16 @@ impl PolicySet {
         self.people.iter().find(|p| p.keys.iter().any(|k| k.key == *key && k.purpose == purpose))
     }
 
+    /// Whether a person is in the group of this name.
+    pub fn is_member(&self, person: PersonId, group: &str) -> bool {
+        self.group(group).is_some_and(|g| g.members.contains(&person))
+    }
+
+    /// The person of this id.
+    pub fn person(&self, id: PersonId) -> Option<&Person> {
+        self.people.iter().find(|p| p.id == id)
+    }
+
     /// Checks bounds, uniqueness, references and rule K1. A set that passes can be evaluated without surprises.
     ///
     /// # Errors
@@ -469,7 +485,17 @@ impl PolicySet {
         let mut entries = self.allow_lists.iter().flat_map(|l| &l.entries);
         check(entries.all(|e| network(&e.network)), PolicySetError::Unknown("network"))?;
         let permits = self.permits.iter().all(|p| self.asset_by_key(&p.asset).is_some() && p.asset.token.is_some());
-        check(permits, PolicySetError::Unknown("permit token"))
+        check(permits, PolicySetError::Unknown("permit token"))?;
+        self.check_brakes()
+    }
+
+    /// P1: who may brake is a group with somebody in it.
+    fn check_brakes(&self) -> Result<(), PolicySetError> {
+        for name in [&self.freezers, &self.vetoers].into_iter().flatten() {
+            let group = self.group(name).ok_or(PolicySetError::Unknown("group"))?;
+            check(!group.members.is_empty(), PolicySetError::Senseless("empty group of freezers or vetoers"))?;
+        }
+        Ok(())
     }
 
     fn check_vault(&self, vault: &Vault) -> Result<(), PolicySetError> {

@@ -3,6 +3,7 @@
 //! A frame is a 4-byte big-endian length and that many bytes of [`ToCosigner`] or [`FromCosigner`], at most
 //! [`limits::FRAME_BYTES`]. The host's frames are foreign input: nothing in them is believed that is not signed.
 
+use crate::brake::SignedBrake;
 use crate::certificate::SignedCertificate;
 use crate::digest::Digest;
 use crate::id::{IntentId, OrderId};
@@ -160,6 +161,13 @@ pub enum ToCosigner {
         /// What each kit takes.
         #[n(1)]
         shares: Vec<LostShare>,
+    },
+    /// A freeze, veto or withdrawal (rule P1).
+    #[n(20)]
+    Brake {
+        /// With its proof.
+        #[n(0)]
+        brake: SignedBrake,
     },
 }
 
@@ -394,6 +402,23 @@ pub enum FromCosigner {
         #[n(2)]
         certificate: SignedCertificate,
     },
+    /// This brake holds here, durably (rule P1: the host counts k of n).
+    #[n(24)]
+    BrakeHeld {
+        /// Its digest.
+        #[n(0)]
+        brake: Digest,
+    },
+    /// This brake does not hold here.
+    #[n(25)]
+    BrakeRefused {
+        /// Its digest.
+        #[n(0)]
+        brake: Digest,
+        /// Why.
+        #[n(1)]
+        refusal: Refusal,
+    },
 }
 
 /// A recovery order and all that it takes: [`ToCosigner::Restore`] as it comes to a host.
@@ -507,6 +532,9 @@ pub struct CosignerStatus {
     /// While it is not ready: why, as the stable code that it refuses with (rule B1).
     #[n(11)]
     pub refusal: Option<String>,
+    /// Digests of the freezes that it holds in force (rule P1).
+    #[n(12)]
+    pub freezes: Vec<Digest>,
 }
 
 /// Writes one frame.
