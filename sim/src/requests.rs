@@ -93,6 +93,8 @@ pub fn policy(genesis: Digest) -> PolicySet {
         scope: Scope::Vault,
     };
     PolicySet {
+        freezers: None,
+        vetoers: None,
         version: 1,
         genesis,
         sequence: 1,

@@ -423,7 +423,7 @@ impl Cosigner {
             boot_key: self.receipt_key.public(),
             proved: self.proved_peers(),
             refusal: self.boot.refusal().map(|refusal| refusal.code),
-            freezes: self.state.brakes.freezes().collect(),
+            freezes: Some(self.state.brakes.freezes().collect()),
         };
         self.emit(FromCosigner::Status { status });
     }

@@ -128,6 +128,8 @@ impl World {
             rules,
         };
         let policy = PolicySet {
+            freezers: None,
+            vetoers: None,
             version: 1,
             genesis: Digest::ZERO,
             sequence: 1,

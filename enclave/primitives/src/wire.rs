@@ -532,9 +532,9 @@ pub struct CosignerStatus {
     /// While it is not ready: why, as the stable code that it refuses with (rule B1).
     #[n(11)]
     pub refusal: Option<String>,
-    /// Digests of the freezes that it holds in force (rule P1).
+    /// Digests of the freezes that it holds in force (rule P1); `None` from an older image.
     #[n(12)]
-    pub freezes: Vec<Digest>,
+    pub freezes: Option<Vec<Digest>>,
 }
 
 /// Writes one frame.

@@ -124,6 +124,8 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
     let daily = Demand::CapPerWindow { asset: eth, amount: wei(100_000_000), window_s: 86_400, scope: Scope::Vault };
     let list = |n: u8| AllowEntry { network: EVM, address: Address::new(&[n; 20]).unwrap() };
     let set = PolicySet {
+        freezers: None,
+        vetoers: None,
         version: 1,
         genesis: root(),
         sequence,
@@ -451,6 +453,7 @@ impl Cosigners for FakeCosigners {
                 boot_key: public(n),
                 proved: vec![],
                 refusal: None,
+                freezes: None,
             };
             let connected = !seen.down.contains(&n);
             CosignerHealth { party: party(n), connected, status: Some(status), boot: Some(signed_boot(n)) }
