@@ -79,7 +79,8 @@ impl Cosigner {
     fn verify_brake(&self, signed: &SignedBrake, source: Source) -> Result<VerifiedBrake, Refusal> {
         let genesis =
             self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
-        let policy = self.state.policy.as_ref().ok_or_else(|| Code::PolicyMissing.because("no policy set installed"))?;
+        let policy =
+            self.state.policy.as_ref().ok_or_else(|| Code::PolicyMissing.because("no policy set installed"))?;
         let refused = |e| Code::Brake(e).because(e.to_string());
         let verified = signed.verify(&policy.set, genesis).map_err(refused)?;
         if source == Source::Host {

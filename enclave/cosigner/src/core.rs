@@ -548,6 +548,9 @@ impl Cosigner {
         }
         if received.reopen {
             self.reconnect(from);
+            // P1: what the channel lost may have been a brake.
+            let mine = self.in_force(true);
+            self.tell(from, &mine);
         }
         self.prove_to_peers();
         for message in received.messages {

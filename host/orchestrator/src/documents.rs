@@ -232,7 +232,8 @@ fn certified(
         OrderAction::Resume { .. }
         | OrderAction::GiveBack { .. }
         | OrderAction::Upgrade { .. }
-        | OrderAction::Recovery { .. } => return Ok(None),
+        | OrderAction::Recovery { .. }
+        | OrderAction::Unfreeze { .. } => return Ok(None),
     };
     let given = answers.iter().find_map(|a| match &a.answer {
         DocumentAnswer::Order { certificate: Some(c) } => Some(c),

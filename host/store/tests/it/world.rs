@@ -532,6 +532,7 @@ impl Cosigners for FakeCosigners {
                 DocumentAnswer::Policy { digest, sequence: 1 }
             }
             Document::Order(_) => DocumentAnswer::Order { certificate: Some(certificate()) },
+            Document::Brake(_) => DocumentAnswer::Brake,
             Document::Recovery(_) => DocumentAnswer::Order { certificate: None },
         };
         to.iter().map(|p| Acknowledgement { party: *p, answer: answer.clone() }).collect()
