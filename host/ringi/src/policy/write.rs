@@ -53,6 +53,8 @@ pub fn from_set(set: &PolicySet) -> PolicyForm {
             })
             .collect(),
         vaults: set.vaults.iter().map(|v| vault(set, v)).collect(),
+        freezers: set.freezers.clone(),
+        vetoers: set.vetoers.clone(),
     }
 }
 
