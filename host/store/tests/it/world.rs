@@ -14,13 +14,14 @@ use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Evidence};
 use ringi_primitives::asset::{Asset, AssetKey};
+use ringi_primitives::brake::{Brake, BrakeAction, SignedBrake};
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::effects::Slot;
 use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis};
 use ringi_primitives::httpsig::RequestSignature;
-use ringi_primitives::id::{IntentId, PersonId, WalletId, WorkspaceId};
+use ringi_primitives::id::{BrakeId, IntentId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::network::NetworkId;
@@ -124,8 +125,8 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
     let daily = Demand::CapPerWindow { asset: eth, amount: wei(100_000_000), window_s: 86_400, scope: Scope::Vault };
     let list = |n: u8| AllowEntry { network: EVM, address: Address::new(&[n; 20]).unwrap() };
     let set = PolicySet {
-        freezers: None,
-        vetoers: None,
+        freezers: Some("board".into()),
+        vetoers: Some("board".into()),
         version: 1,
         genesis: root(),
         sequence,
@@ -162,6 +163,15 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
         }],
     };
     by_admin(cbor::encode(&set), Domain::PolicySet)
+}
+
+/// A brake by this person.
+pub fn brake(n: u8, id: u8, now: UnixMs, action: BrakeAction) -> SignedBrake {
+    let by = person(n);
+    let id = BrakeId::from_bytes([id; 16]);
+    let body = cbor::encode(&Brake { version: 1, genesis: root(), id, by, issued_at: now, action });
+    let signature = sign(n, &Digest::of(Domain::Brake, &body));
+    SignedBrake { body, evidence: Evidence::Signature { key: public(n), signature } }
 }
 
 /// The dealer's secret: the real engine has none in one place.

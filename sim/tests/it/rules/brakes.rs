@@ -168,11 +168,10 @@ fn p1_a_boot_is_handed_the_brakes() {
     assert_eq!(desk.pay(7, 0, &[1, 3]), ["brake.vetoed"]);
 }
 
-/// The word of a cosigner that holds a brake outlives its restart; an older blob of it gets no grant.
+/// The word of a cosigner that holds a brake outlives its restart.
 #[test]
-fn p1_a_brake_outlives_restart_and_rollback() {
+fn p1_a_brake_outlives_restarts() {
     let mut desk = Desk::new(503);
-    let old = desk.world.blob(party(1));
     let freeze = desk.freeze(EVERYTHING);
     assert_eq!(desk.tell_all(&freeze), ["held"; 3]);
     (1..=3).for_each(|n| restart(&mut desk.world, n));
@@ -180,7 +179,15 @@ fn p1_a_brake_outlives_restart_and_rollback() {
     for signers in [[1, 2], [1, 3], [2, 3]] {
         assert_eq!(desk.pay(1, 0, &signers), ["brake.frozen"; 2]);
     }
-    // Nor does the snapshot that it begins its records with.
+}
+
+/// Peers know how far a journal reached with the brake in it.
+#[test]
+fn p1_a_journal_from_before_a_brake_gets_no_grant() {
+    let mut desk = Desk::new(521);
+    let old = desk.world.blob(party(1));
+    let freeze = desk.freeze(EVERYTHING);
+    assert_eq!(desk.tell_all(&freeze), ["held"; 3]);
     desk.world.kill(party(1));
     desk.world.set_blob(party(1), old);
     desk.world.take_said(party(1));
