@@ -49,7 +49,7 @@ fn a_frozen_payment_waits_until_the_admins_lift_it<'a>(node: &Node, mut scene: S
         platform.good(&["order", "sign", "lift.order", "--key", admin, "--genesis", GENESIS]);
     }
     assert_eq!(platform.good(&unfreeze)["in_force"], true);
-    assert_eq!(digests(platform), [second.clone()], "the order names the other one only");
+    assert_eq!(digests(platform), std::slice::from_ref(&second), "the order names the other one only");
     assert_eq!(shown(platform, &id)["brake"], "brake.frozen");
     let order = ["order", "unfreeze", "--genesis", GENESIS, "--out", "rest.order", "--freeze", &second];
     platform.good(&order);
