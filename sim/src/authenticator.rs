@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
+use ringi_primitives::digest::Digest;
 use ringi_primitives::id::PersonId;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::passkey::Passkey;
@@ -72,9 +73,14 @@ impl Authenticator {
 
     /// An approval of this envelope, after `change`; the counter moves on.
     pub fn approve(&mut self, person: PersonId, envelope: &Envelope, change: impl FnOnce(&mut Said)) -> Approval {
+        Approval { person, evidence: self.assert(&envelope.digest(), change) }
+    }
+
+    /// An assertion over this digest, after `change`; the counter moves on.
+    pub fn assert(&mut self, digest: &Digest, change: impl FnOnce(&mut Said)) -> Evidence {
         let mut said = Said {
             kind: "webauthn.get".into(),
-            challenge: URL_SAFE_NO_PAD.encode(envelope.digest().0),
+            challenge: URL_SAFE_NO_PAD.encode(digest.0),
             origin: ORIGIN.into(),
             more: r#","crossOrigin":false"#.into(),
             rp_id: RP_ID.into(),
@@ -94,12 +100,11 @@ impl Authenticator {
         let mut signed = authenticator_data.clone();
         signed.extend_from_slice(&Sha256::digest(client_data.as_bytes()));
         let signature: Signature = self.key.sign(&signed);
-        let evidence = Evidence::WebAuthn {
+        Evidence::WebAuthn {
             credential: self.credential.clone(),
             authenticator_data,
             client_data: client_data.into_bytes(),
             signature: signature.to_der().as_bytes().to_vec(),
-        };
-        Approval { person, evidence }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use ed25519_dalek::{Signer, SigningKey};
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
+use ringi_primitives::brake::{Brake, SignedBrake};
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::httpsig::RequestSignature;
@@ -61,6 +62,13 @@ impl Someone {
         let evidence = Evidence::Signature { key: self.public(), signature: self.sign(&envelope.digest()) };
         Approval { person: self.id, evidence }
     }
+}
+
+/// A brake signed by this person, whoever it says brakes.
+pub fn braked(brake: &Brake, by: &Someone) -> SignedBrake {
+    let body = cbor::encode(brake);
+    let signature = by.sign(&Digest::of(Domain::Brake, &body));
+    SignedBrake { body, evidence: Evidence::Signature { key: by.public(), signature } }
 }
 
 /// A document signed by these people.

@@ -89,6 +89,8 @@ pub fn policy(genesis: Digest) -> PolicySet {
         per: Scope::Vault,
     };
     PolicySet {
+        freezers: None,
+        vetoers: None,
         version: 1,
         genesis,
         sequence: 1,

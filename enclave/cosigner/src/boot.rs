@@ -174,15 +174,23 @@ impl Cosigner {
     fn grant_boot(&mut self, to: PartyIndex, boot: u64) {
         let spending = cuts(self.state.spending.all().map(|(s, _)| s));
         let pins = cuts(self.state.pins.all().map(|(p, _)| p));
-        let parts = spending.len().max(pins.len()).max(1);
+        let brakes = cuts(self.state.brakes.all());
+        let lifts = cuts(self.state.brakes.lifts());
+        let parts = [&spending, &pins, &brakes, &lifts].map(Vec::len).into_iter().max().unwrap_or_default().max(1);
         for part in 0..parts {
             let first = part == 0;
             let (skip, take) = spending.get(part).copied().unwrap_or_default();
             let entries = self.state.spending.all().skip(skip).take(take).map(|(s, _)| s).collect();
             let (skip, take) = pins.get(part).copied().unwrap_or_default();
             let pins = self.state.pins.all().skip(skip).take(take).map(|(p, _)| p).collect();
+            let (skip, take) = brakes.get(part).copied().unwrap_or_default();
+            let brakes = self.state.brakes.all().skip(skip).take(take).cloned().collect();
+            let (skip, take) = lifts.get(part).copied().unwrap_or_default();
+            let lifts = self.state.brakes.lifts().skip(skip).take(take).cloned().collect();
             let grant = BootGrant {
                 boot,
+                brakes,
+                lifts,
                 spending: entries,
                 pins,
                 banned: if first { self.state.banned.iter().copied().collect() } else { vec![] },
@@ -234,8 +242,7 @@ impl Cosigner {
         if let Some(set) = &grant.policy
             && let Ok((digest, sequence, true)) = self.check_policy(set)
         {
-            self.record(&[Record::Policy { set: set.clone() }]);
-            self.ask_proofs_again();
+            self.put_in_force(set);
             self.emit(FromCosigner::PolicyInstalled { digest, sequence });
         }
         // It comes: no need to ask again yet.
@@ -255,6 +262,7 @@ impl Cosigner {
             facts,
             Record::Time { now: self.now },
         ]);
+        self.adopt_brakes(from, &grant.brakes, &grant.lifts);
         if grant.part.saturating_add(1) < grant.parts {
             return;
         }
@@ -303,6 +311,9 @@ impl Cosigner {
         if let Some(boot) = self.boot_certificate() {
             self.emit(FromCosigner::Ready { boot });
         }
+        // P1: who was away hears what is in force, and who holds less than it.
+        let mine = self.in_force(true);
+        self.tell_all(&mine);
     }
 
     /// R1: the receipt key lives for one boot and is bound to it by the identity key, and by a document that answers all the

@@ -120,6 +120,7 @@ impl Cosigner {
                 self.emit(FromCosigner::OrderDone { order: id, certificate: None });
                 Ok(())
             }
+            OrderAction::Unfreeze { .. } => self.lift_freezes(signed, &order),
             // E1: only with the new image's document.
             OrderAction::Upgrade { .. } => {
                 Err(Code::OrderSenseless.because("an upgrade is a hand-over to its new image"))
@@ -153,6 +154,10 @@ impl Cosigner {
             | OrderAction::GiveBack { .. }
             | OrderAction::Upgrade { .. }
             | OrderAction::Recovery { .. } => None,
+            OrderAction::Unfreeze { .. } => {
+                self.emit(FromCosigner::OrderDone { order: order.id, certificate: None });
+                return Ok(());
+            }
         };
         let Some(key) = key else { return Err(Code::OrderSpent.because("carried out before")) };
         let active = self.state.keys.active.get(&key).ok_or_else(|| Code::OrderSpent.because("carried out before"))?;

@@ -2,6 +2,7 @@
 
 use crate::bans::Bans;
 use crate::boot::Boot;
+use crate::braking::Braking;
 use crate::ceremony::Ceremonies;
 use crate::channel::{Channels, generate_static};
 use crate::enclosure::{Enclosure, EnclosureError, Tunnel};
@@ -71,6 +72,7 @@ pub struct Cosigner {
     pub(crate) channels: Option<Channels>,
     pub(crate) boot: Boot,
     pub(crate) bans: Bans,
+    pub(crate) braking: Braking,
     pub(crate) sessions: Sessions,
     pub(crate) ceremonies: Ceremonies,
     pub(crate) kits: CeremonyKits,
@@ -132,6 +134,7 @@ impl Cosigner {
             stored: journal.as_ref().map_or(0, Journal::sequence),
             boot: Boot::default(),
             bans: Bans::default(),
+            braking: Braking::default(),
             sessions: Sessions::default(),
             ceremonies: Ceremonies::default(),
             kits: CeremonyKits::default(),
@@ -177,6 +180,7 @@ impl Cosigner {
             ToCosigner::InstallGenesis { versions } => self.install_genesis(versions),
             ToCosigner::InstallPolicy { set } => self.install_policy(&set),
             ToCosigner::Order { order } => self.take_order(order),
+            ToCosigner::Brake { brake } => self.take_brake(&brake),
             ToCosigner::MakeKits => self.hand_out_kits(),
             ToCosigner::Restore { order, shares } => self.restore(&order, &shares),
             ToCosigner::Sign { tag, request, signers } => self.open_session(tag, &request, signers),
@@ -379,6 +383,7 @@ impl Cosigner {
         self.advance_stored_sessions();
         self.advance_stored_ceremony();
         self.advance_stored_upgrade();
+        self.acknowledge_brakes();
     }
 
     fn make_identity(&mut self) -> Result<(), Fatal> {
@@ -419,6 +424,7 @@ impl Cosigner {
             boot_key: self.receipt_key.public(),
             proved: self.proved_peers(),
             refusal: self.boot.refusal().map(|refusal| refusal.code),
+            freezes: Some(self.state.brakes.freezes().collect()),
         };
         self.emit(FromCosigner::Status { status });
     }
@@ -495,8 +501,7 @@ impl Cosigner {
         match self.check_policy(signed) {
             Ok((digest, sequence, fresh)) => {
                 if fresh {
-                    self.record(&[Record::Policy { set: signed.clone() }]);
-                    self.ask_proofs_again();
+                    self.put_in_force(signed);
                 }
                 self.emit(FromCosigner::PolicyInstalled { digest, sequence });
             }
@@ -544,6 +549,9 @@ impl Cosigner {
         }
         if received.reopen {
             self.reconnect(from);
+            // P1: what the channel lost may have been a brake.
+            let mine = self.in_force(true);
+            self.tell(from, &mine);
         }
         self.prove_to_peers();
         for message in received.messages {
@@ -567,6 +575,9 @@ impl Cosigner {
             PeerMessage::BanHeard { parties } => self.note_bans(from, &parties),
             PeerMessage::Head { boot, sequence } => self.note_head(from, boot, sequence),
             PeerMessage::CeremonyHello { .. } | PeerMessage::Durable { .. } => self.receive_ceremony(from, message),
+            PeerMessage::InForce(theirs) => self.compare_in_force(from, &theirs),
+            PeerMessage::PolicySet(set) => self.take_peer_policy(from, &set),
+            PeerMessage::Brakes { brakes, lifts } => self.take_peer_brakes(from, &brakes, &lifts),
             PeerMessage::Kit { session, kit } => self.take_kit(from, session, kit),
             PeerMessage::Round(ref round) if self.ceremonies.is_current(&round.session) => {
                 self.receive_ceremony(from, message);

@@ -71,6 +71,10 @@ pub fn judge(state: &State, bytes: &[u8], now: UnixMs) -> Result<Judged, Refusal
     let vault = policy.set.vault_named(&intent.vault);
     let vault = vault.ok_or_else(|| Code::IntentMalformed.because("vault"))?;
     let wallet = WalletRef { vault: vault.index, wallet: intent.wallet };
+    // P1: what somebody stopped is not signed, whatever the policy says.
+    if let Some(code) = state.brakes.stopped(intent.id, initiator, &wallet) {
+        return Err(code.because("P1"));
+    }
     let plan = ringi_chain::plan(&policy.set, &intent).map_err(|e| from_chain(&e))?;
     let given = check_approvals(state, genesis, policy, &request, wallet, &plan)?;
     // G3, M1: facts of named witnesses only, in their time, none older than one seen before.

@@ -6,6 +6,8 @@
 
 pub mod bans;
 pub mod boot;
+pub mod brakes;
+mod braking;
 pub mod ceremony;
 pub mod channel;
 pub mod core;

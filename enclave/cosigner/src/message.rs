@@ -3,6 +3,7 @@
 use crate::pins::Pin;
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
+use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
@@ -144,6 +145,36 @@ pub enum PeerMessage {
         #[n(1)]
         kit: ByteVec,
     },
+    /// What the sender holds in force (rule P1).
+    #[n(20)]
+    InForce(#[n(0)] InForce),
+    /// The sender's policy set, for a peer whose own is older (rule P1).
+    #[n(21)]
+    PolicySet(#[n(0)] Box<Signed>),
+    /// Brakes that the sender holds, and orders that lifted some (rule P1).
+    #[n(22)]
+    Brakes {
+        /// Freezes, vetoes, withdrawals.
+        #[n(0)]
+        brakes: Vec<SignedBrake>,
+        /// Orders of the admin quorum.
+        #[n(1)]
+        lifts: Vec<Signed>,
+    },
+}
+
+/// What a cosigner holds in force: shown to peers, who send what is missing here (rule P1).
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+pub struct InForce {
+    /// Sequence of its policy set; 0 for none.
+    #[n(0)]
+    pub sequence: u64,
+    /// Digests of the freezes.
+    #[n(1)]
+    pub freezes: Vec<Digest>,
+    /// Whether it would hear the same of the receiver if that holds more.
+    #[n(2)]
+    pub answer_wanted: bool,
 }
 
 /// A signer's part of the session id, and what its memory holds that the others' may not (rules S1, L1, I3, T1).
@@ -186,6 +217,9 @@ pub struct Hello {
     /// The sender's boot key: two copies of a cosigner may have one number, never one key.
     #[n(11)]
     pub boot_key: PublicKey,
+    /// The head of the freezes it holds in force (rule P1).
+    #[n(12)]
+    pub freezes: Digest,
 }
 
 /// One message of one threshold machine of a session.
@@ -270,4 +304,10 @@ pub struct BootGrant {
     #[n(17)]
     #[cbor(skip_if = "Vec::is_empty")]
     pub facts: Vec<SignedFact>,
+    /// Every brake that holds; of a part, some (rule P1).
+    #[n(13)]
+    pub brakes: Vec<SignedBrake>,
+    /// Every order that lifted freezes; of a part, some.
+    #[n(14)]
+    pub lifts: Vec<Signed>,
 }

@@ -338,6 +338,11 @@ impl PinBook {
         self.pins.contains_key(&(intent, kind))
     }
 
+    /// How many kinds of payload the intent has a pin for.
+    pub fn count_of(&self, intent: IntentId) -> usize {
+        self.of_intent(intent).count()
+    }
+
     /// Lays the maps out anew from time to time: entered one by one in order, they leave almost half of their room empty.
     fn compact(&mut self) {
         self.loose = self.loose.saturating_add(1);

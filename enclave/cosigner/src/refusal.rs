@@ -3,6 +3,7 @@
 use ringi_chain::ChainError;
 use ringi_mpc::Fault;
 use ringi_primitives::approval::ApprovalError;
+use ringi_primitives::brake::BrakeError;
 use ringi_primitives::decision::{Decision, DenyReason};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::weigh::FactError;
@@ -101,6 +102,24 @@ pub enum Code {
     OrderSenseless,
     /// A recovery kit does not verify or is another one, or genesis names too few recipients (rule K3).
     RecoveryKit,
+    /// The wallet, its vault or everything is frozen (rule P1).
+    BrakeFrozen,
+    /// The intent was vetoed (rule P1).
+    BrakeVetoed,
+    /// The initiator withdrew the intent (rule P1).
+    BrakeWithdrawn,
+    /// A brake is none (rule P1).
+    Brake(BrakeError),
+    /// The freeze was lifted: it never comes back (rule P1).
+    BrakeLifted,
+    /// The intent may be signed already: only an intent that replaces it can stop it (rule P1).
+    BrakeTooLate,
+    /// That person has as many brakes as one may have (rule P1).
+    BrakeTooMany,
+    /// A signer holds other freezes in force (rule P1); they are being exchanged.
+    BrakesDiffer,
+    /// Another policy set came into force while the session ran (rule P1).
+    PolicyChanged,
     /// What recipients opened is too little, of another kit or for another cosigner (rule K3).
     RecoveryParts,
     /// A document of ours could not be made: a bug here, never a permission.
@@ -156,6 +175,15 @@ impl Code {
             Code::OrderSpent => "order.spent",
             Code::OrderSenseless => "order.senseless",
             Code::RecoveryKit => "recovery.kit",
+            Code::BrakeFrozen => "brake.frozen",
+            Code::BrakeVetoed => "brake.vetoed",
+            Code::BrakeWithdrawn => "brake.withdrawn",
+            Code::Brake(error) => error.code(),
+            Code::BrakeLifted => "brake.lifted",
+            Code::BrakeTooLate => "brake.too_late",
+            Code::BrakeTooMany => "brake.too_many",
+            Code::BrakesDiffer => "brake.heads_differ",
+            Code::PolicyChanged => "policy.changed",
             Code::RecoveryParts => "recovery.parts",
             Code::Bug => "cosigner.bug",
         }
@@ -174,6 +202,9 @@ impl Code {
             | Code::Link
             | Code::Aborted
             | Code::TooMany
+            | Code::BrakeFrozen
+            | Code::BrakesDiffer
+            | Code::PolicyChanged
             | Code::PinNonceGap => Retry::Later,
             Code::Fact(error) if error.is_of_time() => Retry::Later,
             _ => Retry::Never,

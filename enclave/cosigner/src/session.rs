@@ -19,12 +19,13 @@ use ringi_primitives::cbor;
 use ringi_primitives::decision::LimitKey;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::effects::Slot;
-use ringi_primitives::id::IntentId;
+use ringi_primitives::id::{IntentId, PersonId};
 use ringi_primitives::limits;
 use ringi_primitives::order::KeyId;
 use ringi_primitives::receipt::{SignedVerdict, Verdict};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
+use ringi_primitives::wallet::WalletRef;
 use ringi_primitives::wire::{FromCosigner, Refusal, Tag};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -55,7 +56,22 @@ struct Session {
     signers: Vec<PartyIndex>,
     opened_at: UnixMs,
     intent: IntentId,
+    subject: Subject,
     stage: Stage,
+}
+
+/// What a brake looks at besides the intent (rule P1).
+#[derive(Clone, Copy)]
+struct Subject {
+    initiator: PersonId,
+    wallet: WalletRef,
+}
+
+impl Session {
+    /// Whether its last-round message has not left.
+    fn is_revocable(&self) -> bool {
+        !matches!(self.stage, Stage::Signing { released: true, .. })
+    }
 }
 
 enum Stage {
@@ -111,6 +127,17 @@ impl Sessions {
         self.running.iter().find(|(_, s)| of(s) == Some(*session)).map(|(tag, _)| *tag)
     }
 
+    /// Pins of this intent that sessions made which can still be ended (rule P1).
+    pub(crate) fn revocable_pins(&self, intent: IntentId) -> usize {
+        let made = |s: &&Session| match &s.stage {
+            Stage::Committing { reservation, .. } | Stage::Signing { reservation, released: false, .. } => {
+                s.intent == intent && reservation.new_pin.is_some()
+            }
+            Stage::Greeting { .. } | Stage::Signing { .. } => false,
+        };
+        self.running.values().filter(made).count()
+    }
+
     fn keep_early(&mut self, from: PartyIndex, message: PeerMessage) {
         if self.early.len() >= EARLY {
             self.early.pop_front();
@@ -123,6 +150,7 @@ impl Cosigner {
     /// Opens a session for a request, or refuses.
     pub(crate) fn open_session(&mut self, tag: Tag, request: &[u8], signers: Vec<PartyIndex>) {
         if let Err(refusal) = self.try_open(tag, request, signers.clone()) {
+            self.show_why(&refusal, &signers);
             self.tell_signers(&signers, &PeerMessage::Refuse { tag, code: refusal.code.clone() });
             self.emit(FromCosigner::Refused { tag, refusal });
         }
@@ -182,10 +210,12 @@ impl Cosigner {
             spending,
             pins,
             boot_key: self.receipt_key.public(),
+            freezes: self.state.brakes.head(),
         };
         self.tell_signers(&signers, &PeerMessage::Hello(Box::new(hello.clone())));
         let session = Session {
             intent: judged.intent.id,
+            subject: Subject { initiator: judged.initiator, wallet: judged.wallet },
             opened_at: self.now,
             signers,
             stage: Stage::Greeting { judged: Box::new(judged), hellos: BTreeMap::from([(self.me, hello)]) },
@@ -269,7 +299,7 @@ impl Cosigner {
     /// L1, T1, I3: merges what all signers remember, asks policy and pins again, records, commits.
     fn merge(&mut self, tag: Tag) -> Result<(), Refusal> {
         let Some(session) = self.sessions.running.remove(&tag) else { return Ok(()) };
-        let Session { signers, opened_at, intent, stage } = session;
+        let Session { signers, opened_at, intent, subject, stage } = session;
         let Stage::Greeting { judged, hellos } = stage else { return Ok(()) };
         let merged = self.merge_hellos(&judged.request, &hellos, &signers);
         let granted = merged.and_then(|(times, id)| {
@@ -291,7 +321,7 @@ impl Cosigner {
         self.tell_signers(&signers, &commit);
         let commits = BTreeMap::from([(self.me, reservation.commitment)]);
         let stage = Stage::Committing { permit: Box::new(permit), reservation, commits };
-        self.sessions.running.insert(tag, Session { signers, opened_at, intent, stage });
+        self.sessions.running.insert(tag, Session { signers, opened_at, intent, subject, stage });
         self.replay_early();
         Ok(())
     }
@@ -307,8 +337,18 @@ impl Cosigner {
         for (peer, hello) in hellos.iter().filter(|(p, _)| **p != me) {
             // S1: the same request, signer set and policy; the boot that was granted here.
             let same = hello.request == mine.request && hello.signers == mine.signers && hello.policy == mine.policy;
+            if hello.policy != mine.policy {
+                let shown = self.in_force(true);
+                self.tell(*peer, &shown);
+            }
             if !same || self.boot.granted_to(*peer) != Some((hello.boot, hello.boot_key)) {
                 return Err(Code::PeerDisagrees.of_peers("S1, B1", [*peer]));
+            }
+            // P1: the same freezes in force; who is behind is shown the documents.
+            if hello.freezes != mine.freezes {
+                let shown = self.in_force(true);
+                self.tell(*peer, &shown);
+                return Err(Code::BrakesDiffer.of_peers("P1", [*peer]));
             }
             if hello.banned.iter().any(|b| signers.contains(b)) {
                 return Err(Code::Banned.of_peers("K2", [*peer]));
@@ -433,7 +473,7 @@ impl Cosigner {
 
     fn begin_rounds(&mut self, tag: Tag) {
         let Some(session) = self.sessions.running.remove(&tag) else { return };
-        let Session { signers, opened_at, intent, stage } = session;
+        let Session { signers, opened_at, intent, subject, stage } = session;
         let Stage::Committing { permit, reservation, .. } = stage else { return };
         self.sessions.unlock_limits(tag);
         self.emit(FromCosigner::Reserved { tag });
@@ -442,7 +482,7 @@ impl Cosigner {
             Ok((machines, outgoing)) => {
                 self.send_rounds(&signers, outgoing);
                 let stage = Stage::Signing { machines: Box::new(machines), reservation, released: false };
-                self.sessions.running.insert(tag, Session { signers, opened_at, intent, stage });
+                self.sessions.running.insert(tag, Session { signers, opened_at, intent, subject, stage });
                 self.replay_early();
             }
             Err(refusal) => {
@@ -569,6 +609,22 @@ impl Cosigner {
         self.sessions.early.retain(|(from, _)| *from != peer);
     }
 
+    /// P1: what a brake stops is not signed by a session under way either, unless its last-round message has left.
+    pub(crate) fn end_stopped_sessions(&mut self) {
+        let brakes = &self.state.brakes;
+        let stopped = |s: &Session| brakes.stopped(s.intent, s.subject.initiator, &s.subject.wallet);
+        let revocable = self.sessions.running.iter().filter(|(_, s)| s.is_revocable());
+        let ends: Vec<(Tag, Code)> = revocable.filter_map(|(tag, s)| stopped(s).map(|code| (*tag, code))).collect();
+        ends.into_iter().for_each(|(tag, code)| self.end_session(tag, code.because("P1")));
+    }
+
+    /// P1: another policy set is in force: sessions under the one before end, unless their last-round message has left.
+    pub(crate) fn end_revocable_sessions(&mut self) {
+        let revocable = self.sessions.running.iter().filter(|(_, s)| s.is_revocable());
+        let tags: Vec<Tag> = revocable.map(|(tag, _)| *tag).collect();
+        tags.into_iter().for_each(|tag| self.end_session(tag, Code::PolicyChanged.because("P1")));
+    }
+
     pub(crate) fn expire_sessions(&mut self) {
         let now = self.now;
         let late = |s: &Session| now.distance_ms(s.opened_at) > SESSION_MS;
@@ -576,7 +632,7 @@ impl Cosigner {
         tags.into_iter().for_each(|tag| self.end_session(tag, Code::Link.because("time-out")));
     }
 
-    fn tell_signers(&mut self, signers: &[PartyIndex], message: &PeerMessage) {
+    pub(crate) fn tell_signers(&mut self, signers: &[PartyIndex], message: &PeerMessage) {
         let me = self.me;
         signers.iter().filter(|p| **p != me).for_each(|peer| self.tell(*peer, message));
     }
@@ -639,6 +695,7 @@ mod tests {
             spending: vec![],
             pins: vec![],
             boot_key: ringi_primitives::key::PublicKey::Ed25519([0; 32]),
+            freezes: Digest::ZERO,
         }
     }
 

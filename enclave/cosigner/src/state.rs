@@ -1,5 +1,6 @@
 //! The cosigner's memory: a fold over its records. What is not in a record does not survive a restart.
 
+use crate::brakes::BrakeBook;
 use crate::counters::CounterBook;
 use crate::facts::EarlyFinals;
 use crate::keys::{ActiveKey, KeyRing, OwnKey, PendingKey};
@@ -9,6 +10,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use ringi_mpc::KeyShare;
 use ringi_primitives::approval::Counted;
+use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::{Digest, Domain};
@@ -245,6 +247,20 @@ pub enum Record {
         #[n(0)]
         roots: Vec<IntentId>,
     },
+    /// A freeze, veto or withdrawal that holds (rule P1).
+    #[n(27)]
+    Brake {
+        /// With its proof.
+        #[n(0)]
+        brake: SignedBrake,
+    },
+    /// An order that lifted freezes (rule P1).
+    #[n(28)]
+    Lifted {
+        /// Signed by the admin quorum.
+        #[n(0)]
+        order: Signed,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -326,6 +342,8 @@ pub struct State {
     pub verdict_head: Option<Digest>,
     /// Orders carried out.
     pub orders: BTreeSet<OrderId>,
+    /// Freezes, vetoes, withdrawals.
+    pub brakes: BrakeBook,
     /// Excluded cosigners.
     pub banned: BTreeSet<PartyIndex>,
     /// When the admin quorum resumed (rule B1).
@@ -408,12 +426,18 @@ impl State {
                 }
                 head.sequence = head.sequence.max(*sequence);
             }
+            Record::Brake { brake } => self.brakes.enter(brake)?,
+            Record::Lifted { order } => {
+                let used = self.brakes.lift(order)?;
+                self.orders.insert(used);
+            }
             Record::HandedOver { order } => self.handed_over = Some(*order),
             Record::Time { now } => {
                 self.now = self.now.max(*now);
                 let unproved = if self.vouches_finality() { Unproved::Keep } else { Unproved::Forget };
                 self.spending.forget_old(self.now, unproved);
                 self.facts.forget_old(self.now);
+                self.brakes.forget_old(self.now);
             }
         }
         Ok(())
@@ -525,6 +549,8 @@ impl State {
         records.extend(self.handed_over.iter().map(|order| Record::HandedOver { order: *order }));
         let nonces: Vec<NextNonce> = self.pins.begun().collect();
         records.extend((!nonces.is_empty()).then_some(Record::NextNonces { nonces }));
+        records.extend(self.brakes.lifts().map(|order| Record::Lifted { order: order.clone() }));
+        records.extend(self.brakes.all().map(|brake| Record::Brake { brake: brake.clone() }));
         // Before the entries: it would exhaust their windows again.
         records.extend(self.resumed_at.iter().map(|at| Record::Resumed { at: *at }));
         Some(records)

@@ -198,6 +198,8 @@ impl World {
             signature: "f(address,uint256)".into(),
         });
         let policy = PolicySet {
+            freezers: None,
+            vetoers: None,
             version: 1,
             genesis: Digest::ZERO,
             sequence: 1,

@@ -156,18 +156,28 @@ impl Approval {
                 let consent = Consent { person: person.id, display: Display::Independent, counted: None };
                 verifies.then_some(consent).ok_or(ApprovalError::Signature)
             }
-            Evidence::WebAuthn { credential, authenticator_data, client_data, signature } => {
-                let person = policy.people.iter().find(|p| p.id == self.person).ok_or(ApprovalError::Key)?;
-                let passkey = person.passkeys.iter().find(|k| k.credential == *credential).ok_or(ApprovalError::Key)?;
-                let counter = passkey.verify(
-                    &Assertion { authenticator_data, client_data, signature },
-                    envelope,
-                    &genesis.relying_parties,
-                )?;
-                let used = || Counted { credential: credential.clone(), counter, envelope: *envelope };
-                let display = Display::Any;
-                Ok(Consent { person: person.id, display, counted: (counter != 0).then(used) })
-            }
+            Evidence::WebAuthn { .. } => self.evidence.verify_passkey(self.person, envelope, policy, genesis),
         }
+    }
+}
+
+impl Evidence {
+    /// P2: whether it is an assertion of a passkey of this person over this digest.
+    pub(crate) fn verify_passkey(
+        &self,
+        person: PersonId,
+        digest: &Digest,
+        policy: &PolicySet,
+        genesis: &Genesis,
+    ) -> Result<Consent, ApprovalError> {
+        let Evidence::WebAuthn { credential, authenticator_data, client_data, signature } = self else {
+            return Err(ApprovalError::Key);
+        };
+        let person = policy.people.iter().find(|p| p.id == person).ok_or(ApprovalError::Key)?;
+        let passkey = person.passkeys.iter().find(|k| k.credential == *credential).ok_or(ApprovalError::Key)?;
+        let assertion = Assertion { authenticator_data, client_data, signature };
+        let counter = passkey.verify(&assertion, digest, &genesis.relying_parties)?;
+        let used = || Counted { credential: credential.clone(), counter, envelope: *digest };
+        Ok(Consent { person: person.id, display: Display::Any, counted: (counter != 0).then(used) })
     }
 }

@@ -49,11 +49,15 @@ pub enum Domain {
     SealedShare,
     /// A witness's statement (rules G3, M1, L3).
     Fact,
+    /// A freeze, veto or withdrawal (rule P1); also the WebAuthn challenge.
+    Brake,
+    /// The freezes that one cosigner holds in force (rule P1).
+    Freezes,
 }
 
 impl Domain {
     /// Every domain, for the test that they are prefix-free.
-    pub const ALL: [Domain; 21] = [
+    pub const ALL: [Domain; 23] = [
         Domain::Genesis,
         Domain::PolicySet,
         Domain::Order,
@@ -75,6 +79,8 @@ impl Domain {
         Domain::RecoveryKit,
         Domain::SealedShare,
         Domain::Fact,
+        Domain::Brake,
+        Domain::Freezes,
     ];
 
     /// The separation string.
@@ -101,6 +107,8 @@ impl Domain {
             Domain::RecoveryKit => "ringi/recovery-kit/v1",
             Domain::SealedShare => "ringi/sealed-share/v1",
             Domain::Fact => "ringi/fact/v1",
+            Domain::Brake => "ringi/brake/v1",
+            Domain::Freezes => "ringi/freezes/v1",
         }
     }
 }

@@ -130,6 +130,9 @@ typed_id!(
     /// An admin order (rule G2).
     OrderId, "ord");
 typed_id!(
+    /// A freeze, veto or withdrawal (rule P1).
+    BrakeId, "brk");
+typed_id!(
     /// An event of the host's public feed.
     EventId, "evt");
 

@@ -8,6 +8,7 @@ pub mod address;
 pub mod amount;
 pub mod approval;
 pub mod asset;
+pub mod brake;
 pub mod cbor;
 pub mod certificate;
 pub mod claim;

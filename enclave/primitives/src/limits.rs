@@ -90,3 +90,13 @@ pub const SEALED_SHARE_BYTES: usize = 8 * 1024 * 1024;
 pub const KITS: usize = 64;
 /// Indices beyond the last used one at which own change is still recognised (rule C1; BIP-44 gap limit).
 pub const CHANGE_GAP: u32 = 20;
+/// A brake's document and its evidence: ids, a target, and an assertion of a passkey (rule P1).
+pub const BRAKE_BYTES: usize = 8 * 1024;
+/// A brake is handed in within a month of being signed: as long as an intent lives, so that a cosigner that was away still
+/// takes it (rule P1).
+pub const BRAKE_LIFE_MS: u64 = INTENT_LIFE_MS;
+/// Freezes that one person holds in force, and vetoes and withdrawals of one person that are remembered: nobody fills a
+/// cosigner's memory by themselves (rule P1).
+pub const BRAKES_PER_PERSON: usize = 256;
+/// Freezes that one order lifts (rule P1).
+pub const LIFTED: usize = 256;

@@ -106,6 +106,13 @@ pub enum OrderAction {
         #[n(4)]
         nonces: Vec<NextNonce>,
     },
+    /// Lift these freezes, and no other: one that is not named stays, and one that is named never comes back (rule P1).
+    #[n(7)]
+    Unfreeze {
+        /// Digests of the freezes, 1 to [`crate::limits::LIFTED`].
+        #[n(0)]
+        freezes: Vec<Digest>,
+    },
 }
 
 /// The nonce of an account's next transaction: those below it are used.

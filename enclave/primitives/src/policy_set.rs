@@ -73,6 +73,12 @@ pub struct PolicySet {
     /// Who is believed what cosigners cannot see for themselves; nobody, if there is none.
     #[n(17)]
     pub trust: Option<Trust>,
+    /// The group any one of which freezes a wallet, a vault or everything (rule P1); `None`: nobody does.
+    #[n(18)]
+    pub freezers: Option<String>,
+    /// The group any one of which vetoes an intent that is not signed (rule P1); `None`: nobody does.
+    #[n(19)]
+    pub vetoers: Option<String>,
 }
 
 /// A person or program that signs intents or approvals.
@@ -315,6 +321,16 @@ impl PolicySet {
     /// The person a key belongs to, if it may be used for this purpose.
     pub fn person_by_key(&self, key: &PublicKey, purpose: KeyPurpose) -> Option<&Person> {
         self.people.iter().find(|p| p.keys.iter().any(|k| k.key == *key && k.purpose == purpose))
+    }
+
+    /// Whether a person is in the group of this name.
+    pub fn is_member(&self, person: PersonId, group: &str) -> bool {
+        self.group(group).is_some_and(|g| g.members.contains(&person))
+    }
+
+    /// The person of this id.
+    pub fn person(&self, id: PersonId) -> Option<&Person> {
+        self.people.iter().find(|p| p.id == id)
     }
 }
 

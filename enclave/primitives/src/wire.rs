@@ -3,6 +3,7 @@
 //! A frame is a 4-byte big-endian length and that many bytes of [`ToCosigner`] or [`FromCosigner`], at most
 //! [`limits::FRAME_BYTES`]. The host's frames are foreign input: nothing in them is believed that is not signed.
 
+use crate::brake::SignedBrake;
 use crate::certificate::SignedCertificate;
 use crate::digest::Digest;
 use crate::fact::SignedFact;
@@ -168,6 +169,13 @@ pub enum ToCosigner {
         /// They.
         #[n(0)]
         facts: Vec<SignedFact>,
+    },
+    /// A freeze, veto or withdrawal (rule P1).
+    #[n(20)]
+    Brake {
+        /// With its proof.
+        #[n(0)]
+        brake: SignedBrake,
     },
 }
 
@@ -402,6 +410,23 @@ pub enum FromCosigner {
         #[n(2)]
         certificate: SignedCertificate,
     },
+    /// This brake holds here, durably (rule P1: the host counts k of n).
+    #[n(24)]
+    BrakeHeld {
+        /// Its digest.
+        #[n(0)]
+        brake: Digest,
+    },
+    /// This brake does not hold here.
+    #[n(25)]
+    BrakeRefused {
+        /// Its digest.
+        #[n(0)]
+        brake: Digest,
+        /// Why.
+        #[n(1)]
+        refusal: Refusal,
+    },
 }
 
 /// A recovery order and all that it takes: [`ToCosigner::Restore`] as it comes to a host.
@@ -515,6 +540,9 @@ pub struct CosignerStatus {
     /// While it is not ready: why, as the stable code that it refuses with (rule B1).
     #[n(11)]
     pub refusal: Option<String>,
+    /// Digests of the freezes that it holds in force (rule P1); `None` from an older image.
+    #[n(12)]
+    pub freezes: Option<Vec<Digest>>,
 }
 
 /// Writes one frame.

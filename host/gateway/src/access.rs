@@ -67,6 +67,8 @@ pub(crate) struct Access {
 const SMALL_BYTES: usize = 16 * 1024;
 /// An order and its signatures.
 pub(crate) const ORDER_BYTES: usize = 64 * 1024;
+/// A brake and its evidence.
+pub(crate) const BRAKE_BYTES: usize = limits::BRAKE_BYTES;
 /// A recovery order with kits and sealed shares: what one frame to the cosigner carries.
 pub(crate) const RECOVERY_BYTES: usize = limits::FRAME_BYTES;
 /// Facts of one submission: the longest names as many outpoints as a transaction may spend.
@@ -100,6 +102,10 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
         "/v1/transfers/dry-run" => row(W::Initiator, S::Policy, M::Json, limits::INTENT_BYTES, N::Nobody),
         "/v1/transfers/{id}/cancel" => row(W::Initiator, S::Policy, M::None, 0, N::Gateway),
         "/v1/transfers/{id}/approvals" => row(W::Known, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
+        "/v1/freezes" | "/v1/transfers/{id}/veto" | "/v1/transfers/{id}/withdraw" => {
+            row(W::Known, S::Policy, M::Cbor, BRAKE_BYTES, N::Gateway)
+        }
+        "/v1/freezes/lift" => row(W::Admin, S::Policy, M::Cbor, ORDER_BYTES, N::Gateway),
         "/v1/wallets" | "/v1/wallets/{id}/addresses" => row(W::Operator, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
         "/v1/genesis" => row(W::Founder, S::Nothing, M::Cbor, GENESIS_CHAIN_BYTES, N::Gateway),
         "/v1/policy" => row(W::Admin, S::Genesis, M::Cbor, POLICY_DOCUMENT_BYTES, N::Gateway),

@@ -6,6 +6,7 @@
 use crate::model;
 use crate::problem::Problem;
 use reqwest::Method;
+use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::cbor;
 use ringi_primitives::fact::SignedFact;
 use ringi_primitives::httpsig::RequestSignature;
@@ -277,6 +278,28 @@ impl Client {
     /// The receipt's CBOR.
     pub async fn receipt(&self, id: IntentId) -> Result<Vec<u8>, ClientError> {
         Ok(self.send(&Request::get(&format!("/v1/transfers/{id}/receipt"), "")).await?.body)
+    }
+
+    /// Hands in a signed freeze (rule P1).
+    pub async fn freeze(&self, brake: &SignedBrake) -> Result<model::Installation, ClientError> {
+        self.document("/v1/freezes", cbor::encode(brake)).await
+    }
+
+    pub async fn freezes(&self) -> Result<model::Freezes, ClientError> {
+        self.read("/v1/freezes", "").await
+    }
+
+    /// Hands in a signed order that lifts freezes.
+    pub async fn lift_freezes(&self, order: &Signed) -> Result<model::Installation, ClientError> {
+        self.document("/v1/freezes/lift", cbor::encode(order)).await
+    }
+
+    pub async fn veto(&self, id: IntentId, brake: &SignedBrake) -> Result<model::Installation, ClientError> {
+        self.document(&format!("/v1/transfers/{id}/veto"), cbor::encode(brake)).await
+    }
+
+    pub async fn withdraw(&self, id: IntentId, brake: &SignedBrake) -> Result<model::Installation, ClientError> {
+        self.document(&format!("/v1/transfers/{id}/withdraw"), cbor::encode(brake)).await
     }
 
     pub async fn create_wallet(&self, wallet: &model::NewWallet) -> Result<model::Wallet, ClientError> {

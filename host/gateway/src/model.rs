@@ -1,6 +1,7 @@
 //! The API's data: what the server describes and clients read. The server's answers are held to these in a test.
 
 mod audit;
+mod brakes;
 mod documents;
 mod intent;
 mod requests;
@@ -8,6 +9,7 @@ mod transfer;
 mod wallet;
 
 pub use audit::AuditEntry;
+pub use brakes::{Freeze, Freezes};
 pub use documents::{
     Asset, Assets, Attestation, Caller, Cosigner, Cosigners, Event, Fact, Facts, Genesis, Health, Installation,
     PartyAnswer, Policy, Wanted,

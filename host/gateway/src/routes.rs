@@ -1,5 +1,6 @@
 //! The handlers: each reads its request, calls the service, and answers with its JSON.
 
+mod brakes;
 mod documents;
 mod transfers;
 mod wallets;
@@ -27,6 +28,10 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(transfers::approve))
         .routes(routes!(transfers::envelope))
         .routes(routes!(transfers::receipt))
+        .routes(routes!(brakes::veto))
+        .routes(routes!(brakes::withdraw))
+        .routes(routes!(brakes::freeze, brakes::list))
+        .routes(routes!(brakes::lift))
         .routes(routes!(wallets::create, wallets::list))
         .routes(routes!(wallets::read))
         .routes(routes!(wallets::addresses, wallets::new_address))

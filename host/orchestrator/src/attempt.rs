@@ -52,6 +52,11 @@ impl Outcome {
         self.refusals.iter().any(|(_, r)| r.code == "pin.nonce_gap")
     }
 
+    /// P1: whether a freeze or unequal freezes ended it, which pass.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.refusals.iter().any(|(_, r)| matches!(r.code.as_str(), "brake.frozen" | "brake.heads_differ"))
+    }
+
     /// Stable code of what went wrong: the first signer's reason, for the others are then aborted by the host itself.
     pub(crate) fn code(&self) -> String {
         self.refusals.first().map_or_else(|| "signing.no_answer".to_string(), |(_, r)| r.code.clone())

@@ -1,5 +1,6 @@
 //! The orchestrator's one shared state and the one place where a transfer moves: step, commit, mirror, wake.
 
+use crate::brakes::Brakes;
 use crate::error::ServiceError;
 use crate::facts::FactIndex;
 use crate::gates::Gates;
@@ -106,6 +107,10 @@ pub(crate) struct Core {
     pub(crate) tasks: Mutex<JoinSet<()>>,
     /// Documents are installed one at a time.
     pub(crate) documents: tokio::sync::Mutex<()>,
+    /// Freezes, vetoes and withdrawals that stop anything.
+    pub(crate) brakes: Mutex<Brakes>,
+    /// They are handed out one at a time.
+    pub(crate) braking: tokio::sync::Mutex<()>,
 }
 
 /// Locks without caring about a panic elsewhere: every change under these locks is complete at once.
@@ -133,6 +138,8 @@ impl Core {
             rotation: AtomicUsize::new(0),
             tasks: Mutex::default(),
             documents: tokio::sync::Mutex::default(),
+            brakes: Mutex::default(),
+            braking: tokio::sync::Mutex::default(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! Documents of the admins: checked here, stored, handed to every cosigner, answered as k of n (rules G1, G2, P1).
 
-use crate::approve;
 use crate::core::{Core, lock, notice};
 use crate::error::ServiceError;
 use crate::ports::{Acknowledgement, Commit, Document, DocumentAnswer, Write};
@@ -8,6 +7,7 @@ use crate::render;
 use crate::service::Installation;
 use crate::wallets;
 use crate::workspace::{InForce, Workspace};
+use crate::{approve, brakes};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::cbor;
@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 const SIGN_AGAIN: &str = "Have the admins sign it again.";
 
-fn parties(genesis: &GenesisChain) -> Vec<PartyIndex> {
+pub(crate) fn parties(genesis: &GenesisChain) -> Vec<PartyIndex> {
     genesis.head().cosigners.iter().map(|c| c.index).collect()
 }
 
@@ -158,6 +158,7 @@ pub(crate) async fn order(core: &Arc<Core>, signed: Signed) -> Result<Installati
     // A resume is for the boots it names; everything else is for all.
     let needed = match &order.action {
         OrderAction::Resume { boot_keys } => boot_keys.len(),
+        OrderAction::Unfreeze { .. } => genesis.head().grant_size(),
         _ => to.len(),
     };
     let mut installation = installation("order", digest, needed, &answers);
@@ -168,6 +169,9 @@ pub(crate) async fn order(core: &Arc<Core>, signed: Signed) -> Result<Installati
     }
     installation.certificate = certificate.as_ref().map(|c| STANDARD.encode(cbor::encode(c)));
     record_order(core, order.id, installation.acknowledged, certificate.clone()).await?;
+    if let OrderAction::Unfreeze { freezes } = &order.action {
+        brakes::lifted(core, freezes).await?;
+    }
     if let Some(certificate) = certificate {
         core.set_workspace(core.workspace().with_certificate(certificate));
         let own = core.clone();
@@ -232,7 +236,8 @@ fn certified(
         OrderAction::Resume { .. }
         | OrderAction::GiveBack { .. }
         | OrderAction::Upgrade { .. }
-        | OrderAction::Recovery { .. } => return Ok(None),
+        | OrderAction::Recovery { .. }
+        | OrderAction::Unfreeze { .. } => return Ok(None),
     };
     let given = answers.iter().find_map(|a| match &a.answer {
         DocumentAnswer::Order { certificate: Some(c) } => Some(c),

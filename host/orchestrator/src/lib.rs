@@ -6,6 +6,7 @@
 
 mod approve;
 mod attempt;
+mod brakes;
 mod chainwatch;
 pub mod conformance;
 mod core;

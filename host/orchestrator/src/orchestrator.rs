@@ -1,20 +1,22 @@
 //! The orchestrator as a thing to start, call and stop.
 
+use crate::brakes::Brakes;
 use crate::core::{Config, Core, Live, lock};
 use crate::error::ServiceError;
 use crate::incidents::{self, Incident};
 use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Snapshot, TransferFilter};
 use crate::service::{
-    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, FactListing, GenesisView,
+    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, FactListing, FreezeView, GenesisView,
     Installation, Listing, NewWallet, PolicyView, ReceiptDocument, Service, Submission, SubmitMode, TransferView,
     WalletView,
 };
 use crate::transfer::{Exposure, Transfer};
 use crate::workspace::{InForce, Workspace};
-use crate::{approve, chainwatch, deposits, documents, drive, facts, receipt, render, submit, wallets};
+use crate::{approve, brakes, chainwatch, deposits, documents, drive, facts, receipt, render, submit, wallets};
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
+use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::effects::Slot;
 use ringi_primitives::fact::SignedFact;
 use ringi_primitives::genesis::GenesisChain;
@@ -69,6 +71,7 @@ impl Orchestrator {
         core.spawn(documents::keep_in_force(core.clone()));
         core.spawn(documents::sweep(core.clone()));
         core.spawn(facts::keep_told(core.clone()));
+        core.spawn(brakes::keep(core.clone()));
         let own = core.clone();
         core.spawn(async move { wallets::watch_all(&own).await });
         ids.into_iter().for_each(|id| drive::start(&core, id));
@@ -114,6 +117,7 @@ fn verified(snapshot: &Snapshot) -> Result<Workspace, ServiceError> {
 }
 
 fn remember(core: &Core, snapshot: &Snapshot) {
+    *lock(&core.brakes) = Brakes::load(&snapshot.brakes, core.now());
     let mut slots = lock(&core.slots);
     for (network, account, nonce, owner) in &snapshot.nonces {
         slots.enter_nonce(*network, *account, *nonce, *owner);
@@ -232,6 +236,26 @@ impl Service for Orchestrator {
 
     async fn submit_order(&self, order: Signed) -> Result<Installation, ServiceError> {
         documents::order(&self.core, order).await
+    }
+
+    async fn freeze(&self, brake: SignedBrake) -> Result<Installation, ServiceError> {
+        brakes::take(&self.core, brake, brakes::Wanted::Freeze).await
+    }
+
+    fn freezes(&self) -> Vec<FreezeView> {
+        brakes::freezes(&self.core)
+    }
+
+    async fn lift_freezes(&self, order: Signed) -> Result<Installation, ServiceError> {
+        brakes::lift(&self.core, order).await
+    }
+
+    async fn veto(&self, id: IntentId, brake: SignedBrake) -> Result<Installation, ServiceError> {
+        brakes::take(&self.core, brake, brakes::Wanted::Veto(id)).await
+    }
+
+    async fn withdraw(&self, id: IntentId, brake: SignedBrake) -> Result<Installation, ServiceError> {
+        brakes::take(&self.core, brake, brakes::Wanted::Withdrawal(id)).await
     }
 
     async fn recover(&self, recovery: Recovery) -> Result<Installation, ServiceError> {

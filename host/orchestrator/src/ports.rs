@@ -12,9 +12,9 @@ pub use chain::{
 };
 pub use cosigners::{Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent};
 pub use store::{
-    Commit, Committed, DepositRecord, EventDraft, EventRecord, IdempotencyClaim, Page, Paged, ReceiptRecord,
-    RequestMemory, Snapshot, Store, StoreError, StoredResponse, TransferFilter, TransferRecord, UniqueRule,
-    WalletRecord, Write,
+    BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, IdempotencyClaim, Page, Paged,
+    ReceiptRecord, RequestMemory, Snapshot, Store, StoreError, StoredResponse, TransferFilter, TransferRecord,
+    UniqueRule, WalletRecord, Write,
 };
 
 use ringi_primitives::time::UnixMs;

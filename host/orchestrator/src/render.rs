@@ -1,5 +1,6 @@
 //! From records to the plain data of the service.
 
+use crate::brakes;
 use crate::core::{Core, Live};
 use crate::error::ServiceError;
 use crate::judge::Case;
@@ -76,7 +77,9 @@ pub(crate) async fn stored(core: &Core, stored: TransferRecord) -> Result<Transf
     let id = stored.header.id;
     if let Some(cell) = core.cell(id) {
         let held = cell.lock().await;
-        return Ok(live(&held, Case::of(core, &held).ok().as_ref(), workspace.policy.as_ref()));
+        let mut view = live(&held, Case::of(core, &held).ok().as_ref(), workspace.policy.as_ref());
+        view.brake = brakes::on(core, &held.record.header, &held.record.state);
+        return Ok(view);
     }
     let mut view = record(&stored, workspace.policy.as_ref());
     let mut people: Vec<PersonId> = core.ports.store.approvals(id).await?.iter().map(|(_, a)| a.person).collect();
@@ -121,6 +124,7 @@ fn record(record: &TransferRecord, policy: Option<&Arc<InForce>>) -> TransferVie
         approvals: Vec::new(),
         transaction: state.signed().map(|signed| transaction(signed, state)),
         error: error(state),
+        brake: None,
         created_at: header.created_at,
         updated_at: record.updated_at,
         expires_at: header.plan.expires_at,

@@ -7,7 +7,7 @@ mod views;
 
 pub use views::{
     AddressView, ApprovalView, BalanceView, CallerView, CosignerView, DecisionView, DepositView, ErrorView, EventView,
-    FactListing, FactView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument,
+    FactListing, FactView, FreezeView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument,
     Submission, TransactionView, TransferView, WalletView, WantedView,
 };
 
@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
 use ringi_primitives::fact::SignedFact;
+use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
@@ -197,6 +198,34 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// `store.*`.
     async fn facts(&self) -> Result<FactListing, ServiceError>;
+
+    /// Freezes a wallet, a vault or everything: stored, handed to every cosigner, retried until each has answered; says k of
+    /// n (rule P1). The same freeze again says how it stands.
+    ///
+    /// # Errors
+    /// `brake.*`, `vault.not_found`, `store.*`.
+    async fn freeze(&self, brake: SignedBrake) -> Result<Installation, ServiceError>;
+
+    /// The freezes that were handed in and not lifted, oldest first.
+    fn freezes(&self) -> Vec<FreezeView>;
+
+    /// Carries out an order that lifts freezes (rules G2, P1); in force at n-t+1, the others hear it from their peers.
+    ///
+    /// # Errors
+    /// `order.*`, `store.*`.
+    async fn lift_freezes(&self, order: Signed) -> Result<Installation, ServiceError>;
+
+    /// Stops an intent that is not signed, for good (rule P1).
+    ///
+    /// # Errors
+    /// `brake.*`, `transfer.*`, `store.*`.
+    async fn veto(&self, id: IntentId, brake: SignedBrake) -> Result<Installation, ServiceError>;
+
+    /// The same by its own initiator: also where cosigners may have seen it, unlike [`Service::cancel`].
+    ///
+    /// # Errors
+    /// `brake.*`, `transfer.*`, `store.*`.
+    async fn withdraw(&self, id: IntentId, brake: SignedBrake) -> Result<Installation, ServiceError>;
 
     /// All cosigners.
     fn cosigners(&self) -> Vec<CosignerView>;

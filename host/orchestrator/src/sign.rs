@@ -1,6 +1,7 @@
 //! From prepared to signed: attempts at changing sets of cosigners until one signs, all refuse, or a bound is reached.
 
 use crate::attempt::{self, Outcome};
+use crate::brakes;
 use crate::core::{Cell, Core, Live, lock};
 use crate::drive::backoff;
 use crate::error::ServiceError;
@@ -54,6 +55,11 @@ pub(crate) async fn sign(core: &Arc<Core>, cell: &Cell) -> Result<(), ServiceErr
             wait(core, &mut turns).await;
             continue;
         }
+        // P1: cosigners refuse while it is frozen; it waits for the lift or its expiry.
+        if is_stopped(core, cell).await {
+            wait(core, &mut turns).await;
+            continue;
+        }
         let gates = core.gates.enter(limit_gates(&decision)).await;
         // Others may have spent while this one waited for its turn.
         let Some((_, ready)) = ready(core, cell).await? else { return Ok(()) };
@@ -68,6 +74,12 @@ pub(crate) async fn sign(core: &Arc<Core>, cell: &Cell) -> Result<(), ServiceErr
             Some(attempts) => tokio::time::sleep(backoff(core, attempts)).await,
         }
     }
+}
+
+/// Whether a brake stops it, as far as the host knows.
+async fn is_stopped(core: &Core, cell: &Cell) -> bool {
+    let live = cell.lock().await;
+    brakes::on(core, &live.record.header, &live.record.state).is_some()
 }
 
 /// Decides again and builds the request; `None` if the transfer moved.
@@ -231,7 +243,9 @@ async fn failed(
             Event::RefusedForGood { rule: refusal.detail.clone(), code: refusal.code.clone(), exposure }
         }
         None if outcome.is_gap() => Event::SlotRefused(exposure),
-        _ if attempts >= core.config.max_attempts => Event::AttemptsExhausted { code: outcome.code(), exposure },
+        _ if attempts >= core.config.max_attempts && !outcome.is_frozen() => {
+            Event::AttemptsExhausted { code: outcome.code(), exposure }
+        }
         _ => Event::AttemptFailed(exposure),
     };
     let ends = !matches!(event, Event::AttemptFailed(_) | Event::SlotRefused(_));

@@ -113,6 +113,7 @@ mod tests {
             boot_key: PublicKey::Ed25519([0; 32]),
             proved: vec![],
             refusal: None,
+            freezes: None,
         };
         let boot = SignedBoot { certificate, signature: SignatureBytes([0; 64]) };
         CosignerHealth { party: party(n), connected: true, status: Some(status), boot: Some(boot) }

@@ -13,6 +13,12 @@ use serde::{Deserialize, Serialize};
 pub struct PolicyForm {
     /// The chains in use.
     pub networks: Vec<NetworkId>,
+    /// The group any one of which may freeze.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freezers: Option<String>,
+    /// The group any one of which may veto a transfer that is not signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vetoers: Option<String>,
     /// Who may initiate and approve.
     #[serde(default)]
     pub people: Vec<PersonForm>,

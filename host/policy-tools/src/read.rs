@@ -66,6 +66,8 @@ pub fn to_set(
     let assets = form.assets.iter().map(asset).collect::<Result<Vec<_>, _>>()?;
     let names = Names { people: &people, assets: &assets };
     let set = PolicySet {
+        freezers: form.freezers.clone(),
+        vetoers: form.vetoers.clone(),
         version: 1,
         genesis,
         sequence: previous.map_or(1, |(_, set)| set.sequence.saturating_add(1)),

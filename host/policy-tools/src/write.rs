@@ -77,6 +77,8 @@ pub fn from_set(set: &PolicySet) -> PolicyForm {
                 addresses: w.addresses.iter().map(entry).collect(),
             })
             .collect(),
+        freezers: set.freezers.clone(),
+        vetoers: set.vetoers.clone(),
         trust: set.trust.as_ref().map(from_trust),
         vaults: set.vaults.iter().map(|v| vault(set, v)).collect(),
     }

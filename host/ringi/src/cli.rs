@@ -1,9 +1,11 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
+mod brakes;
 mod eif;
 mod recovery;
 mod witness;
 
+pub use brakes::{FreezeArgs, StopArgs};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
 pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 pub use witness::WitnessCommand;
@@ -102,6 +104,22 @@ pub enum Command {
         /// Sign. Without it nothing is signed, only shown.
         #[arg(long)]
         yes: bool,
+    },
+    /// Freeze a wallet, a vault or everything at every cosigner, at once: signed with --key, lifted by the admins only.
+    Freeze(FreezeArgs),
+    /// What is frozen, with the digests that an order names to lift it.
+    Freezes {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// Hand in an order that lifts freezes, made by `ringi order unfreeze` and signed by a quorum of admins.
+    Unfreeze {
+        /// The platform; --key is an admin's.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The signed order.
+        file: PathBuf,
     },
     /// Hand a signed policy set, order or next genesis to a running platform, as an admin.
     #[command(subcommand)]
@@ -248,6 +266,10 @@ pub enum TransferCommand {
         /// The transfer's id.
         transfer: String,
     },
+    /// Veto a transfer that is not signed: no cosigner signs it any more.
+    Veto(StopArgs),
+    /// Withdraw one's own transfer at every cosigner, before it is signed.
+    Withdraw(StopArgs),
     /// Keep a transfer's receipt in a file, for `ringi verify receipt`.
     Receipt {
         /// The platform.
@@ -583,6 +605,18 @@ pub enum OrderCommand {
         /// The key of a boot, as `ringi status` shows it; once for each cosigner that resumes.
         #[arg(long = "boot-key", required = true, value_parser = public_key)]
         boot_keys: Vec<PublicKey>,
+        /// The workspace.
+        #[arg(long)]
+        genesis: PathBuf,
+        /// The new file.
+        #[arg(long)]
+        out: PathBuf,
+    },
+    /// Order that freezes end: these and no other.
+    Unfreeze {
+        /// The digest of a freeze, as `ringi freezes` shows it; may be repeated.
+        #[arg(long = "freeze", required = true)]
+        freezes: Vec<String>,
         /// The workspace.
         #[arg(long)]
         genesis: PathBuf,

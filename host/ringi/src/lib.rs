@@ -5,6 +5,7 @@
 pub mod approver;
 pub mod attestation;
 pub mod audit;
+mod brakes;
 pub mod cli;
 pub mod demo;
 pub mod documents;

@@ -104,6 +104,7 @@ fn shown(signed: &Signed, order: &Order, chain: &GenesisChain) -> Shown {
         }
         OrderAction::GiveBack { intent } => format!("give back what {intent} was charged"),
         OrderAction::Upgrade { cosigner, .. } => format!("hand cosigner {} over to another image", cosigner.number()),
+        OrderAction::Unfreeze { freezes } => format!("lift {} freezes", freezes.len()),
     };
     Shown {
         id: order.id,

@@ -1,6 +1,7 @@
 //! The commands that speak to a running platform, over its API only.
 
 use crate::approver::{Proposal, served_policy};
+use crate::brakes;
 use crate::cli::{ApiArgs, DraftArgs, TransferCommand, WalletCommand};
 use crate::documents;
 use crate::failure::{Done, Failure};
@@ -170,6 +171,8 @@ pub async fn transfer(command: TransferCommand, output: Output) -> Done {
             output.show(&transfer, line);
             Ok(())
         }
+        TransferCommand::Veto(args) => brakes::veto(&args, output).await,
+        TransferCommand::Withdraw(args) => brakes::withdraw(&args, output).await,
         TransferCommand::Receipt { api, transfer, out } => {
             let (client, _) = connect(&api)?;
             let receipt = client.receipt(id::<IntentId>(&transfer)?).await.map_err(of_client)?;
@@ -207,6 +210,7 @@ async fn watch(api: &ApiArgs, transfer: IntentId, timeout: Duration, output: Out
 
 fn line(transfer: &model::Transfer) -> String {
     let error = transfer.error.as_ref().map(|e| format!(": {} {}", e.code, e.detail)).unwrap_or_default();
+    let error = transfer.brake.as_ref().map_or(error, |code| format!(": stopped by {code}"));
     let hash = transfer.transaction.as_ref().map(|t| format!(" as {}", t.id)).unwrap_or_default();
     format!("{} on {}: {} ({}){hash}{error}", transfer.id, transfer.network, transfer.status, transfer.sub_status)
 }

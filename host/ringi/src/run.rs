@@ -11,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{audit, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade, witness};
+use crate::{audit, brakes, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade, witness};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -64,6 +64,9 @@ pub fn run(cli: Cli) -> Done {
         Command::Install(InstallCommand::Order { api, file }) => {
             runtime()?.block_on(remote::submit_order(&api, &file, output))
         }
+        Command::Freeze(args) => runtime()?.block_on(brakes::freeze(&args, output)),
+        Command::Freezes { api } => runtime()?.block_on(brakes::list(&api, output)),
+        Command::Unfreeze { api, file } => runtime()?.block_on(brakes::unfreeze(&api, &file, output)),
         Command::Demo(args) => run_demo(args, output),
     }
 }
@@ -127,6 +130,10 @@ fn run_order(command: OrderCommand, output: Output) -> Done {
         }
         OrderCommand::Resume { boot_keys, genesis, out } => {
             order::new(OrderAction::Resume { boot_keys }, &genesis, &out, output)
+        }
+        OrderCommand::Unfreeze { freezes, genesis, out } => {
+            let freezes = brakes::digests(&freezes)?;
+            order::new(OrderAction::Unfreeze { freezes }, &genesis, &out, output)
         }
         OrderCommand::Recovery(args) => recovery::order(&args, output),
         OrderCommand::Sign { file, key, genesis } => order::sign(&file, &key, &genesis, output),

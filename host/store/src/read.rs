@@ -7,8 +7,8 @@ use crate::write::signed;
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_orchestrator::ports::{
-    Commit, Committed, DepositRecord, EventDraft, EventRecord, Page, Paged, ReceiptRecord, Snapshot, Store, StoreError,
-    TransferFilter, TransferRecord, WalletRecord,
+    BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, Page, Paged, ReceiptRecord, Snapshot,
+    Store, StoreError, TransferFilter, TransferRecord, WalletRecord,
 };
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
@@ -21,11 +21,13 @@ use ringi_primitives::effects::Outpoint;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::order::KeyId;
+use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqlitePool};
+use std::collections::BTreeMap;
 
 /// The longest page.
 const PAGE: u32 = 200;
@@ -90,6 +92,20 @@ fn each<T>(rows: &[SqliteRow], read: impl Fn(&SqliteRow) -> Result<T, StoreError
     rows.iter().map(read).collect()
 }
 
+/// Brakes with what cosigners said of each.
+fn with_answers(brakes: &[SqliteRow], answers: &[SqliteRow]) -> Result<Vec<BrakeRecord>, StoreError> {
+    let mut said: BTreeMap<[u8; 32], Vec<(PartyIndex, Option<String>)>> = BTreeMap::new();
+    for row in answers {
+        let party = u8::try_from(number(row, 1)?).ok().and_then(PartyIndex::new);
+        let party = party.ok_or(StoreError::Corrupt("a cosigner's number".into()))?;
+        said.entry(bytes(row, 0)?).or_default().push((party, row.try_get(2).map_err(store)?));
+    }
+    each(brakes, |row| {
+        let answers = said.get(&bytes::<32>(row, 0)?).cloned().unwrap_or_default();
+        Ok(BrakeRecord { signed: document(row, 1)?, answers })
+    })
+}
+
 async fn snapshot(pool: &SqlitePool) -> Result<Snapshot, StoreError> {
     let genesis = all(pool, "SELECT signed FROM genesis ORDER BY sequence").await?;
     let policy = all(pool, "SELECT signed FROM policies ORDER BY sequence DESC LIMIT 1").await?;
@@ -101,9 +117,12 @@ async fn snapshot(pool: &SqlitePool) -> Result<Snapshot, StoreError> {
     let spendings = all(pool, "SELECT limit_key, intent, amount, at_ms FROM spendings").await?;
     let indices = all(pool, "SELECT wallet, network, kind, next FROM address_indices").await?;
     let facts = all(pool, "SELECT signed FROM facts ORDER BY witness, kind, subject").await?;
+    let brakes = all(pool, "SELECT digest, signed FROM brakes WHERE ended = 0 ORDER BY at_ms, digest").await?;
+    let answers = all(pool, "SELECT brake, cosigner, code FROM brake_answers ORDER BY brake, cosigner").await?;
     let last = all(pool, "SELECT coalesce(max(sequence), 0) FROM events").await?;
     Ok(Snapshot {
         genesis: each(&genesis, |r| document(r, 0))?,
+        brakes: with_answers(&brakes, &answers)?,
         policy: each(&policy, |r| document(r, 0))?.pop(),
         certificates: each(&certificates, |r| document(r, 0))?,
         open: each(&open, transfer)?,

@@ -5,6 +5,7 @@ use ringi_orchestrator::ports::{DepositRecord, ReceiptRecord, StoreError, Transf
 use ringi_orchestrator::transfer::Transfer;
 use ringi_primitives::address::Address;
 use ringi_primitives::approval::Approval;
+use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
@@ -13,6 +14,7 @@ use ringi_primitives::effects::Outpoint;
 use ringi_primitives::fact::{Fact, SignedFact};
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
 use sqlx::SqliteConnection;
@@ -48,6 +50,9 @@ pub(crate) async fn write(c: &mut SqliteConnection, write: Write) -> Done {
         Write::Certificate(certificate) => self::certificate(c, &certificate).await,
         Write::Deposit(record) => deposit(c, &record).await,
         Write::Fact(record) => fact(c, &record).await,
+        Write::Brake { digest, at, signed: document } => brake(c, digest, at, &document).await,
+        Write::BrakeAnswer { brake, cosigner, code } => brake_answer(c, brake, cosigner, code).await,
+        Write::BrakesEnded { digests } => brakes_ended(c, &digests).await,
     }
 }
 
@@ -285,6 +290,39 @@ async fn fact(c: &mut SqliteConnection, record: &SignedFact) -> Done {
     .await
     .map_err(store)
     .map(|_| ())
+}
+
+async fn brake(c: &mut SqliteConnection, digest: Digest, at: UnixMs, document: &SignedBrake) -> Done {
+    sqlx::query("INSERT INTO brakes (digest, at_ms, signed) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING")
+        .bind(digest.0.to_vec())
+        .bind(signed(at.0)?)
+        .bind(cbor::encode(document))
+        .execute(c)
+        .await
+        .map_err(store)
+        .map(|_| ())
+}
+
+async fn brake_answer(c: &mut SqliteConnection, brake: Digest, cosigner: PartyIndex, code: Option<String>) -> Done {
+    sqlx::query(
+        "INSERT INTO brake_answers (brake, cosigner, code) VALUES ($1, $2, $3)
+         ON CONFLICT (brake, cosigner) DO UPDATE SET code = excluded.code",
+    )
+    .bind(brake.0.to_vec())
+    .bind(i64::from(cosigner.number()))
+    .bind(code)
+    .execute(c)
+    .await
+    .map_err(store)
+    .map(|_| ())
+}
+
+async fn brakes_ended(c: &mut SqliteConnection, digests: &[Digest]) -> Done {
+    for digest in digests {
+        let query = sqlx::query("UPDATE brakes SET ended = 1 WHERE digest = $1").bind(digest.0.to_vec());
+        query.execute(&mut *c).await.map_err(store)?;
+    }
+    Ok(())
 }
 
 async fn deposit(c: &mut SqliteConnection, record: &DepositRecord) -> Done {

@@ -62,6 +62,8 @@ fn policy(rules: Vec<Rule>) -> PolicySet {
     let mut lists: Vec<AllowList> = (0..10).map(list).collect();
     lists[9].entries.insert(AllowEntry { network: NETWORK, address: address(7) });
     PolicySet {
+        freezers: None,
+        vetoers: None,
         version: 1,
         genesis: Digest::ZERO,
         sequence: 1,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 /// Every rule of the protocol that holds, in format or in full, from the first step on.
 const HELD: &[&str] = &[
     "G1", "G2", "G3", "K1", "K2", "K3", "A1", "I1", "I2", "I3", "I4", "S1", "L1", "L2", "B1", "T1", "C1", "C2", "R1",
-    "E1", "E2", "E3", "P2", "M1", "L3",
+    "E1", "E2", "E3", "P1", "P2", "M1", "L3",
 ];
 
 /// A row: rule, clause, file and function of the check, the text that is replaced and by what, the package whose test it

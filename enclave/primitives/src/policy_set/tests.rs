@@ -54,6 +54,8 @@ fn sound() -> PolicySet {
     let asset = |id: &str, key| Asset { id: id.into(), key, decimals: 6 };
     let entry = AllowEntry { network: EVM, address: address(7) };
     PolicySet {
+        freezers: None,
+        vetoers: None,
         version: 1,
         genesis: Digest::ZERO,
         sequence: 1,

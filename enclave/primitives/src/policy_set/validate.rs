@@ -112,7 +112,14 @@ impl PolicySet {
         check(entries.all(|e| network(&e.network)), PolicySetError::Unknown("network"))?;
         check(self.wallets.iter().all(|w| self.vault(w.wallet.vault).is_some()), PolicySetError::Unknown("vault"))?;
         let permits = self.permits.iter().all(|p| self.asset_by_key(&p.asset).is_some() && p.asset.token.is_some());
-        check(permits, PolicySetError::Unknown("permit token"))
+        check(permits, PolicySetError::Unknown("permit token"))?;
+        self.check_brakes()
+    }
+
+    /// P1: who may brake is a group of this set; none is without members.
+    fn check_brakes(&self) -> Result<(), PolicySetError> {
+        let mut named = [&self.freezers, &self.vetoers].into_iter().flatten();
+        check(named.all(|name| self.group(name).is_some()), PolicySetError::Unknown("group"))
     }
 
     fn check_vault(&self, vault: &Vault) -> Result<(), PolicySetError> {

@@ -44,6 +44,8 @@ fn verdict(change: impl FnOnce(&mut Trust)) -> Result<(), PolicySetError> {
         vaults: vec![],
         wallets: vec![],
         messages: vec![],
+        freezers: None,
+        vetoers: None,
         trust: Some(trust),
     };
     // The whole set's check is what cosigners call.

@@ -36,7 +36,9 @@ census! {
     key_purpose: policy_set::KeyPurpose { Initiate, Approve }
     temperature: policy_set::Temperature { Hot, Warm, Cold }
     scope: policy_set::Scope { Vault, Wallet, Initiator, Destination }
-    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery }
+    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery, Unfreeze }
+    brake_action: brake::BrakeAction { Freeze, Veto, Withdraw }
+    freeze_target: brake::FreezeTarget { Workspace, Vault, Wallet }
     repetition: kit::Repetition { Blinding, Rest }
     evidence: approval::Evidence { Signature, WebAuthn }
     fact: fact::Fact { Price, Balance, Final }
@@ -51,12 +53,12 @@ census! {
     retry: wire::Retry { Never, Later }
     to_cosigner: wire::ToCosigner {
         Start, InstallGenesis, InstallPolicy, Order, Sign, Abort, Peer, Stored, Status, PeerUp, Records, Tunnel,
-        Attest, Upgrade, MakeKits, Restore, Facts,
+        Attest, Upgrade, MakeKits, Restore, Facts, Brake,
     }
     from_cosigner: wire::FromCosigner {
         Identity, Ready, Store, Peer, Reserved, Signed, Refused, GenesisInstalled, PolicyInstalled, OrderDone,
         DocumentRefused, Status, Event, Dial, Tunnel, KeepKey, Attested,
-        KeyOpen, Upgrade, RecoveryKit,
+        KeyOpen, Upgrade, RecoveryKit, BrakeHeld, BrakeRefused,
     }
     upgrade_step: upgrade::UpgradeStep { Ask, HandOver, Take, Record }
     upgrade_word: upgrade::UpgradeWord { Asked, HandedOver, Record }

@@ -8,7 +8,7 @@ use minicbor::{Decode, Encode};
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::Genesis;
-use ringi_primitives::id::{EventId, IntentId, OrderId, PersonId, WalletId, WorkspaceId};
+use ringi_primitives::id::{BrakeId, EventId, IntentId, OrderId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
@@ -132,7 +132,14 @@ fn documents_are_frozen() {
         |f: &ringi_primitives::fact::SignedFact| census::fact::name(&f.statement.fact),
         make::signed_facts,
     ));
-    frozen_forms("documents.hex", 62, &forms);
+    forms.extend(each(
+        "Brake",
+        census::brake_action::ALL,
+        |b: &ringi_primitives::brake::Brake| census::brake_action::name(&b.action),
+        make::brakes,
+    ));
+    forms.extend(both("SignedBrake", make::signed_brake));
+    frozen_forms("documents.hex", 72, &forms);
 }
 
 #[test]
@@ -141,7 +148,7 @@ fn wire_messages_are_frozen() {
     forms.extend(each("FromCosigner", census::from_cosigner::ALL, census::from_cosigner::name, make::from_cosigners));
     forms.extend(each("UpgradeStep", census::upgrade_step::ALL, census::upgrade_step::name, make::upgrade_steps));
     forms.extend(each("UpgradeWord", census::upgrade_word::ALL, census::upgrade_word::name, make::upgrade_words));
-    frozen_forms("wire.hex", 88, &forms);
+    frozen_forms("wire.hex", 94, &forms);
 }
 
 #[test]
@@ -158,7 +165,9 @@ fn every_variant_of_every_value_is_frozen() {
     forms.extend(each("PublicKey", census::public_key::ALL, census::public_key::name, make::public_keys));
     forms.extend(each("NetworkId", census::network::ALL, census::network::name, make::networks));
     forms.extend(each("Repetition", census::repetition::ALL, census::repetition::name, make::repetitions));
-    frozen_forms("values.hex", 82, &forms);
+    let targets = make::freeze_targets;
+    forms.extend(each("FreezeTarget", census::freeze_target::ALL, census::freeze_target::name, targets));
+    frozen_forms("values.hex", 88, &forms);
 }
 
 #[test]
@@ -242,6 +251,7 @@ fn text_lines() -> Vec<(String, String)> {
         ("id/person".into(), PersonId::from_bytes(b).to_string()),
         ("id/workspace".into(), WorkspaceId::from_bytes(b).to_string()),
         ("id/order".into(), OrderId::from_bytes(b).to_string()),
+        ("id/brake".into(), BrakeId::from_bytes(b).to_string()),
         ("id/event".into(), EventId::from_bytes(b).to_string()),
         ("time".into(), UnixMs(1_795_473_992_123).to_string()),
         ("network/evm".into(), NetworkId::Evm(31_337).to_string()),

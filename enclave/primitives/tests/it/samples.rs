@@ -5,6 +5,7 @@ use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
 use ringi_primitives::asset::{Asset, AssetKey};
+use ringi_primitives::brake::{Brake, BrakeAction, FreezeTarget, SignedBrake};
 use ringi_primitives::certificate::{AddressStatement, KeyCertificate, SignedCertificate};
 use ringi_primitives::claim::Claim;
 use ringi_primitives::decision::{Charge, Decision, DenyReason, LimitKey, MissingApproval, Spending, Subject};
@@ -15,7 +16,7 @@ use ringi_primitives::genesis::{
     Admin, Assurance, CosignerIdentity, Genesis, Measurement, RecoveryRecipient, RelyingParty,
 };
 use ringi_primitives::httpsig::RequestSignature;
-use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId, WorkspaceId};
+use ringi_primitives::id::{BrakeId, IntentId, OrderId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::kit::{KitRecipient, RecoveryKit, Repetition, SealedPart};
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
@@ -348,6 +349,8 @@ pub fn policy_set(d: &mut Dice) -> PolicySet {
         wallets: d.some(|d| KnownWallet { wallet: wallet(d), tags: d.some(Dice::text), addresses: d.some(entry) }),
         messages: d.some(|d| MessageKind { network: network(d), contract: address(d), kind: d.text() }),
         trust: d.maybe(trust),
+        freezers: d.maybe(Dice::text),
+        vetoers: d.maybe(Dice::text),
     }
 }
 
@@ -429,7 +432,37 @@ pub fn orders(d: &mut Dice) -> Vec<Order> {
     orders.push(order(d, upgrade));
     let recovery = recovery_action(d);
     orders.push(order(d, recovery));
+    let unfreeze = OrderAction::Unfreeze { freezes: d.some(digest) };
+    orders.push(order(d, unfreeze));
     orders
+}
+
+pub fn freeze_targets(d: &mut Dice) -> Vec<FreezeTarget> {
+    vec![FreezeTarget::Workspace, FreezeTarget::Vault(VaultIndex(d.u32())), FreezeTarget::Wallet(wallet(d))]
+}
+
+pub fn brakes(d: &mut Dice) -> Vec<Brake> {
+    let targets = freeze_targets(d);
+    let actions = [
+        BrakeAction::Freeze { target: d.pick(&targets) },
+        BrakeAction::Veto { intent: intent_id(d) },
+        BrakeAction::Withdraw { intent: intent_id(d) },
+    ];
+    let brake = |action| Brake {
+        version: 1,
+        genesis: digest(d),
+        id: BrakeId::from_bytes(d.bytes()),
+        by: person(d),
+        issued_at: time(d),
+        action,
+    };
+    actions.map(brake).into()
+}
+
+pub fn signed_brake(d: &mut Dice) -> SignedBrake {
+    let all = brakes(d);
+    let body = ringi_primitives::cbor::encode(&d.pick(&all));
+    SignedBrake { body, evidence: approval(d).evidence }
 }
 
 pub fn order(d: &mut Dice) -> Order {
@@ -698,6 +731,7 @@ pub fn to_cosigners(d: &mut Dice) -> Vec<ToCosigner> {
         ToCosigner::MakeKits,
         ToCosigner::Restore { order: signed(d), shares: d.some(lost_share) },
         ToCosigner::Facts { facts: d.some(signed_fact) },
+        ToCosigner::Brake { brake: signed_brake(d) },
     ]
 }
 
@@ -800,6 +834,7 @@ fn status(d: &mut Dice) -> CosignerStatus {
         boot_key: public_key(d),
         proved: d.some(party),
         refusal: d.maybe(Dice::text),
+        freezes: d.maybe(|d| d.some(digest)),
     }
 }
 
@@ -830,6 +865,8 @@ pub fn from_cosigners(d: &mut Dice) -> Vec<FromCosigner> {
         FromCosigner::KeyOpen,
         FromCosigner::Upgrade { word: upgrade_word(d) },
         FromCosigner::RecoveryKit { kit: d.blob().into(), sealed: d.blob().into(), certificate: signed_certificate(d) },
+        FromCosigner::BrakeHeld { brake: digest(d) },
+        FromCosigner::BrakeRefused { brake: digest(d), refusal: refusal(d) },
     ]
 }
 

@@ -74,7 +74,7 @@ pub struct Wanted {
 /// What became of a document of the admins: k of n.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Installation {
-    /// `genesis`, `policy` or `order`.
+    /// `genesis`, `policy`, `order`, `recovery`, `freeze`, `veto` or `withdrawal`.
     pub document: String,
     /// Its digest.
     #[schema(value_type = String)]
@@ -87,7 +87,7 @@ pub struct Installation {
     pub acknowledged: u32,
     /// n.
     pub cosigners: u32,
-    /// Whether k is enough: n-t+1 for a policy set (rule P1), all for genesis and orders.
+    /// Whether k is enough: n-t+1 for a policy set, brakes and what lifts them (rule P1), all for genesis and other orders.
     pub in_force: bool,
     /// Each answer.
     pub answers: Vec<PartyAnswer>,

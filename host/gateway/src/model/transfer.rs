@@ -102,6 +102,9 @@ pub struct Transfer {
     /// Why it ended badly or is stuck.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<TransferError>,
+    /// While it is not signed: what stops it (`brake.frozen`, `brake.vetoed`, `brake.withdrawn`; rule P1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<String>,
     /// When it was accepted.
     #[schema(value_type = String, format = DateTime)]
     pub created_at: UnixMs,

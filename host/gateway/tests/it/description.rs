@@ -1,6 +1,6 @@
 //! The description: checked in, and true of the running server. [`hold`] is called for every answer of every test.
 
-use crate::desk::{ADMIN, APPROVER, Desk, INITIATOR, intent, recovery, recovery_order, submission};
+use crate::desk::{ADMIN, APPROVER, Desk, INITIATOR, intent, ordered, recovery, recovery_order, submission};
 use crate::feed::Feed;
 use crate::http::{Ask, Reply};
 use crate::schema::faults;
@@ -10,13 +10,18 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::Signer as _;
 use ringi_gateway::{Config, Gateway, codes, openapi_json};
 use ringi_orchestrator::Service;
-use ringi_orchestrator::ports::DepositSeen;
+use ringi_orchestrator::ports::{Clock, DepositSeen, SystemClock};
 use ringi_primitives::amount::Amount;
+use ringi_primitives::approval::Evidence;
 use ringi_primitives::asset::AssetKey;
+use ringi_primitives::brake::{BrakeAction, FreezeTarget, SignedBrake};
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::fact::Fact;
+use ringi_primitives::order::OrderAction;
 use ringi_primitives::receipt::Receipt;
+use ringi_primitives::time::UnixMs;
+use ringi_primitives::wallet::VaultIndex;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -213,6 +218,90 @@ async fn approve(desk: &Desk, transfer: u8, n: u8) {
     desk.good(&Ask::json(&format!("{path}/approvals"), body.to_string()).by(n)).await;
 }
 
+/// Freeze and lift, veto, withdrawal.
+async fn brake_everything(desk: &Desk) {
+    let freeze = world::brake(3, 1, SystemClock.now(), BrakeAction::Freeze { target: FreezeTarget::Workspace });
+    let digest = freeze.digest();
+    let ask = |path: &str, brake: &SignedBrake, by| Ask::cbor(path, cbor::encode(brake)).by(by);
+    let said = desk.good(&ask("/v1/freezes", &freeze, APPROVER)).await;
+    assert_eq!(
+        (&said["acknowledged"], &said["in_force"], &said["document"]),
+        (&json!(3), &json!(true), &json!("freeze"))
+    );
+    desk.good(&submission(intent(3, 5))).await;
+    let path = |n: u8| format!("/v1/transfers/{}", world::intent_id(n));
+    assert_eq!(desk.good(&Ask::get(&path(3)).by(INITIATOR)).await["brake"], "brake.frozen");
+    let listed = desk.good(&Ask::get("/v1/freezes").by(INITIATOR)).await;
+    assert_eq!((&listed["items"][0]["digest"], &listed["items"][0]["of"]), (&json!(digest), &json!("workspace")));
+    let lift = ordered(5, OrderAction::Unfreeze { freezes: vec![digest] });
+    let said = desk.good(&Ask::cbor("/v1/freezes/lift", cbor::encode(&lift)).by(ADMIN)).await;
+    assert_eq!(said["in_force"], true);
+    assert_eq!(desk.good(&Ask::get("/v1/freezes").by(INITIATOR)).await["items"], json!([]));
+    desk.until(3, "completed").await;
+    for (n, verb, by, action) in [
+        (4, "veto", 2, BrakeAction::Veto { intent: world::intent_id(4) }),
+        (5, "withdraw", INITIATOR, BrakeAction::Withdraw { intent: world::intent_id(5) }),
+    ] {
+        desk.good(&submission(intent(n, 5_000_000))).await;
+        let brake = world::brake(by, n, SystemClock.now(), action);
+        let said = desk.good(&ask(&format!("{}/{verb}", path(n)), &brake, INITIATOR)).await;
+        assert_eq!(said["in_force"], true, "{said}");
+        let ended = desk.good(&Ask::get(&path(n)).by(INITIATOR)).await;
+        assert_eq!(ended["status"], "rejected", "{ended}");
+        assert!(ended["error"]["code"].as_str().unwrap().starts_with("brake."), "{ended}");
+    }
+}
+
+/// P1: what is no brake, or not for this call, is refused by name and leaves nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_a_brake_that_is_none_is_refused_by_name() {
+    let desk = Desk::ready().await;
+    let now = SystemClock.now();
+    let freeze = BrakeAction::Freeze { target: FreezeTarget::Workspace };
+    let elsewhere = BrakeAction::Freeze { target: FreezeTarget::Vault(VaultIndex(7)) };
+    let ask = |path: &str, brake: &SignedBrake| Ask::cbor(path, cbor::encode(brake)).by(APPROVER);
+    let transfer = |n: u8, verb: &str| format!("/v1/transfers/{}/{verb}", world::intent_id(n));
+    let mut forged = world::brake(2, 1, now, freeze);
+    if let Evidence::Signature { signature, .. } = &mut forged.evidence {
+        signature.0[7] ^= 1;
+    }
+    let veto = world::brake(2, 2, now, BrakeAction::Veto { intent: world::intent_id(1) });
+    let old = UnixMs(now.0 - ringi_primitives::limits::BRAKE_LIFE_MS - 1000);
+    desk.refuses(&ask("/v1/freezes", &forged), 422, "brake.signature").await;
+    desk.refuses(&ask("/v1/freezes", &world::brake(1, 3, now, freeze)), 403, "brake.not_member").await;
+    desk.refuses(&ask("/v1/freezes", &world::brake(2, 4, old, freeze)), 422, "brake.time").await;
+    desk.refuses(&ask("/v1/freezes", &world::brake(2, 5, now, elsewhere)), 404, "vault.not_found").await;
+    desk.refuses(&ask("/v1/freezes", &veto), 400, "brake.other").await;
+    desk.refuses(&ask(&transfer(1, "veto"), &veto), 404, "transfer.not_found").await;
+    desk.good(&submission(intent(1, 5_000_000))).await;
+    desk.refuses(&ask(&transfer(2, "veto"), &veto), 400, "brake.other").await;
+    let meddling = world::brake(2, 6, now, BrakeAction::Withdraw { intent: world::intent_id(1) });
+    desk.refuses(&ask(&transfer(1, "withdraw"), &meddling), 403, "transfer.not_initiator").await;
+    let key = ordered(6, OrderAction::GiveBack { intent: world::intent_id(1) });
+    desk.refuses(&Ask::cbor("/v1/freezes/lift", cbor::encode(&key)).by(ADMIN), 400, "order.not_unfreeze").await;
+    desk.refuses(&Ask::cbor("/v1/freezes/lift", cbor::encode(&key)).by(APPROVER), 403, "auth.key_purpose").await;
+    desk.good(&submission(intent(2, 5))).await;
+    desk.until(2, "completed").await;
+    let late = world::brake(2, 7, now, BrakeAction::Veto { intent: world::intent_id(2) });
+    desk.refuses(&ask(&transfer(2, "veto"), &late), 409, "brake.too_late").await;
+}
+
+/// P1: a freeze is not forgotten by a restart, and cosigners that were away are told.
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_a_freeze_outlives_the_gateway() {
+    let desk = Desk::ready().await;
+    let freeze = world::brake(2, 1, SystemClock.now(), BrakeAction::Freeze { target: FreezeTarget::Workspace });
+    desk.good(&Ask::cbor("/v1/freezes", cbor::encode(&freeze)).by(APPROVER)).await;
+    let listed = desk.good(&Ask::get("/v1/freezes").by(INITIATOR)).await;
+    let desk = desk.restarted().await;
+    assert_eq!(desk.good(&Ask::get("/v1/freezes").by(INITIATOR)).await, listed);
+    desk.good(&submission(intent(1, 5))).await;
+    assert_eq!(
+        desk.good(&Ask::get(&format!("/v1/transfers/{}", world::intent_id(1))).by(INITIATOR)).await["brake"],
+        "brake.frozen"
+    );
+}
+
 /// A deposit, as a watcher tells it.
 async fn deposit(desk: &Desk) {
     let seen = DepositSeen {
@@ -247,6 +336,7 @@ async fn every_call_succeeds_as_described() {
     assert_eq!(receipt.transaction_id, done["transaction"]["id"].as_str().unwrap());
     desk.good(&submission(intent(2, 5_000_000))).await;
     desk.good(&Ask::new("POST", &format!("/v1/transfers/{}/cancel", world::intent_id(2))).by(INITIATOR)).await;
+    brake_everything(&desk).await;
     deposit(&desk).await;
     desk.good(&recovery(recovery_order(2)).by(ADMIN)).await;
     let wallet = format!("/v1/wallets/{}", world::wallet().wallet);

@@ -265,7 +265,7 @@ pub fn recovery(order: Signed) -> Ask {
     Ask::cbor("/v1/recoveries", cbor::encode(&Recovery { order, shares: vec![] }))
 }
 
-fn ordered(n: u8, action: OrderAction) -> Signed {
+pub fn ordered(n: u8, action: OrderAction) -> Signed {
     let now = SystemClock.now();
     let order = Order {
         version: 1,

@@ -1,6 +1,7 @@
 //! The cosigners as the orchestrator sees them: health, signing attempts, documents.
 
 use async_trait::async_trait;
+use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::fact::SignedFact;
@@ -77,6 +78,8 @@ pub enum Document {
     Order(Signed),
     /// A recovery order with what it takes (rule K3); answered as an order.
     Recovery(Box<Recovery>),
+    /// A freeze, veto or withdrawal (rule P1).
+    Brake(Box<SignedBrake>),
 }
 
 /// One cosigner's answer to a document.
@@ -101,6 +104,8 @@ pub enum DocumentAnswer {
         /// For key generation and refresh.
         certificate: Option<SignedCertificate>,
     },
+    /// The brake holds there, durably.
+    Brake,
     /// Refused, or its ceremony failed.
     Refused(Refusal),
     /// Not connected, or no answer in time.

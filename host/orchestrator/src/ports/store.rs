@@ -10,6 +10,7 @@ use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::Approval;
 use ringi_primitives::asset::AssetKey;
+use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
@@ -18,6 +19,7 @@ use ringi_primitives::fact::SignedFact;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::order::KeyId;
+use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::WalletRef;
@@ -175,6 +177,15 @@ pub struct ReceiptRecord {
     pub body: Vec<u8>,
 }
 
+/// A brake as stored, with what cosigners said of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrakeRecord {
+    /// With its proof.
+    pub signed: SignedBrake,
+    /// Who said what: nothing, or the code of a refusal.
+    pub answers: Vec<(PartyIndex, Option<String>)>,
+}
+
 /// An event to append to the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventDraft {
@@ -300,6 +311,29 @@ pub enum Write {
     Deposit(Box<DepositRecord>),
     /// A fact of a witness: the newest of each witness and topic stays, of finality one for each witness and intent.
     Fact(Box<SignedFact>),
+    /// A freeze, veto or withdrawal (rule P1). The same again changes nothing.
+    Brake {
+        /// Its digest.
+        digest: Digest,
+        /// When it came.
+        at: UnixMs,
+        /// With its proof.
+        signed: Box<SignedBrake>,
+    },
+    /// What a cosigner said of a brake; the newest word counts.
+    BrakeAnswer {
+        /// Which.
+        brake: Digest,
+        /// Who.
+        cosigner: PartyIndex,
+        /// The code of its refusal; `None`: it holds there.
+        code: Option<String>,
+    },
+    /// These brakes stop nothing any more: no longer loaded at start.
+    BrakesEnded {
+        /// Which; unknown ones are nothing.
+        digests: Vec<Digest>,
+    },
 }
 
 /// One atomic step: rows, feed, audit log.
@@ -343,6 +377,8 @@ pub struct Snapshot {
     pub address_indices: Vec<(WalletId, NetworkId, String, u32)>,
     /// The newest facts of witnesses.
     pub facts: Vec<SignedFact>,
+    /// Brakes that have not ended, oldest first.
+    pub brakes: Vec<BrakeRecord>,
     /// Sequence of the feed's newest event.
     pub last_event: u64,
 }

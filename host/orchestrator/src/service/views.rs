@@ -2,7 +2,7 @@
 
 use ringi_primitives::amount::Amount;
 use ringi_primitives::digest::Digest;
-use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId};
+use ringi_primitives::id::{BrakeId, IntentId, OrderId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::signed::Signed;
@@ -103,6 +103,9 @@ pub struct TransferView {
     /// Why it ended badly or is stuck.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ErrorView>,
+    /// While it is not signed: what stops it (`brake.frozen`, `brake.vetoed`, `brake.withdrawn`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub brake: Option<&'static str>,
     /// When it was accepted.
     pub created_at: UnixMs,
     /// Last change.
@@ -262,7 +265,7 @@ pub struct PartyAnswer {
 /// What became of a document of the admins: k of n.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Installation {
-    /// `genesis`, `policy` or `order`.
+    /// `genesis`, `policy`, `order`, `recovery`, `freeze`, `veto` or `withdrawal`.
     pub document: &'static str,
     /// Its digest.
     pub digest: Digest,
@@ -273,13 +276,42 @@ pub struct Installation {
     pub acknowledged: u32,
     /// n.
     pub cosigners: u32,
-    /// Whether k is enough: n-t+1 for a policy set (rule P1), all for genesis and orders.
+    /// Whether k is enough: n-t+1 for a policy set, brakes and what lifts them (rule P1), all for genesis and other orders.
     pub in_force: bool,
     /// Each answer.
     pub answers: Vec<PartyAnswer>,
     /// For key generation and refresh: base64 of the signed certificate's CBOR.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
+}
+
+/// A freeze that was handed in and not lifted (rule P1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FreezeView {
+    /// What an order that lifts it names.
+    pub digest: Digest,
+    /// Its id.
+    pub id: BrakeId,
+    /// Who froze.
+    pub by: PersonId,
+    /// `workspace`, `vault` or `wallet`.
+    pub of: &'static str,
+    /// The vault's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vault: Option<String>,
+    /// The wallet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wallet: Option<WalletId>,
+    /// When it was signed.
+    pub issued_at: UnixMs,
+    /// k: cosigners that hold it.
+    pub acknowledged: u32,
+    /// n.
+    pub cosigners: u32,
+    /// Whether k is at least n-t+1.
+    pub in_force: bool,
+    /// base64 of the signed document's CBOR.
+    pub document: String,
 }
 
 /// A cosigner.

@@ -35,6 +35,13 @@ pub enum Event {
         /// What the attempts left behind.
         exposure: Exposure,
     },
+    /// A veto or withdrawal is in force (rule P1).
+    Stopped {
+        /// By whom or what.
+        rule: String,
+        /// Stable code.
+        code: String,
+    },
     /// The bound on attempts is reached.
     AttemptsExhausted {
         /// Stable code of the last refusal.
@@ -202,6 +209,7 @@ fn withdrawn(held: Option<Held>, by: Option<IntentId>) -> Option<Stepped> {
 fn awaiting(held: Option<Held>, event: Event) -> Option<Stepped> {
     match event {
         Event::Decided(decision) => Some(decided(decision, held)),
+        Event::Stopped { rule, code } => Some(refused(held, rule, code)),
         Event::Withdrawn => withdrawn(held, None),
         Event::Replaced { by } => Some(replaced(by)),
         Event::Expired => Some(ended(held, "transfer.expired", "it expired before all approvals were given")),
@@ -223,6 +231,7 @@ fn queued(rules: Vec<String>, event: Event) -> Option<Stepped> {
             Some((Transfer::Prepared { held, attempts: 0 }, vec![Command::Store, Command::Sign]))
         }
         Event::CannotPrepare { code, detail } => Some(ended(None, &code, &detail)),
+        Event::Stopped { rule, code } => Some(refused(None, rule, code)),
         Event::Withdrawn => withdrawn(None, None),
         Event::Expired => Some(ended(None, "transfer.expired", "it expired before it was signed")),
         _ => None,
@@ -236,6 +245,7 @@ fn prepared(held: Held, attempts: u32, event: Event) -> Option<Stepped> {
         }
         Event::Decided(decision) => Some(decided(decision, Some(held))),
         Event::AttemptStarted => Some((Transfer::Signing { held, attempt: attempts.saturating_add(1) }, Vec::new())),
+        Event::Stopped { rule, code } => Some(refused(Some(held), rule, code)),
         Event::Withdrawn => withdrawn(Some(held), None),
         Event::Replaced { by } => Some(replaced(by)),
         Event::Expired => Some(ended(Some(held), "transfer.expired", "it expired before it was signed")),
@@ -356,6 +366,7 @@ impl Event {
             Event::SlotRefused(_) => "slot_refused",
             Event::RefusedForGood { .. } => "refused_for_good",
             Event::AttemptsExhausted { .. } => "attempts_exhausted",
+            Event::Stopped { .. } => "stopped",
             Event::Signed(_) => "signed",
             Event::Accepted => "accepted",
             Event::RefusedByNode { .. } => "refused_by_node",

@@ -76,6 +76,8 @@ impl KeySource for Wallet {
 
 fn policy() -> PolicySet {
     PolicySet {
+        freezers: None,
+        vetoers: None,
         version: 1,
         genesis: Digest::ZERO,
         sequence: 1,

@@ -41,6 +41,8 @@ impl Wallet {
         let mut assets = vec![asset("eth", AssetKey::native(NETWORK), 18)];
         assets.extend(token.map(|t| asset("usd", AssetKey::token(NETWORK, t), 6)));
         let policy = PolicySet {
+            freezers: None,
+            vetoers: None,
             version: 1,
             genesis: Digest::ZERO,
             sequence: 1,

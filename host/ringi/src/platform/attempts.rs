@@ -2,6 +2,7 @@
 
 use super::fleet::Answer;
 use ringi_orchestrator::ports::{DocumentAnswer, SignEvent};
+use ringi_primitives::digest::Digest;
 use ringi_primitives::id::OrderId;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::wire::Tag;
@@ -69,6 +70,8 @@ pub(super) enum Awaited {
     Genesis,
     Policy,
     Order(OrderId),
+    /// By its digest.
+    Brake(Digest),
 }
 
 /// Answers to documents that have not come.

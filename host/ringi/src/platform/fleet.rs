@@ -27,6 +27,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 const STATUS_MS: u64 = 1_000;
 /// Policy sets are answered at once; a genesis when a key service has answered, from an emulated machine slowly.
 const DOCUMENT_MS: u64 = 60_000;
+/// A brake is answered when its record is durable. It is urgent: who is slow is asked again.
+const BRAKE_MS: u64 = 5_000;
 /// Key generation takes seconds, on a busy machine many.
 const ORDER_MS: u64 = 180_000;
 
@@ -244,6 +246,8 @@ impl Fleet {
             FromCosigner::DocumentRefused { order: Some(order), refusal } => {
                 (Awaited::Order(order), DocumentAnswer::Refused(refusal))
             }
+            FromCosigner::BrakeHeld { brake } => (Awaited::Brake(brake), DocumentAnswer::Brake),
+            FromCosigner::BrakeRefused { brake, refusal } => (Awaited::Brake(brake), DocumentAnswer::Refused(refusal)),
             FromCosigner::DocumentRefused { order: None, refusal } => {
                 return self.0.waiting.answer_any(me, DocumentAnswer::Refused(refusal));
             }
@@ -376,6 +380,7 @@ impl Cosigners for Fleet {
                 let Ok(body) = order.decode_unverified::<Order>(limits::GENESIS_BYTES) else { return Vec::new() };
                 (Awaited::Order(body.id), ToCosigner::Order { order }, ORDER_MS)
             }
+            Document::Brake(brake) => (Awaited::Brake(brake.digest()), ToCosigner::Brake { brake: *brake }, BRAKE_MS),
             Document::Recovery(recovery) => {
                 let Recovery { order, shares } = *recovery;
                 let Ok(body) = order.decode_unverified::<Order>(limits::GENESIS_BYTES) else { return Vec::new() };
@@ -384,7 +389,7 @@ impl Cosigners for Fleet {
         };
         // A refusal of genesis or policy names no document: one at a time, so that it is clear which.
         let _turn = match awaited {
-            Awaited::Order(_) => None,
+            Awaited::Order(_) | Awaited::Brake(_) => None,
             Awaited::Genesis | Awaited::Policy => Some(self.0.documents.lock().await),
         };
         let asks = to.iter().map(|party| async {

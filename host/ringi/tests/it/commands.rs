@@ -69,6 +69,8 @@ fn write_policy(folder: &Path, platform: &Platform) {
     let text = format!(
         r#"
 networks = ["eip155:31337"]
+freezers = "treasurers"
+vetoers = "treasurers"
 [[people]]
 name = "operator"
 initiate = ["{initiator}"]

@@ -14,6 +14,7 @@ use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Evidence};
 use ringi_primitives::asset::{Asset, AssetKey};
+use ringi_primitives::brake::{Brake, BrakeAction, SignedBrake};
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::digest::{Digest, Domain};
@@ -21,7 +22,7 @@ use ringi_primitives::effects::Slot;
 use ringi_primitives::fact::{Fact, FactKind, SignedFact, Statement};
 use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis};
 use ringi_primitives::httpsig::RequestSignature;
-use ringi_primitives::id::{IntentId, PersonId, WalletId, WorkspaceId};
+use ringi_primitives::id::{BrakeId, IntentId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::network::NetworkId;
@@ -146,6 +147,8 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
     let allow = |name: &str, when, terms| Rule { name: name.into(), when, then: Ruling::Allow(terms) };
     let list = |n: u8| AllowEntry { network: EVM, address: Address::new(&[n; 20]).unwrap() };
     let set = PolicySet {
+        freezers: Some("board".into()),
+        vetoers: Some("board".into()),
         version: 1,
         genesis: root(),
         sequence,
@@ -199,6 +202,15 @@ pub fn says(witness: u8, fact: &Fact, at: UnixMs) -> SignedFact {
     let statement = Statement { version: 1, genesis: root(), witness: public(witness), fact: fact.clone(), at };
     let signature = SignatureBytes(key(witness).sign(&statement.digest().0).to_bytes());
     SignedFact { statement, signature }
+}
+
+/// A brake by this person.
+pub fn brake(n: u8, id: u8, now: UnixMs, action: BrakeAction) -> SignedBrake {
+    let by = person(n);
+    let id = BrakeId::from_bytes([id; 16]);
+    let body = cbor::encode(&Brake { version: 1, genesis: root(), id, by, issued_at: now, action });
+    let signature = sign(n, &Digest::of(Domain::Brake, &body));
+    SignedBrake { body, evidence: Evidence::Signature { key: public(n), signature } }
 }
 
 /// The dealer's secret: the real engine has none in one place.
@@ -498,6 +510,7 @@ impl Cosigners for FakeCosigners {
                 boot_key: public(n),
                 proved: vec![],
                 refusal: None,
+                freezes: None,
             };
             let connected = !seen.down.contains(&n);
             CosignerHealth { party: party(n), connected, status: Some(status), boot: Some(signed_boot(n)) }
@@ -577,6 +590,7 @@ impl Cosigners for FakeCosigners {
                 DocumentAnswer::Policy { digest, sequence: 1 }
             }
             Document::Order(_) => DocumentAnswer::Order { certificate: Some(certificate()) },
+            Document::Brake(_) => DocumentAnswer::Brake,
             Document::Recovery(_) => DocumentAnswer::Order { certificate: None },
         };
         to.iter().map(|p| Acknowledgement { party: *p, answer: answer.clone() }).collect()

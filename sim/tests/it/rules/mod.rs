@@ -2,6 +2,7 @@
 
 mod boots;
 mod border;
+mod brakes;
 mod enclaves;
 mod facts;
 mod keys;

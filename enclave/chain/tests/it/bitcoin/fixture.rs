@@ -99,6 +99,8 @@ pub fn policy() -> PolicySet {
     let elsewhere = NetworkId::Evm(31337);
     let asset = |id: &str, key, decimals| Asset { id: id.into(), key, decimals };
     PolicySet {
+        freezers: None,
+        vetoers: None,
         version: 1,
         genesis: Digest([7; 32]),
         sequence: 1,

@@ -74,6 +74,8 @@ pub fn policy() -> PolicySet {
         signature: signature.into(),
     };
     PolicySet {
+        freezers: None,
+        vetoers: None,
         version: 1,
         genesis: Digest([7; 32]),
         sequence: 1,
