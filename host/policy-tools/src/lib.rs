@@ -1,9 +1,17 @@
 //! Policies as people handle them: files that read and write exactly, explanations, differences, findings, and questions over
 //! all inputs. Nothing here is trusted: cosigners obey the signed set alone.
 
+pub mod can;
+pub mod diff;
+#[cfg(test)]
+mod fixture;
 pub mod form;
+pub mod lint;
 mod needs;
+pub mod preview;
 mod read;
+#[cfg(test)]
+mod tests;
 pub mod trust;
 mod write;
 

@@ -1,0 +1,234 @@
+//! What is wrong, or probably not meant, in a rule set that is otherwise sound: rules that never speak, quorums nobody can fill,
+//! payments without a bound. Each finding names its rule.
+
+use ringi_primitives::policy_set::{
+    Band, Conditions, DANGEROUS, Destination, Hours, Initiator, KeyPurpose, PolicySet, Rule, Ruling, Terms, Vault,
+};
+use ringi_primitives::time::UnixMs;
+use serde::Serialize;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// It cannot be what was meant: the rule never speaks, or can never be met.
+    Error,
+    /// It may be meant; somebody should say so.
+    Warning,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// How bad.
+    pub severity: Severity,
+    /// The vault.
+    pub vault: String,
+    /// The rule or limit.
+    pub rule: String,
+    /// A stable name of the kind of finding.
+    pub code: &'static str,
+    /// In words.
+    pub text: String,
+}
+
+/// Everything found, in policy order.
+pub fn lint(set: &PolicySet, now: UnixMs) -> Vec<Finding> {
+    set.vaults.iter().flat_map(|vault| of_vault(set, vault, now)).collect()
+}
+
+fn of_vault(set: &PolicySet, vault: &Vault, now: UnixMs) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut tell = |severity, rule: &str, code, text: String| {
+        found.push(Finding { severity, vault: vault.name.clone(), rule: rule.into(), code, text });
+    };
+    for (at, rule) in vault.rules.iter().enumerate() {
+        let earlier = vault.rules.iter().take(at).filter(|r| matches!(r.then, Ruling::Allow(_)));
+        let blocks = vault.rules.iter().filter(|r| r.then == Ruling::Block && r.name != rule.name);
+        let before = if rule.then == Ruling::Block { vec![] } else { earlier.chain(blocks).collect::<Vec<_>>() };
+        if let Some(cover) = before.into_iter().find(|cover| covers(cover, rule)) {
+            let what = if cover.then == Ruling::Block { "blocks" } else { "takes" };
+            let text = format!("never decides: `{}` {what} everything it matches", cover.name);
+            tell(Severity::Error, &rule.name, "shadowed", text);
+        }
+        if let Some(why) = never(set, &rule.when, now) {
+            tell(Severity::Error, &rule.name, "unreachable", format!("never matches: {why}"));
+        }
+        let Ruling::Allow(terms) = &rule.then else { continue };
+        if let Some(group) = unfillable(set, terms) {
+            let text = format!("can never be approved: too few of `{group}` have a key or passkey that approves");
+            tell(Severity::Error, &rule.name, "unapprovable", text);
+        }
+        let anybody = rule.when.destinations.is_empty() && rule.when.calls.is_empty() && rule.when.messages.is_empty();
+        let moves =
+            rule.when.kinds.is_empty() || rule.when.kinds.iter().any(|k| k != "self_cancel" && k != "ownership_proof");
+        if anybody && moves && terms.approvals.is_none() {
+            tell(Severity::Warning, &rule.name, "pays_anybody", "allows any destination, and nobody approves".into());
+        }
+        let bounded = !terms.caps.is_empty()
+            || !terms.limits.is_empty()
+            || !rule.when.within.is_empty()
+            || rule.when.amounts.iter().any(|b| b.at_most.is_some());
+        if moves && !bounded && terms.approvals.is_none() {
+            tell(Severity::Warning, &rule.name, "unbounded", "allows any amount, and nobody approves".into());
+        }
+    }
+    let used = |name: &String| {
+        vault.rules.iter().any(|r| {
+            let charged = matches!(&r.then, Ruling::Allow(terms) if terms.limits.contains(name));
+            charged || r.when.within.contains(name)
+        })
+    };
+    for limit in vault.limits.iter().filter(|l| !used(&l.name)) {
+        tell(Severity::Warning, &limit.name, "unused_limit", "no rule charges this limit".into());
+    }
+    found
+}
+
+/// Why no input ever meets these conditions.
+fn never(set: &PolicySet, when: &Conditions, now: UnixMs) -> Option<String> {
+    if when.until.is_some_and(|until| until <= now) {
+        return Some("its time is over".into());
+    }
+    let empty = |d: &Destination| matches!(d, Destination::List(name) if set.allow_list(name).is_none_or(|l| l.entries.is_empty()));
+    if !when.destinations.is_empty() && when.destinations.iter().all(empty) {
+        return Some("its allow-lists are empty".into());
+    }
+    let initiates = |p: &ringi_primitives::policy_set::Person| p.keys.iter().any(|k| k.purpose == KeyPurpose::Initiate);
+    let someone = |i: &Initiator| match i {
+        Initiator::Group(name) => {
+            let group = set.group(name);
+            set.people.iter().any(|p| initiates(p) && group.is_some_and(|g| g.members.contains(&p.id)))
+        }
+        Initiator::Person(id) => set.people.iter().any(|p| p.id == *id && initiates(p)),
+    };
+    if !when.initiators.is_empty() && !when.initiators.iter().any(someone) {
+        return Some("nobody of its initiators has a key that initiates".into());
+    }
+    let assets = when.assets.iter().all(|a| !when.networks.is_empty() && !when.networks.contains(&a.network));
+    if !when.assets.is_empty() && assets {
+        return Some("its assets are on other networks than it names".into());
+    }
+    let called = when.kinds.is_empty() || when.kinds.iter().any(|k| k == "call");
+    (!when.calls.is_empty() && !called).then(|| "it names calls, but not the kind `call`".into())
+}
+
+/// A group of which too few can approve, if every list of seats has one.
+fn unfillable(set: &PolicySet, terms: &Terms) -> Option<String> {
+    let approves = |id: &ringi_primitives::id::PersonId| {
+        let person = set.people.iter().find(|p| p.id == *id);
+        person.is_some_and(|p| !p.passkeys.is_empty() || p.keys.iter().any(|k| k.purpose == KeyPurpose::Approve))
+    };
+    let lacks = |seats: &&ringi_primitives::policy_set::Seats| {
+        let members = set.group(&seats.group).into_iter().flat_map(|g| &g.members).filter(|id| approves(id)).count();
+        usize::try_from(seats.count).is_ok_and(|count| members < count)
+    };
+    let ways = &terms.approvals.as_ref()?.any_of;
+    let lacking: Option<Vec<_>> = ways.iter().map(|way| way.iter().find(lacks)).collect();
+    lacking?.first().map(|seats| seats.group.clone())
+}
+
+/// Whether the first rule matches whatever the second does: each of its conditions follows from one of the second's.
+pub(crate) fn covers(cover: &Rule, rule: &Rule) -> bool {
+    let (a, b) = (&cover.when, &rule.when);
+    let kinds = if a.kinds.is_empty() {
+        cover.then == Ruling::Block || !b.kinds.iter().any(|k| DANGEROUS.contains(&k.as_str()))
+    } else {
+        !b.kinds.is_empty() && b.kinds.iter().all(|k| a.kinds.contains(k))
+    };
+    kinds
+        && subset(&a.networks, &b.networks)
+        && subset(&a.assets, &b.assets)
+        && subset(&a.initiators, &b.initiators)
+        && subset(&a.sources, &b.sources)
+        && subset(&a.destinations, &b.destinations)
+        && a.amounts.iter().all(|wide| b.amounts.iter().any(|narrow| holds(wide, narrow)))
+        && (a.hours.is_empty() || (!b.hours.is_empty() && b.hours.iter().all(|h| a.hours.iter().any(|w| spans(w, h)))))
+        && a.from.is_none_or(|from| b.from.is_some_and(|later| later >= from))
+        && a.until.is_none_or(|until| b.until.is_some_and(|sooner| sooner <= until))
+        && subset(&a.calls, &b.calls)
+        && subset(&a.messages, &b.messages)
+        && (a.coins.is_none() || a.coins == b.coins)
+        && a.within.iter().all(|name| b.within.contains(name))
+}
+
+/// An empty list is no condition.
+fn subset<T: PartialEq>(wide: &[T], narrow: &[T]) -> bool {
+    wide.is_empty() || (!narrow.is_empty() && narrow.iter().all(|item| wide.contains(item)))
+}
+
+fn holds(wide: &Band, narrow: &Band) -> bool {
+    wide.measure == narrow.measure
+        && wide.above.is_none_or(|above| narrow.above.is_some_and(|more| more >= above))
+        && wide.at_most.is_none_or(|most| narrow.at_most.is_some_and(|less| less <= most))
+}
+
+fn spans(wide: &Hours, narrow: &Hours) -> bool {
+    wide.zone == narrow.zone
+        && narrow.days.is_subset(&wide.days)
+        && wide.from_minute <= narrow.from_minute
+        && narrow.to_minute <= wide.to_minute
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{NOW, set};
+
+    fn codes(rules: &str) -> Vec<(String, &'static str)> {
+        let found = lint(&set(rules), NOW).into_iter().filter(|f| f.code != "unused_limit");
+        found.map(|f| (f.rule, f.code)).collect()
+    }
+
+    fn rule(name: &str, body: &str) -> String {
+        format!("[[vaults.rules]]\nname = \"{name}\"\n{body}\n")
+    }
+
+    fn is(name: &str, code: &'static str) -> (String, &'static str) {
+        (name.into(), code)
+    }
+
+    const LISTED: &str = "to = [\"list:suppliers\"]\nallow = { limits = [\"day\"] }";
+
+    #[test]
+    fn a_rule_that_an_earlier_one_takes_is_shadowed() {
+        let wide = rule("wide", &format!("kinds = [\"transfer\", \"approve\"]\n{LISTED}"));
+        let narrow = rule("narrow", &format!("kinds = [\"transfer\"]\nassets = [\"usdc\"]\n{LISTED}"));
+        assert_eq!(codes(&format!("{wide}{narrow}")), [is("narrow", "shadowed")]);
+        assert_eq!(codes(&format!("{narrow}{wide}")), []);
+        let amounts = |name: &str, most: &str| {
+            rule(name, &format!("amounts = [{{ of = \"usdc\", at_most = \"{most}\" }}]\n{LISTED}"))
+        };
+        assert_eq!(codes(&format!("{}{}", amounts("a", "5"), amounts("b", "4"))), [is("b", "shadowed")]);
+        assert_eq!(codes(&format!("{}{}", amounts("a", "4"), amounts("b", "5"))), []);
+        let dangerous = rule("dangerous", &format!("kinds = [\"raw_call\"]\n{LISTED}"));
+        assert_eq!(codes(&format!("{}{dangerous}", rule("any", LISTED))), [], "any does not speak of it");
+        let block = rule("block", "to = [\"list:suppliers\"]\nblock = true");
+        assert_eq!(codes(&format!("{narrow}{block}")), [is("narrow", "shadowed")], "wherever the block stands");
+        let full = rule("within", &format!("kinds = [\"transfer\"]\nwithin = [\"day\"]\n{LISTED}"));
+        assert_eq!(codes(&format!("{full}{}", rule("beyond", &format!("kinds = [\"transfer\"]\n{LISTED}")))), []);
+    }
+
+    #[test]
+    fn rules_that_never_match_or_can_never_be_met_are_found() {
+        let over = rule("over", &format!("until = \"2020-01-01T00:00:00Z\"\n{LISTED}"));
+        assert_eq!(codes(&over), [is("over", "unreachable")]);
+        let nobody = rule("nobody", &format!("initiators = [\"group:the board\"]\n{LISTED}"));
+        assert_eq!(codes(&nobody), [is("nobody", "unreachable")], "the board has no key that initiates");
+        let abroad = rule("abroad", &format!("networks = [\"bitcoin:regtest\"]\nassets = [\"usdc\"]\n{LISTED}"));
+        assert_eq!(codes(&abroad), [is("abroad", "unreachable")]);
+        let traders = rule("traders", "allow = { approvals = \"2 of traders\" }");
+        assert_eq!(codes(&traders), [is("traders", "unapprovable")], "Ines has no key that approves");
+        assert_eq!(codes(&rule("either", "allow = { approvals = \"2 of traders or 1 of heads\" }")), []);
+    }
+
+    #[test]
+    fn payments_without_a_bound_are_pointed_out() {
+        assert_eq!(codes(&rule("free", "allow = {}")), [is("free", "pays_anybody"), is("free", "unbounded")]);
+        assert_eq!(codes(&rule("listed", "to = [\"list:suppliers\"]\nallow = {}")), [is("listed", "unbounded")]);
+        assert_eq!(codes(&rule("approved", "allow = { approvals = \"1 of heads\" }")), []);
+        let unused = lint(&set(&rule("r", LISTED)), NOW);
+        let unused: Vec<_> = unused.iter().map(|f| (f.rule.as_str(), f.code)).collect();
+        assert_eq!(unused, [("month", "unused_limit"), ("count", "unused_limit"), ("open", "unused_limit")]);
+    }
+}
