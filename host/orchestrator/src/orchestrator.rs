@@ -6,9 +6,9 @@ use crate::error::ServiceError;
 use crate::incidents::{self, Incident};
 use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Snapshot, TransferFilter};
 use crate::service::{
-    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, FactListing, FreezeView, GenesisView,
-    Installation, Listing, NewWallet, PolicyView, ReceiptDocument, Service, Submission, SubmitMode, TransferView,
-    WalletView,
+    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, FactListing, FreezeView,
+    GenesisView, Installation, Listing, NewWallet, PolicyView, ReceiptDocument, Service, Submission, SubmitMode,
+    TransferView, WalletView,
 };
 use crate::transfer::{Exposure, Transfer};
 use crate::workspace::{InForce, Workspace};

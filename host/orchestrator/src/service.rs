@@ -7,8 +7,8 @@ mod views;
 
 pub use views::{
     AddressView, ApprovalView, BalanceView, CallerView, CosignerView, DecisionView, DepositView, ErrorView, EventView,
-    FactListing, FactView, FreezeView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument,
-    Submission, TransactionView, TransferView, WalletView, WantedView,
+    FactListing, FactView, FreezeView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView,
+    ReceiptDocument, Submission, TransactionView, TransferView, WalletView, WantedView,
 };
 
 use crate::error::ServiceError;
@@ -16,8 +16,8 @@ use crate::ports::{DepositSeen, Page, RequestMemory, TransferFilter};
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
-use ringi_primitives::fact::SignedFact;
 use ringi_primitives::brake::SignedBrake;
+use ringi_primitives::fact::SignedFact;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;

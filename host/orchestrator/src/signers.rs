@@ -123,7 +123,14 @@ mod tests {
         let set = |list: &[u8]| list.iter().map(|n| party(*n)).collect::<BTreeSet<_>>();
         let (refusers, suspects) = (set(refusers), set(suspects));
         let designated = BTreeSet::new();
-        let wanted = Wanted { threshold: 2, policy: Digest::ZERO, designated: &designated, refusers: &refusers, suspects: &suspects, offset };
+        let wanted = Wanted {
+            threshold: 2,
+            policy: Digest::ZERO,
+            designated: &designated,
+            refusers: &refusers,
+            suspects: &suspects,
+            offset,
+        };
         choose(health, &wanted).map(|s| s.iter().map(|p| p.number()).collect())
     }
 

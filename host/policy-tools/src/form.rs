@@ -1,10 +1,10 @@
 //! The policy file: what people write. Amounts are in an asset's human form and become base units exactly.
 
+use crate::trust::TrustForm;
 use ringi_primitives::id::{PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::time::UnixMs;
-use crate::trust::TrustForm;
 use serde::{Deserialize, Serialize};
 
 /// A whole policy set.

@@ -6,8 +6,8 @@ use crate::form::{
     PasskeyForm, PermitForm, PersonForm, PolicyForm, RuleForm, VaultForm, WindowForm, WordForm,
 };
 use crate::needs;
-use crate::trust::from_trust;
 use crate::read::{BITCOIN_DECIMALS, DAYS, INTENTS, USD, field_type};
+use crate::trust::from_trust;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ringi_chain::evm::Value;

@@ -68,7 +68,8 @@ impl Court {
 
     /// What the day's limit has outstanding at a cosigner.
     fn outstanding(&self, n: u8) -> u64 {
-        let limit = LimitKey { vault: VAULT, name: "day".into(), measure: Measure::Asset(COIN), subject: Subject::Vault };
+        let limit =
+            LimitKey { vault: VAULT, name: "day".into(), measure: Measure::Asset(COIN), subject: Subject::Vault };
         self.memory(n).spending.outstanding(&limit, &IntentId::NIL).and_then(Amount::to_u64).unwrap()
     }
 

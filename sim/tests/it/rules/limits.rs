@@ -6,11 +6,11 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::{LimitKey, Spending, Subject};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::order::OrderAction;
-use ringi_primitives::policy_set::Measure;
+use ringi_primitives::policy_set::{Limit, Measure, Ruling, Terms};
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wire::{Retry, ToCosigner};
 use ringi_sim::inside::Inside;
-use ringi_sim::requests::{Draft, EVM, Standard, VAULT, outcomes};
+use ringi_sim::requests::{Draft, EVM, Standard, VAULT, limit_all, outcomes};
 use ringi_sim::world::party;
 
 fn day_limit() -> LimitKey {
@@ -32,6 +32,32 @@ fn l1_a_busy_limit_is_a_retryable_refusal() {
     world.run();
     assert_eq!(outcomes(&world.answers_of(first, &[1, 2])), SIGNED);
     assert_eq!(outcomes(&world.sign(&other, &[1, 2])), SIGNED);
+}
+
+/// So much a day by one rule, a little more by the next. A signer that was away believes that the first still has room: what it
+/// hears moves the intent to the second, whose limit nobody merged. It may come again, and then both know.
+#[test]
+fn l1_another_rule_after_the_merge_is_a_retryable_refusal() {
+    let (mut world, mut standard) = Standard::world(10);
+    standard.amend(&mut world, |policy| {
+        let coin = ringi_primitives::asset::AssetKey::native(EVM);
+        limit_all(policy, "rest", coin, 1_000_000);
+        let vault = &mut policy.vaults[0];
+        let alone = Limit { name: "alone".into(), most: Amount::from_u64(500_000), ..vault.limits[0].clone() };
+        vault.limits.push(alone);
+        let mut first = vault.rules.iter().find(|r| r.name == "pay").expect("the standard set has one").clone();
+        first.name = "alone".into();
+        first.when.within = vec!["alone".into()];
+        first.then = Ruling::Allow(Terms::default());
+        vault.rules.insert(1, first);
+    });
+    assert_eq!(pay(&mut world, &standard, 1, 400_000, 0, &[1, 2]), SIGNED, "within what is alone");
+    let second = Draft::payment(&world, 2, 300_000, 1).bytes(&standard);
+    let attempt = world.sign(&second, &[2, 3]);
+    let refused = refusals(&attempt);
+    assert!(unsigned(&outcomes(&attempt)), "{refused:?}");
+    assert!(refused.iter().any(|r| r.code == "limit.busy" && r.retry == Retry::Later), "{refused:?}");
+    assert_eq!(outcomes(&world.sign(&second, &[2, 3])), SIGNED);
 }
 
 /// The lock is held until the reservation sets are merged, and no longer: storage is not waited for.
