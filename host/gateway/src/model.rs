@@ -1,5 +1,6 @@
 //! The API's data: what the server describes and clients read. The server's answers are held to these in a test.
 
+mod access;
 mod audit;
 mod documents;
 mod intent;
@@ -7,6 +8,7 @@ mod requests;
 mod transfer;
 mod wallet;
 
+pub use access::{AccessQuestion, AccessVerdict, NewRole, PersonRole, Roles};
 pub use audit::AuditEntry;
 pub use documents::{
     Asset, Assets, Attestation, Caller, Cosigner, Cosigners, Event, Genesis, Health, Installation, PartyAnswer, Policy,

@@ -1,5 +1,6 @@
 //! The handlers: each reads its request, calls the service, and answers with its JSON.
 
+mod access;
 mod documents;
 mod transfers;
 mod wallets;
@@ -42,6 +43,10 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(documents::caller))
         .routes(routes!(events::events))
         .routes(routes!(audit::read))
+        .routes(routes!(access::show))
+        .routes(routes!(access::grant))
+        .routes(routes!(access::revoke))
+        .routes(routes!(access::check))
 }
 
 fn open() -> OpenApiRouter<Arc<Api>> {

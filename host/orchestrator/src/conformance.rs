@@ -2,7 +2,9 @@
 //!
 //! Each function takes an empty store.
 
-use crate::ports::{Commit, EventDraft, Page, Store, StoreError, TransferFilter, TransferRecord, UniqueRule, Write};
+use crate::ports::{
+    Commit, EventDraft, Page, Role, RoleRecord, Store, StoreError, TransferFilter, TransferRecord, UniqueRule, Write,
+};
 use crate::transfer::{Header, Transfer};
 use ringi_ledger::{Draft, Head};
 use ringi_primitives::address::Address;
@@ -103,6 +105,19 @@ pub async fn commits_are_all_or_nothing(store: &dyn Store) {
     let subjects: Vec<_> = events.iter().map(|e| e.event.subject.as_str()).collect();
     assert_eq!(subjects, ["s2", "s4"]);
     assert!(events.windows(2).all(|w| w[0].sequence < w[1].sequence) && next.last_event == events[1].sequence);
+}
+
+/// What was last decided of a person's role stays, that it was taken away too.
+pub async fn roles_are_kept(store: &dyn Store) {
+    let decided = |n: u8, role| RoleRecord { person: PersonId::from_bytes([n; 16]), role, by: "test".into(), at: AT };
+    let (first, second) = (decided(1, Some(Role::Owner)), decided(2, Some(Role::Service)));
+    for record in [&first, &second] {
+        store.commit(only(Write::Role(record.clone()))).await.unwrap();
+    }
+    assert_eq!(store.load().await.unwrap().roles, [first.clone(), second]);
+    let taken = decided(2, None);
+    store.commit(only(Write::Role(taken.clone()))).await.unwrap();
+    assert_eq!(store.load().await.unwrap().roles, [first, taken]);
 }
 
 /// Ids, references and request nonces are used once; a stale writer loses.

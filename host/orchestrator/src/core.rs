@@ -2,7 +2,7 @@
 
 use crate::error::ServiceError;
 use crate::gates::Gates;
-use crate::ports::{Commit, Committed, CrashPoint, EventDraft, Ports, TransferRecord, Write};
+use crate::ports::{Commit, Committed, CrashPoint, EventDraft, Ports, RoleRecord, TransferRecord, Write};
 use crate::slots::Slots;
 use crate::spent::SpentIndex;
 use crate::transfer::{Command, Event, Header, Transfer, step};
@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 use ringi_ledger::Draft;
 use ringi_primitives::approval::Approval;
 use ringi_primitives::digest::Digest;
-use ringi_primitives::id::{IntentId, WalletId};
+use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::time::UnixMs;
@@ -100,6 +100,9 @@ pub(crate) struct Core {
     pub(crate) feed: watch::Sender<u64>,
     pub(crate) rotation: AtomicUsize,
     pub(crate) tasks: Mutex<JoinSet<()>>,
+    pub(crate) roles: Mutex<BTreeMap<PersonId, RoleRecord>>,
+    /// Roles change one at a time: two owners must not unmake each other.
+    pub(crate) role_changes: tokio::sync::Mutex<()>,
     /// Documents are installed one at a time.
     pub(crate) documents: tokio::sync::Mutex<()>,
 }
@@ -126,6 +129,8 @@ impl Core {
             feed: watch::channel(last_event).0,
             rotation: AtomicUsize::new(0),
             tasks: Mutex::default(),
+            roles: Mutex::default(),
+            role_changes: tokio::sync::Mutex::default(),
             documents: tokio::sync::Mutex::default(),
         }
     }

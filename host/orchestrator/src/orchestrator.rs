@@ -3,14 +3,15 @@
 use crate::core::{Config, Core, Live, lock};
 use crate::error::ServiceError;
 use crate::incidents::{self, Incident};
-use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Snapshot, TransferFilter};
+use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Role, Snapshot, TransferFilter};
 use crate::service::{
-    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, GenesisView, Installation,
-    Listing, NewWallet, PolicyView, ReceiptDocument, Service, Submission, SubmitMode, TransferView, WalletView,
+    AddressKind, AddressView, BalanceView, CallerView, CosignerView, Denial, DepositView, EventView, GenesisView,
+    Installation, Listing, NewWallet, PolicyView, ReceiptDocument, RoleView, Service, Submission, SubmitMode,
+    TransferView, WalletView,
 };
 use crate::transfer::{Exposure, Transfer};
 use crate::workspace::{InForce, Workspace};
-use crate::{approve, chainwatch, deposits, documents, drive, receipt, render, submit, wallets};
+use crate::{approve, chainwatch, deposits, documents, drive, receipt, render, roles, submit, wallets};
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
@@ -52,6 +53,8 @@ impl Orchestrator {
         let workspace = verified(&snapshot)?;
         let core = Arc::new(Core::new(config, ports, workspace, snapshot.last_event));
         remember(&core, &snapshot);
+        roles::enter(&core, snapshot.roles.iter().cloned());
+        roles::found_late(&core).await?;
         let mut ids = Vec::new();
         for record in snapshot.open {
             ids.push(record.header.id);
@@ -277,6 +280,22 @@ impl Service for Orchestrator {
             let admin = genesis.head().admins.iter().find(|a| a.key == *key)?;
             Some(CallerView { person: admin.id, name: admin.name.clone(), purpose: "admin" })
         })
+    }
+
+    fn role(&self, person: PersonId) -> Option<Role> {
+        roles::of(&self.core, person)
+    }
+
+    fn roles(&self) -> Vec<RoleView> {
+        roles::all(&self.core)
+    }
+
+    async fn set_role(&self, person: PersonId, role: Option<Role>, by: &str) -> Result<RoleView, ServiceError> {
+        roles::set(&self.core, person, role, by.to_string()).await
+    }
+
+    async fn record_denial(&self, denial: &Denial) -> Result<(), ServiceError> {
+        roles::denied(&self.core, denial).await
     }
 
     async fn audit_after(&self, sequence: u64, limit: u32) -> Result<Vec<Entry>, ServiceError> {

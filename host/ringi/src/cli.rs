@@ -1,8 +1,10 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
+mod access;
 mod eif;
 mod recovery;
 
+pub use access::{AccessCheckArgs, AccessCommand};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
 pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 
@@ -70,6 +72,9 @@ pub enum Command {
     /// A cosigner seen from outside.
     #[command(subcommand)]
     Cosigner(CosignerCommand),
+    /// Who may ask a running platform for what: roles, and what the access policies say.
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// The audit log of a running platform, its chain checked here.
     Audit(AuditArgs),
     /// What a running platform says of its cosigners.

@@ -2,6 +2,7 @@
 //!
 //! Wiring and clap only. It starts `ringi-cosigner` and never links it.
 
+mod access;
 pub mod approver;
 pub mod attestation;
 pub mod audit;

@@ -11,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{audit, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade};
+use crate::{access, audit, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -41,6 +41,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),
         Command::Cosigner(CosignerCommand::Attest(args)) => runtime()?.block_on(attestation::attest(&args, output)),
+        Command::Access(command) => runtime()?.block_on(access::run(command, output)),
         Command::Audit(args) => runtime()?.block_on(audit::audit(&args, output)),
         Command::Cosigner(CosignerCommand::Upgrade(args)) => runtime()?.block_on(upgrade::upgrade(args, output)),
         Command::Status { api } => runtime()?.block_on(remote::status(&api, output)),

@@ -23,14 +23,27 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host/relay", &["primitives", "chain", "policy", "mpc"]),
     ("host/enclave-host", &["nsm", "nsm-device", "eif", "attestation", "primitives", "chain", "policy", "mpc"]),
     ("host/orchestrator", &["provider", "ledger", "relay", "enclave-host", "primitives", "chain", "policy", "mpc"]),
+    ("host/access", &["orchestrator", "primitives"]),
     ("host/store", &["orchestrator", "ledger", "relay", "primitives"]),
     (
         "host/gateway",
-        &["orchestrator", "provider", "ledger", "relay", "enclave-host", "primitives", "chain", "policy", "mpc"],
+        &[
+            "access",
+            "orchestrator",
+            "provider",
+            "ledger",
+            "relay",
+            "enclave-host",
+            "primitives",
+            "chain",
+            "policy",
+            "mpc",
+        ],
     ),
     (
         "host/ringi",
         &[
+            "access",
             "gateway",
             "store",
             "orchestrator",

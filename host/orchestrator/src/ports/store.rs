@@ -3,6 +3,7 @@
 //! Whatever implements [`Store`] must pass [`crate::conformance`. A commit is all or nothing and durable when it returns;
 //! uniqueness is the store's to enforce, so that no bug above can sign twice for one slot.
 
+use super::role::RoleRecord;
 use crate::transfer::{Header, Transfer};
 use async_trait::async_trait;
 use ringi_ledger::{Draft, Entry};
@@ -297,6 +298,8 @@ pub enum Write {
     Certificate(Box<SignedCertificate>),
     /// A deposit: inserted, or its height and confirmation updated. `seen_at` of the first stays; confirmed stays confirmed.
     Deposit(Box<DepositRecord>),
+    /// What was decided of a person's role; the newest stays.
+    Role(RoleRecord),
 }
 
 /// One atomic step: rows, feed, audit log.
@@ -324,6 +327,8 @@ pub struct Committed {
 pub struct Snapshot {
     /// All genesis versions, first to newest.
     pub genesis: Vec<Signed>,
+    /// What was decided of people's roles, one for each.
+    pub roles: Vec<RoleRecord>,
     /// The newest policy set.
     pub policy: Option<Signed>,
     /// One certificate per key, the newest epoch.

@@ -1,5 +1,6 @@
 //! Plain data of the service, as JSON shows it: ids and amounts as text, times RFC 3339, documents as base64 of their CBOR.
 
+use crate::ports::Role;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId};
@@ -345,4 +346,42 @@ pub struct CallerView {
     pub name: String,
     /// `initiate`, `approve` or `admin`.
     pub purpose: &'static str,
+}
+
+/// What a person is to the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoleView {
+    /// Who.
+    pub person: PersonId,
+    /// Their name, where they have a key in the workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their role, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Who decided it: a person's id, `genesis` or `development`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<UnixMs>,
+}
+
+/// Somebody was refused by the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Who.
+    pub person: PersonId,
+    /// Their role, if any.
+    pub role: Option<Role>,
+    /// The operation.
+    pub action: String,
+    /// On what.
+    pub resource: String,
+    /// Stable code of the refusal.
+    pub code: String,
+    /// The access policies that decided.
+    pub policies: Vec<String>,
+    /// From where.
+    pub address: Option<std::net::IpAddr>,
 }

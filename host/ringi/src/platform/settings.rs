@@ -116,6 +116,18 @@ pub struct Settings {
     pub evm: Vec<EvmSettings>,
     /// Bitcoin without a node: a file of coins.
     pub bitcoin: Option<BitcoinSettings>,
+    /// Who may ask the API for what.
+    pub access: AccessSettings,
+}
+
+/// The API's own door; docs/access.md says what may stand in the policies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessSettings {
+    /// Access policies beside the built-in ones, in Cedar; `access.cedar` of the data folder, where that is there.
+    pub policies: Option<PathBuf>,
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<String>,
 }
 
 /// A node of an EVM chain.
@@ -183,6 +195,7 @@ impl Default for Settings {
             log: "info".into(),
             evm: vec![],
             bitcoin: None,
+            access: AccessSettings::default(),
         }
     }
 }
