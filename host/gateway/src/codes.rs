@@ -104,7 +104,8 @@ pub fn markdown() -> String {
         "# Error codes\n\nEvery refusal of the API is `application/problem+json` (RFC 9457) with a stable `code`. Made from \
          the gateway's table; `UPDATE_DOCS=1 cargo test -p ringi-gateway` rewrites it.\n\nCodes that cosigners and chain \
          code give pass through unchanged and may be newer than this table; those of cosigners are in the cosigner's own \
-         table.\n\n| code | status | meaning | what to do |\n|---|---|---|---|\n",
+         table. What ends a transfer is told \
+         by its status: [statuses.md](statuses.md) has every code of that kind.\n\n| code | status | meaning | what to do |\n|---|---|---|---|\n",
     );
     for e in rows {
         text.push_str(&format!("| <a id=\"{0}\"></a>`{0}` | {1} | {2} | {3} |\n", e.code, e.status, e.title, e.remedy));

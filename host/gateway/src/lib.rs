@@ -22,6 +22,7 @@ mod rate;
 mod replay;
 mod routes;
 mod serve;
+pub mod statuses;
 
 pub use api::Config;
 pub use openapi::openapi_json;

@@ -5,7 +5,7 @@
 use crate::ports::{
     Commit, EventDraft, Page, Role, RoleRecord, Store, StoreError, TransferFilter, TransferRecord, UniqueRule, Write,
 };
-use crate::transfer::{Header, Transfer};
+use crate::transfer::{Header, STATUS_TABLE, Status, Transfer};
 use ringi_ledger::{Draft, Head};
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
@@ -21,6 +21,7 @@ use ringi_primitives::network::{BitcoinNetwork, NetworkId};
 use ringi_primitives::plan::Plan;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
+use std::collections::BTreeMap;
 
 const EVM: NetworkId = NetworkId::Evm(31337);
 const BTC: NetworkId = NetworkId::Bitcoin(BitcoinNetwork::Regtest);
@@ -77,6 +78,22 @@ async fn insert(store: &dyn Store, record: &TransferRecord) {
 
 async fn refused(store: &dyn Store, commit: Commit, by: StoreError) {
     assert_eq!(store.commit(commit).await, Err(by));
+}
+
+/// Panics if a transfer of this record (id, status, sub-status, in the order of the feed) is ever in a pair outside the table
+/// of statuses, or goes from one status to another that may not follow it.
+pub fn follow_the_table(moves: impl IntoIterator<Item = (String, String, String)>) {
+    let mut last: BTreeMap<String, Status> = BTreeMap::new();
+    for (id, status, sub_status) in moves {
+        let row = STATUS_TABLE.iter().find(|row| row.name == status);
+        let row = row.unwrap_or_else(|| panic!("{id} is {status}, which is no status"));
+        let is_pair = row.pairs.iter().any(|(sub, _)| sub.name() == sub_status);
+        assert!(is_pair, "{id} is {status} ({sub_status}), a pair outside the table");
+        let before = last.insert(id.clone(), row.status).unwrap_or(Status::Submitted);
+        let begins = before == Status::Submitted && row.status == Status::Submitted;
+        let may = begins || before.row().next.contains(&row.status);
+        assert!(may, "{id} was {} and became {status}, which may not follow", before.name());
+    }
 }
 
 /// All of a commit or nothing, also of its events and audit entries.

@@ -257,7 +257,7 @@ fn fields(header: &Header, state: &Transfer, event: &str) -> serde_json::Value {
     let mut fields = json!({
         "id": header.id,
         "status": state.status().name(),
-        "sub_status": state.sub_status(),
+        "sub_status": state.sub_status().name(),
         "event": event,
         "wallet": header.wallet.wallet,
         "network": header.network,
@@ -270,8 +270,12 @@ fn fields(header: &Header, state: &Transfer, event: &str) -> serde_json::Value {
             map.insert("transaction".into(), json!(signed.id));
         }
         match state {
-            Transfer::Rejected { rule, .. } => map.insert("rule".into(), json!(rule)),
-            Transfer::Failed { detail, .. } | Transfer::Blocked { detail, .. } => {
+            Transfer::Rejected { rule, code } => {
+                map.insert("code".into(), json!(code));
+                map.insert("rule".into(), json!(rule))
+            }
+            Transfer::Failed { detail, code, .. } | Transfer::Blocked { detail, code, .. } => {
+                map.insert("code".into(), json!(code));
                 map.insert("detail".into(), json!(detail))
             }
             Transfer::Cancelled { by: Some(by), .. } => map.insert("by".into(), json!(by)),

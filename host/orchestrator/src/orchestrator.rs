@@ -5,9 +5,9 @@ use crate::error::ServiceError;
 use crate::incidents::{self, Incident};
 use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Role, Snapshot, TransferFilter};
 use crate::service::{
-    AddressKind, AddressView, BalanceView, CallerView, CosignerView, Denial, DepositView, EventView, GenesisView,
-    Installation, Listing, NewWallet, PolicyView, ReceiptDocument, RoleView, Service, Submission, SubmitMode,
-    TransferView, WalletView,
+    AddressKind, AddressView, AskedFor, BalanceView, CallbackOutcome, CallerView, CosignerView, Denial, DepositView,
+    EventView, GenesisView, Installation, Listing, NewWallet, PolicyView, ReceiptDocument, RoleView, Service,
+    Submission, SubmitMode, TransferView, WalletView,
 };
 use crate::transfer::{Exposure, Transfer};
 use crate::workspace::{InForce, Workspace};
@@ -159,6 +159,16 @@ impl Service for Orchestrator {
     async fn transfer(&self, id: IntentId) -> Result<TransferView, ServiceError> {
         let record = self.core.ports.store.transfer(id).await?;
         render::stored(&self.core, record.ok_or_else(|| ServiceError::not_found("transfer"))?).await
+    }
+
+    async fn asked(&self, id: IntentId) -> Result<AskedFor, ServiceError> {
+        let record = self.core.ports.store.transfer(id).await?;
+        let header = record.ok_or_else(|| ServiceError::not_found("transfer"))?.header;
+        Ok(AskedFor { body: header.body, signature: header.signature })
+    }
+
+    async fn record_callback(&self, outcome: &CallbackOutcome) -> Result<(), ServiceError> {
+        approve::called_back(&self.core, outcome).await
     }
 
     async fn transfers(&self, filter: &TransferFilter, page: &Page) -> Result<Listing<TransferView>, ServiceError> {

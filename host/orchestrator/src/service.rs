@@ -6,9 +6,9 @@
 mod views;
 
 pub use views::{
-    AddressView, ApprovalView, BalanceView, CallerView, CosignerView, DecisionView, Denial, DepositView, ErrorView,
-    EventView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument, RoleView,
-    Submission, TransactionView, TransferView, WalletView,
+    AddressView, ApprovalView, AskedFor, BalanceView, CallbackOutcome, CallerView, CosignerView, DecisionView, Denial,
+    DepositView, ErrorView, EventView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView,
+    ReceiptDocument, RoleView, Submission, TransactionView, TransferView, WalletView,
 };
 
 use crate::error::ServiceError;
@@ -89,6 +89,18 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// `transfer.not_found`, `store.*`.
     async fn transfer(&self, id: IntentId) -> Result<TransferView, ServiceError>;
+
+    /// What a transfer's initiator sent and signed: the intent's verbatim bytes and the request's signature (rule I1).
+    ///
+    /// # Errors
+    /// `transfer.not_found`, `store.*`.
+    async fn asked(&self, id: IntentId) -> Result<AskedFor, ServiceError>;
+
+    /// Writes down, in feed and audit log, what came of asking a machine approver.
+    ///
+    /// # Errors
+    /// `store.*`.
+    async fn record_callback(&self, outcome: &CallbackOutcome) -> Result<(), ServiceError>;
 
     /// Transfers, newest first.
     ///

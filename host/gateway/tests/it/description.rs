@@ -122,6 +122,11 @@ fn the_table_of_codes_is_fresh() {
 }
 
 #[test]
+fn the_table_of_statuses_is_fresh() {
+    fresh_document("statuses.md", &ringi_gateway::statuses::markdown());
+}
+
+#[test]
 fn it_is_openapi_3_1_and_describes_every_refusal() {
     assert!(document()["openapi"].as_str().unwrap().starts_with("3.1."));
     assert_eq!(document()["info"]["version"], env!("CARGO_PKG_VERSION"));

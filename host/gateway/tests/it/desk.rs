@@ -5,7 +5,9 @@ use crate::http::{Ask, Reply, exchange};
 use crate::world::{self, World};
 use ed25519_dalek::Signer as _;
 use ringi_gateway::{Config, serve};
+use ringi_orchestrator::conformance::follow_the_table;
 use ringi_orchestrator::ports::{Clock, Page, Role, SystemClock, TransferFilter};
+use ringi_orchestrator::service::EventView;
 use ringi_orchestrator::{Orchestrator, Service};
 use ringi_primitives::cbor;
 use ringi_primitives::digest::Domain;
@@ -218,8 +220,12 @@ impl Desk {
         let all = Page { cursor: None, limit: 200 };
         let transfers = self.orchestrator.transfers(&TransferFilter::default(), &all).await.unwrap().items;
         let wallets = self.orchestrator.wallets(&all).await.unwrap().items;
+        let events = self.orchestrator.events_after(0, 1000).await.unwrap();
+        let text = |event: &EventView, field: &str| event.data[field].as_str().unwrap_or_default().to_string();
+        let moves = events.iter().filter(|e| e.kind.starts_with("transfer."));
+        follow_the_table(moves.map(|e| (e.subject.clone(), text(e, "status"), text(e, "sub_status"))));
         Kept {
-            events: self.orchestrator.events_after(0, 1000).await.unwrap().iter().map(|e| e.sequence).collect(),
+            events: events.iter().map(|e| e.sequence).collect(),
             audit: self.audited().await.iter().filter(|e| e.kind != "access.denied").count(),
             transfers: transfers.iter().map(|t| format!("{} {}", t.id, t.status)).collect(),
             wallets: wallets.iter().map(|w| format!("{} {}", w.id, w.name)).collect(),
@@ -232,6 +238,7 @@ impl Desk {
         for _ in 0..400 {
             let now = self.good(&Ask::get(&path).by(INITIATOR)).await;
             if now["status"] == wanted {
+                self.kept().await;
                 return now;
             }
             self.world.mine();

@@ -3,6 +3,7 @@
 use crate::ports::Role;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::digest::Digest;
+use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, OrderId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
@@ -64,7 +65,7 @@ pub struct TransferView {
     /// One of the statuses of the API.
     pub status: &'static str,
     /// More exactly; stable.
-    pub sub_status: String,
+    pub sub_status: &'static str,
     /// The wallet.
     pub wallet: WalletId,
     /// The vault's name.
@@ -149,6 +150,8 @@ pub struct ErrorView {
     pub code: String,
     /// The rule that decided, or what happened.
     pub detail: String,
+    /// What the initiator can do.
+    pub next: &'static str,
 }
 
 /// A receipt.
@@ -384,4 +387,28 @@ pub struct Denial {
     pub policies: Vec<String>,
     /// From where.
     pub address: Option<std::net::IpAddr>,
+}
+
+/// What an initiator sent and signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedFor {
+    /// The intent's verbatim bytes.
+    pub body: Vec<u8>,
+    /// The signature of the request that carried it.
+    pub signature: RequestSignature,
+}
+
+/// What came of asking a machine approver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackOutcome {
+    /// The transfer.
+    pub transfer: IntentId,
+    /// The approver.
+    pub person: PersonId,
+    /// The envelope that it was asked about.
+    pub envelope: Digest,
+    /// Stable code: `callback.approved`, `callback.rejected`, or why there is no approval.
+    pub code: String,
+    /// Its reason, or what went wrong.
+    pub detail: String,
 }
