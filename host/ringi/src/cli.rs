@@ -1,10 +1,12 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
 mod access;
+mod approver;
 mod eif;
 mod recovery;
 
 pub use access::{AccessCheckArgs, AccessCommand};
+pub use approver::{ApproverCommand, ApproverServeArgs};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
 pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 
@@ -103,6 +105,9 @@ pub enum Command {
         #[arg(long)]
         yes: bool,
     },
+    /// Machine approvers.
+    #[command(subcommand)]
+    Approver(ApproverCommand),
     /// Hand a signed policy set, order or next genesis to a running platform, as an admin.
     #[command(subcommand)]
     Install(InstallCommand),

@@ -6,6 +6,7 @@ mod access;
 pub mod approver;
 pub mod attestation;
 pub mod audit;
+pub mod callback;
 pub mod cli;
 pub mod demo;
 pub mod documents;

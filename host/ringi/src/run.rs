@@ -2,8 +2,8 @@
 
 use crate::attestation;
 use crate::cli::{
-    Cli, Command, CosignerCommand, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand, PolicyCommand,
-    ReceiptArgs, RecoveryCommand, VerifyArgs, VerifyCommand,
+    ApproverCommand, Cli, Command, CosignerCommand, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand,
+    PolicyCommand, ReceiptArgs, RecoveryCommand, VerifyArgs, VerifyCommand,
 };
 use crate::demo::Demo;
 use crate::documents::read_genesis;
@@ -11,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{access, audit, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade};
+use crate::{access, audit, callback, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -51,6 +51,7 @@ pub fn run(cli: Cli) -> Done {
             let wish = if yes { remote::Wish::Approve } else { remote::Wish::Look };
             runtime()?.block_on(remote::approve(&api, &transfer, &genesis, wish, output))
         }
+        Command::Approver(ApproverCommand::Serve(args)) => runtime()?.block_on(callback::serve::serve(args, output)),
         Command::Install(InstallCommand::Policy { api, file }) => {
             runtime()?.block_on(remote::install_policy(&api, &file, output))
         }

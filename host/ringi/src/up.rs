@@ -3,6 +3,7 @@
 //! A folder without genesis becomes a development workspace: its keys lie in `development/`, a starter policy in
 //! `policy.toml`. Each step is skipped where it is done already, so that a first run that was cut off goes on.
 
+use crate::callback::desk::CallbackDesk;
 use crate::cli::UpArgs;
 use crate::failure::{Done, Failure};
 use crate::keys::SecretKey;
@@ -56,8 +57,14 @@ pub async fn up_fragile(args: UpArgs, output: Output, crash: Arc<dyn CrashPoints
         Failure::new("cli.listen", format!("{}: {e}", settings.listen), next)
     })?;
     let config = crate::access::config(&args.data, &settings.access)?;
+    let approvers = CallbackDesk::open(&args.data, &settings.approvers)?;
     let platform = Platform::start_fragile(&args.data, &settings, crash).await?;
+    let service = platform.service.clone();
+    let asking = approvers.map(|desk| tokio::spawn(desk.run(service)));
     let served = serve(&args.data, &settings, &platform, (listener, config), output).await;
+    if let Some(asking) = asking {
+        asking.abort();
+    }
     platform.stop().await;
     served
 }

@@ -118,6 +118,20 @@ pub struct Settings {
     pub bitcoin: Option<BitcoinSettings>,
     /// Who may ask the API for what.
     pub access: AccessSettings,
+    /// Machine approvers that are asked about every transfer that waits for approvals.
+    pub approvers: Vec<ApproverSettings>,
+}
+
+/// A machine approver; docs/callback.md says what it is asked and may answer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproverSettings {
+    /// Who approves there: a person of the policy set, by id or name.
+    pub person: String,
+    /// Where it listens: `https`, or `http` to an address of this machine.
+    pub url: String,
+    /// A certificate, PEM, beside the public roots; relative to the data folder.
+    pub root: Option<PathBuf>,
 }
 
 /// The API's own door; docs/access.md says what may stand in the policies.
@@ -196,6 +210,7 @@ impl Default for Settings {
             evm: vec![],
             bitcoin: None,
             access: AccessSettings::default(),
+            approvers: vec![],
         }
     }
 }

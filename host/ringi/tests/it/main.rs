@@ -3,6 +3,7 @@
 mod approver;
 mod attested;
 mod bad_node;
+mod callback;
 mod ceremonies;
 mod commands;
 mod evidence;
