@@ -293,6 +293,9 @@ pub struct DraftArgs {
     /// The most in fees, in base units of the chain's own coin.
     #[arg(long)]
     pub max_fee: String,
+    /// The intent whose place it takes, by id: a speed-up, with a higher --max-fee. The way out of a blocked transfer.
+    #[arg(long)]
+    pub replaces: Option<String>,
     /// The new file.
     #[arg(long)]
     pub out: PathBuf,

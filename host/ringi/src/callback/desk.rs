@@ -30,6 +30,8 @@ use tokio::task::JoinSet;
 
 /// The platform's own key for these questions, in the data folder.
 const KEY_FILE: &str = "callback.key";
+/// Its public part, in one line.
+const PUBLIC_FILE: &str = "callback.pub";
 /// Questions under way at once.
 const AT_ONCE: usize = 16;
 /// How often one that is not answered is asked, and how long before the second time; then twice as long each time.
@@ -94,6 +96,9 @@ impl CallbackDesk {
             SecretKey::generate(KeyKind::Ed25519)?.store(&path)?;
         }
         let key = SecretKey::load(&path)?;
+        // For whoever runs an approver: by this it knows the platform.
+        let public = folder.join(PUBLIC_FILE);
+        std::fs::write(&public, key.public().text()).map_err(|e| Failure::file(&public, &e))?;
         tracing::info!(
             key = key.public().text(),
             approvers = called.len(),
@@ -295,7 +300,7 @@ fn effect(set: &PolicySet, effect: &Effect) -> CallbackEffect {
         Effect::Transfer { asset, to, amount }
         | Effect::Approve { asset, spender: to, amount }
         | Effect::TransferFrom { asset, to, amount, .. }
-        | Effect::Permit { asset, spender: to, amount, .. } => (Some(asset.clone()), Some(to), Some(*amount)),
+        | Effect::Permit { asset, spender: to, amount, .. } => (Some(*asset), Some(to), Some(*amount)),
         Effect::Call { contract, value, .. } => (Some(AssetKey::native(on)), Some(contract), Some(*value)),
         _ => (None, None, None),
     };

@@ -23,7 +23,7 @@ pub struct ApproverServeArgs {
     /// Its own rules: who may be paid, how much at once (docs/callback.md).
     #[arg(long)]
     pub policy: PathBuf,
-    /// The key of the platform that may ask: what `ringi keygen` would print of its callback.key.
+    /// The key of the platform that may ask: callback.pub of its data folder.
     #[arg(long, value_parser = super::public_key)]
     pub platform: PublicKey,
     /// Where to listen. There is no TLS: put something in front that ends it, unless the platform is on this machine.
