@@ -91,7 +91,8 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
     let row = |who, stage, media, body_bytes, nonce| Access { who, stage, media, body_bytes, nonce };
     if method == Method::GET || method == Method::HEAD {
         let stage = match route {
-            "/v1/genesis" | "/v1/policy" | "/v1/cosigners" | "/v1/attestation" | "/v1/events" => S::Genesis,
+            "/v1/caller" | "/v1/access" | "/v1/audit" | "/v1/genesis" | "/v1/policy" | "/v1/cosigners"
+            | "/v1/attestation" | "/v1/events" => S::Genesis,
             _ => S::Policy,
         };
         let who = if route == "/v1/facts" { W::Witness } else { W::Known };
@@ -112,6 +113,9 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
         "/v1/orders" => row(W::Admin, S::Genesis, M::Cbor, ORDER_BYTES, N::Gateway),
         "/v1/facts" => row(W::Witness, S::Policy, M::Cbor, FACTS_BYTES, N::Gateway),
         "/v1/recoveries" => row(W::Admin, S::Genesis, M::Cbor, RECOVERY_BYTES, N::Gateway),
+        "/v1/access/{id}/role" => row(W::Known, S::Genesis, M::Json, SMALL_BYTES, N::Gateway),
+        "/v1/access/{id}/revoke" => row(W::Known, S::Genesis, M::None, 0, N::Gateway),
+        "/v1/access/check" => row(W::Known, S::Genesis, M::Json, SMALL_BYTES, N::Nobody),
         _ => row(W::Admin, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
     }
 }

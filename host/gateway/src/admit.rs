@@ -4,6 +4,8 @@ use crate::access::{Access, Media, NonceKeeper, Stage, Who, access, takes_query}
 use crate::api::{Api, LARGE_BYTES};
 use crate::codes::Code;
 use crate::idempotency::{self, Begin, Ticket};
+use crate::peer::Peer;
+use crate::permission::{self, Asked};
 use crate::problem::Problem;
 use crate::replay::{Seen, forgettable};
 use axum::body::{Body, Bytes};
@@ -17,6 +19,7 @@ use ringi_primitives::genesis::Genesis;
 use ringi_primitives::httpsig::{HttpSigError, RequestSignature};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Headers that may come once only.
@@ -37,6 +40,8 @@ const KEY_BYTES: usize = 128;
 pub(crate) struct Caller {
     pub(crate) signature: RequestSignature,
     pub(crate) view: CallerView,
+    /// From where; `None` where the server was not told.
+    pub(crate) address: Option<IpAddr>,
 }
 
 pub(crate) async fn admit(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
@@ -63,8 +68,17 @@ async fn check(api: &Arc<Api>, request: Request, next: Next) -> Result<Response,
         let request = Request::from_parts(parts, Body::from(body));
         return detached(api, &route, next, request, None).await;
     }
-    let caller = authenticate(api, &parts, &body, &access)?;
+    let caller = authenticate(api, &parts, &body)?;
+    let asked = Asked { method: &parts.method, route: &route, path: parts.uri.path(), body: &body };
+    if let Err(problem) = fits(api, &caller, &access) {
+        permission::record_purpose(api, &caller, &asked).await;
+        return Err(problem);
+    }
     remember(api, &caller.signature, access.nonce).await?;
+    // A witness is no person and has no role; its key fits the routes of facts only.
+    if caller.view.purpose != "witness" {
+        permission::check(api, &caller, &asked).await?;
+    }
     if access.nonce == NonceKeeper::Nobody {
         parts.extensions.insert(caller);
         let running = next.run(Request::from_parts(parts, Body::from(body)));
@@ -165,8 +179,8 @@ async fn read_body(api: &Api, headers: &HeaderMap, body: Body, access: &Access) 
     }
 }
 
-/// I1: the signature over the exact bytes, by a key that may do this.
-fn authenticate(api: &Api, parts: &Parts, body: &[u8], access: &Access) -> Result<Caller, Problem> {
+/// I1: the signature over the exact bytes, by a known key.
+fn authenticate(api: &Api, parts: &Parts, body: &[u8]) -> Result<Caller, Problem> {
     let header = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_string);
     let signature = RequestSignature::from_headers(parts.method.as_str(), parts.uri.path(), header, body);
     let signature = signature.map_err(refused)?;
@@ -175,12 +189,22 @@ fn authenticate(api: &Api, parts: &Parts, body: &[u8], access: &Access) -> Resul
     let view = api.service.caller(&signature.key).ok_or_else(|| Problem::of(Code::AuthUnknownKey))?;
     signature.verify(body).map_err(refused)?;
     api.rate.take(&signature.key, now).map_err(|s| Problem::of(Code::RateLimited).retry_after(s))?;
-    let admin = || view.purpose == "admin" || is_admin(api, &signature.key);
+    let address = match parts.extensions.get::<Peer>() {
+        Some(Peer(peer)) => Some(api.config.proxies.caller(*peer, &parts.headers)?),
+        None => None,
+    };
+    Ok(Caller { signature, view, address })
+}
+
+/// Whether the key is one for this call.
+fn fits(api: &Api, caller: &Caller, access: &Access) -> Result<(), Problem> {
+    let purpose = caller.view.purpose;
+    let admin = || purpose == "admin" || is_admin(api, &caller.signature.key);
     let may = match access.who {
-        Who::Known => view.purpose != "witness",
+        Who::Known => purpose != "witness",
         Who::Witness => true,
-        Who::Initiator => view.purpose == "initiate",
-        Who::Operator => view.purpose == "initiate" || admin(),
+        Who::Initiator => purpose == "initiate",
+        Who::Operator => purpose == "initiate" || admin(),
         Who::Admin | Who::Founder => admin(),
     };
     if !may {
@@ -192,7 +216,7 @@ fn authenticate(api: &Api, parts: &Parts, body: &[u8], access: &Access) -> Resul
         };
         return Err(Problem::because(Code::AuthKeyPurpose, wanted));
     }
-    Ok(Caller { signature, view })
+    Ok(())
 }
 
 /// A key may stand in the policy set and in genesis.

@@ -1,8 +1,11 @@
 //! What all requests share: the service, the bounds, the memories.
 
 use crate::idempotency::InFlight;
+use crate::peer::Proxies;
+use crate::permission::{self, Operations};
 use crate::rate::RateLimiter;
 use crate::replay::ReplayTable;
+use ringi_access::{Access, AccessError};
 use ringi_orchestrator::Service;
 use ringi_orchestrator::ports::{Clock, SystemClock};
 use std::sync::Arc;
@@ -41,6 +44,10 @@ pub struct Config {
     pub idempotency_life: Duration,
     /// How long open requests have to end after the signal to stop.
     pub shutdown_grace: Duration,
+    /// Who may do what; `None` for the built-in access policies alone.
+    pub access: Option<Arc<Access>>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub proxies: Proxies,
     /// The clock against which signatures are held.
     pub clock: Arc<dyn Clock>,
 }
@@ -60,6 +67,8 @@ impl Default for Config {
             heartbeat: Duration::from_secs(15),
             idempotency_life: Duration::from_secs(24 * 3600),
             shutdown_grace: Duration::from_secs(10),
+            access: None,
+            proxies: Proxies::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -69,6 +78,8 @@ impl Default for Config {
 pub(crate) struct Api {
     pub(crate) service: Arc<dyn Service>,
     pub(crate) config: Config,
+    pub(crate) access: Arc<Access>,
+    pub(crate) operations: Operations,
     pub(crate) replay: ReplayTable,
     pub(crate) rate: RateLimiter,
     pub(crate) in_flight: InFlight,
@@ -80,8 +91,18 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(service: Arc<dyn Service>, config: Config, closing: watch::Receiver<bool>) -> Api {
-        Api {
+    pub(crate) fn new(
+        service: Arc<dyn Service>,
+        config: Config,
+        closing: watch::Receiver<bool>,
+    ) -> Result<Api, AccessError> {
+        let access = match &config.access {
+            Some(access) => access.clone(),
+            None => Arc::new(Access::new(None)?),
+        };
+        Ok(Api {
+            access,
+            operations: permission::operations(),
             replay: ReplayTable::default(),
             rate: RateLimiter::new(config.rate_per_second, config.rate_burst),
             in_flight: InFlight::default(),
@@ -90,6 +111,6 @@ impl Api {
             service,
             config,
             closing,
-        }
+        })
     }
 }

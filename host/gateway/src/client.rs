@@ -10,7 +10,7 @@ use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::cbor;
 use ringi_primitives::fact::SignedFact;
 use ringi_primitives::httpsig::RequestSignature;
-use ringi_primitives::id::{IntentId, WalletId};
+use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::Recovery;
@@ -387,6 +387,25 @@ impl Client {
 
     pub async fn caller(&self) -> Result<model::Caller, ClientError> {
         self.read("/v1/caller", "").await
+    }
+
+    pub async fn access(&self) -> Result<model::Roles, ClientError> {
+        self.read("/v1/access", "").await
+    }
+
+    /// In place of the role they have.
+    pub async fn grant(&self, person: PersonId, role: &model::NewRole) -> Result<model::PersonRole, ClientError> {
+        self.write(&format!("/v1/access/{person}/role"), role).await
+    }
+
+    pub async fn revoke(&self, person: PersonId) -> Result<model::PersonRole, ClientError> {
+        let request = Request::post(&format!("/v1/access/{person}/revoke"), Vec::new(), None);
+        parse(&self.send(&request).await?)
+    }
+
+    /// What the access policies would say.
+    pub async fn check_access(&self, asked: &model::AccessQuestion) -> Result<model::AccessVerdict, ClientError> {
+        self.write("/v1/access/check", asked).await
     }
 
     pub async fn health(&self) -> Result<model::Health, ClientError> {

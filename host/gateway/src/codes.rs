@@ -40,6 +40,14 @@ macro_rules! own_codes {
 }
 
 own_codes! {
+    AccessFaulty = "access.faulty", 403, "the access policies could not be asked; nothing is permitted then",
+        "Tell the operator: the log says which policy failed.";
+    AccessForbidden = "access.forbidden", 403, "an access policy forbids it",
+        "Do it as the policy demands, or ask the operator to change data/access.cedar.";
+    AccessNoRole = "access.no_role", 403, "the person has no role in this API",
+        "Ask an owner or admin for one: ringi access grant PERSON ROLE.";
+    AccessNotPermitted = "access.not_permitted", 403, "the person's role does not permit it",
+        "Ask somebody whose role does, or an owner for another role; docs/access.md has the table.";
     AuthBadSignature = "auth.bad_signature", 401, "the request's signature does not verify", "Sign the request again.";
     AuthContentDigest = "auth.content_digest", 401, "Content-Digest is not the body's", "Send the SHA-256 of the exact body.";
     AuthExpired = "auth.expired", 401, "the request's signature is outside its time",
@@ -66,6 +74,8 @@ own_codes! {
     RateLimited = "rate.limited", 429, "this key makes too many requests", "Wait as long as Retry-After says.";
     RequestBody = "request.body", 400, "the body is not what this call takes", "Correct the body.";
     RequestDuplicateHeader = "request.duplicate_header", 400, "a header came more than once", "Send it once.";
+    RequestForwarded = "request.forwarded", 400, "a proxy's X-Forwarded-For is no list of addresses",
+        "Correct the proxy: it adds the address that it was called from.";
     RequestId = "request.id", 400, "the id in the path is malformed", "Take the id as the API gave it.";
     RequestMediaType = "request.media_type", 415, "the body has another type than this call takes",
         "Send the Content-Type that the API description names.";
@@ -94,7 +104,8 @@ pub fn markdown() -> String {
         "# Error codes\n\nEvery refusal of the API is `application/problem+json` (RFC 9457) with a stable `code`. Made from \
          the gateway's table; `UPDATE_DOCS=1 cargo test -p ringi-gateway` rewrites it.\n\nCodes that cosigners and chain \
          code give pass through unchanged and may be newer than this table; those of cosigners are in the cosigner's own \
-         table.\n\n| code | status | meaning | what to do |\n|---|---|---|---|\n",
+         table. What ends a transfer is told \
+         by its status: [statuses.md](statuses.md) has every code of that kind.\n\n| code | status | meaning | what to do |\n|---|---|---|---|\n",
     );
     for e in rows {
         text.push_str(&format!("| <a id=\"{0}\"></a>`{0}` | {1} | {2} | {3} |\n", e.code, e.status, e.title, e.remedy));

@@ -1,5 +1,6 @@
 //! The API's data: what the server describes and clients read. The server's answers are held to these in a test.
 
+mod access;
 mod audit;
 mod brakes;
 mod documents;
@@ -8,6 +9,7 @@ mod requests;
 mod transfer;
 mod wallet;
 
+pub use access::{AccessQuestion, AccessVerdict, NewRole, PersonRole, Roles};
 pub use audit::AuditEntry;
 pub use brakes::{Freeze, Freezes};
 pub use documents::{

@@ -2,6 +2,7 @@
 
 use crate::problem::Problem;
 use crate::routes;
+use ringi_orchestrator::transfer::{STATUS_TABLE, SubStatus};
 use serde_json::{Map, Value, json};
 use std::sync::OnceLock;
 use utoipa::openapi::schema::Schema;
@@ -109,6 +110,7 @@ fn build() -> Value {
         }
     }
     refuse_unknown_fields(&mut document);
+    name_statuses(&mut document);
     merge(&mut document, serde_json::to_value(&open).unwrap_or_default());
     let version = env!("CARGO_PKG_VERSION");
     document["info"] = json!({
@@ -122,6 +124,17 @@ fn refuse_unknown_fields(document: &mut Value) {
     let actions = document.pointer_mut("/components/schemas/Action/oneOf").and_then(Value::as_array_mut);
     for action in actions.into_iter().flatten() {
         action["additionalProperties"] = json!(false);
+    }
+}
+
+/// Statuses and sub-statuses are those of the table, by which states are shown.
+fn name_statuses(document: &mut Value) {
+    let statuses: Vec<&str> = STATUS_TABLE.iter().map(|row| row.name).collect();
+    let subs: Vec<&str> = SubStatus::ALL.iter().map(|sub| sub.name()).collect();
+    for (field, names) in [("status", statuses), ("sub_status", subs)] {
+        if let Some(schema) = document.pointer_mut(&format!("/components/schemas/Transfer/properties/{field}")) {
+            schema["enum"] = json!(names);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The handlers: each reads its request, calls the service, and answers with its JSON.
 
 mod brakes;
+mod access;
 mod documents;
 mod transfers;
 mod wallets;
@@ -48,6 +49,10 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(documents::caller))
         .routes(routes!(events::events))
         .routes(routes!(audit::read))
+        .routes(routes!(access::show))
+        .routes(routes!(access::grant))
+        .routes(routes!(access::revoke))
+        .routes(routes!(access::check))
 }
 
 fn open() -> OpenApiRouter<Arc<Api>> {

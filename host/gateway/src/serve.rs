@@ -1,12 +1,15 @@
 //! The server: accepts connections within bounds, and stops without cutting off what is being done.
 
 use crate::api::{Api, Config};
+use crate::peer::Peer;
 use crate::routes;
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use ringi_access::AccessError;
 use ringi_orchestrator::Service;
 use std::future::Future;
 use std::io;
@@ -31,10 +34,13 @@ pub struct Gateway {
 
 impl Gateway {
     /// Over this service.
-    pub fn new(service: Arc<dyn Service>, config: Config) -> Gateway {
+    ///
+    /// # Errors
+    /// If the access policies are not in order.
+    pub fn new(service: Arc<dyn Service>, config: Config) -> Result<Gateway, AccessError> {
         let (close, closing) = watch::channel(false);
-        let api = Arc::new(Api::new(service, config.clone(), closing));
-        Gateway { router: routes::router(api), config, close }
+        let api = Arc::new(Api::new(service, config.clone(), closing)?);
+        Ok(Gateway { router: routes::router(api), config, close })
     }
 
     /// The router, to mount elsewhere (a console beside it) or to call directly.
@@ -60,7 +66,7 @@ impl Gateway {
             let Ok(place) = place else { break };
             tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => self.connection(stream, place, &graceful),
+                    Ok((stream, address)) => self.connection(stream, Peer(address.ip()), place, &graceful),
                     Err(error) => {
                         tracing::warn!(%error, "a connection was not accepted");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -77,7 +83,13 @@ impl Gateway {
         Ok(())
     }
 
-    fn connection(&self, stream: TcpStream, place: tokio::sync::OwnedSemaphorePermit, graceful: &GracefulShutdown) {
+    fn connection(
+        &self,
+        stream: TcpStream,
+        peer: Peer,
+        place: tokio::sync::OwnedSemaphorePermit,
+        graceful: &GracefulShutdown,
+    ) {
         // An answer is one small write: waiting for more would only delay it.
         let _ = stream.set_nodelay(true);
         let mut builder = http1::Builder::new();
@@ -86,7 +98,11 @@ impl Gateway {
             .header_read_timeout(self.config.header_timeout)
             .max_headers(HEADERS)
             .max_buf_size(HEAD_BYTES);
-        let service = TowerToHyperService::new(self.router.clone());
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(peer);
+            router.call(request)
+        });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
         tokio::spawn(async move {
             let _place = place;
@@ -100,12 +116,12 @@ impl Gateway {
 /// Serves the API on this listener until `stop` is ready.
 ///
 /// # Errors
-/// If the listener is unusable.
+/// If the listener is unusable or the access policies are not in order.
 pub async fn serve(
     listener: TcpListener,
     service: Arc<dyn Service>,
     config: Config,
     stop: impl Future<Output = ()> + Send,
 ) -> io::Result<()> {
-    Gateway::new(service, config).run(listener, stop).await
+    Gateway::new(service, config).map_err(io::Error::other)?.run(listener, stop).await
 }

@@ -1,17 +1,18 @@
 //! Approvals (rule I2) and withdrawals: what people may still do to a transfer that no cosigner has seen.
 
-use crate::core::{Core, Live};
+use crate::core::{Core, Live, notice};
 use crate::drive;
 use crate::error::ServiceError;
 use crate::judge::Case;
-use crate::ports::{CrashPoint, Write};
+use crate::ports::{Commit, CrashPoint, Write};
 use crate::render;
-use crate::service::TransferView;
+use crate::service::{CallbackOutcome, TransferView};
 use crate::transfer::{Event, Transfer};
 use ringi_primitives::approval::Approval;
 use ringi_primitives::decision::Decision;
 use ringi_primitives::id::{IntentId, PersonId};
 use ringi_primitives::limits;
+use serde_json::json;
 use std::sync::Arc;
 
 pub(crate) async fn approve(core: &Arc<Core>, id: IntentId, approval: Approval) -> Result<TransferView, ServiceError> {
@@ -97,4 +98,12 @@ pub(crate) async fn redecide(core: &Arc<Core>) {
         drop(live);
         drive::start(core, id);
     }
+}
+
+/// What came of asking a machine approver, into the feed and the audit log.
+pub(crate) async fn called_back(core: &Core, outcome: &CallbackOutcome) -> Result<(), ServiceError> {
+    let CallbackOutcome { transfer, person, envelope, code, detail } = outcome;
+    let data = json!({ "id": transfer, "person": person, "envelope": envelope, "code": code, "detail": detail });
+    let (event, audit) = notice(core.now(), "approval.callback", transfer.to_string(), data);
+    core.commit(Commit { writes: Vec::new(), events: vec![event], audit: vec![audit] }).await.map(drop)
 }

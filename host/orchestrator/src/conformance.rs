@@ -2,8 +2,10 @@
 //!
 //! Each function takes an empty store.
 
-use crate::ports::{Commit, EventDraft, Page, Store, StoreError, TransferFilter, TransferRecord, UniqueRule, Write};
-use crate::transfer::{Header, Transfer};
+use crate::ports::{
+    Commit, EventDraft, Page, Role, RoleRecord, Store, StoreError, TransferFilter, TransferRecord, UniqueRule, Write,
+};
+use crate::transfer::{Header, STATUS_TABLE, Status, Transfer};
 use ringi_ledger::{Draft, Head};
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
@@ -21,6 +23,7 @@ use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::Measure;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
+use std::collections::BTreeMap;
 
 const EVM: NetworkId = NetworkId::Evm(31337);
 const BTC: NetworkId = NetworkId::Bitcoin(BitcoinNetwork::Regtest);
@@ -79,6 +82,22 @@ async fn refused(store: &dyn Store, commit: Commit, by: StoreError) {
     assert_eq!(store.commit(commit).await, Err(by));
 }
 
+/// Panics if a transfer of this record (id, status, sub-status, in the order of the feed) is ever in a pair outside the table
+/// of statuses, or goes from one status to another that may not follow it.
+pub fn follow_the_table(moves: impl IntoIterator<Item = (String, String, String)>) {
+    let mut last: BTreeMap<String, Status> = BTreeMap::new();
+    for (id, status, sub_status) in moves {
+        let row = STATUS_TABLE.iter().find(|row| row.name == status);
+        let row = row.unwrap_or_else(|| panic!("{id} is {status}, which is no status"));
+        let is_pair = row.pairs.iter().any(|(sub, _)| sub.name() == sub_status);
+        assert!(is_pair, "{id} is {status} ({sub_status}), a pair outside the table");
+        let before = last.insert(id.clone(), row.status).unwrap_or(Status::Submitted);
+        let begins = before == Status::Submitted && row.status == Status::Submitted;
+        let may = begins || before.row().next.contains(&row.status);
+        assert!(may, "{id} was {} and became {status}, which may not follow", before.name());
+    }
+}
+
 /// All of a commit or nothing, also of its events and audit entries.
 pub async fn commits_are_all_or_nothing(store: &dyn Store) {
     let first = record(1, None);
@@ -105,6 +124,19 @@ pub async fn commits_are_all_or_nothing(store: &dyn Store) {
     let subjects: Vec<_> = events.iter().map(|e| e.event.subject.as_str()).collect();
     assert_eq!(subjects, ["s2", "s4"]);
     assert!(events.windows(2).all(|w| w[0].sequence < w[1].sequence) && next.last_event == events[1].sequence);
+}
+
+/// What was last decided of a person's role stays, that it was taken away too.
+pub async fn roles_are_kept(store: &dyn Store) {
+    let decided = |n: u8, role| RoleRecord { person: PersonId::from_bytes([n; 16]), role, by: "test".into(), at: AT };
+    let (first, second) = (decided(1, Some(Role::Owner)), decided(2, Some(Role::Service)));
+    for record in [&first, &second] {
+        store.commit(only(Write::Role(record.clone()))).await.unwrap();
+    }
+    assert_eq!(store.load().await.unwrap().roles, [first.clone(), second]);
+    let taken = decided(2, None);
+    store.commit(only(Write::Role(taken.clone()))).await.unwrap();
+    assert_eq!(store.load().await.unwrap().roles, [first, taken]);
 }
 
 /// Ids, references and request nonces are used once; a stale writer loses.

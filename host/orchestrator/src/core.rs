@@ -4,7 +4,7 @@ use crate::brakes::Brakes;
 use crate::error::ServiceError;
 use crate::facts::FactIndex;
 use crate::gates::Gates;
-use crate::ports::{Commit, Committed, CrashPoint, EventDraft, Ports, TransferRecord, Write};
+use crate::ports::{Commit, Committed, CrashPoint, EventDraft, Ports, RoleRecord, TransferRecord, Write};
 use crate::slots::Slots;
 use crate::spent::SpentIndex;
 use crate::transfer::{Command, Event, Header, Transfer, step};
@@ -12,7 +12,7 @@ use crate::workspace::Workspace;
 use ringi_ledger::Draft;
 use ringi_primitives::approval::Approval;
 use ringi_primitives::digest::Digest;
-use ringi_primitives::id::{IntentId, WalletId};
+use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::time::UnixMs;
@@ -105,6 +105,9 @@ pub(crate) struct Core {
     pub(crate) feed: watch::Sender<u64>,
     pub(crate) rotation: AtomicUsize,
     pub(crate) tasks: Mutex<JoinSet<()>>,
+    pub(crate) roles: Mutex<BTreeMap<PersonId, RoleRecord>>,
+    /// Roles change one at a time: two owners must not unmake each other.
+    pub(crate) role_changes: tokio::sync::Mutex<()>,
     /// Documents are installed one at a time.
     pub(crate) documents: tokio::sync::Mutex<()>,
     /// Freezes, vetoes and withdrawals that stop anything.
@@ -137,6 +140,8 @@ impl Core {
             feed: watch::channel(last_event).0,
             rotation: AtomicUsize::new(0),
             tasks: Mutex::default(),
+            roles: Mutex::default(),
+            role_changes: tokio::sync::Mutex::default(),
             documents: tokio::sync::Mutex::default(),
             brakes: Mutex::default(),
             braking: tokio::sync::Mutex::default(),
@@ -265,7 +270,7 @@ fn fields(header: &Header, state: &Transfer, event: &str) -> serde_json::Value {
     let mut fields = json!({
         "id": header.id,
         "status": state.status().name(),
-        "sub_status": state.sub_status(),
+        "sub_status": state.sub_status().name(),
         "event": event,
         "wallet": header.wallet.wallet,
         "network": header.network,
@@ -278,8 +283,12 @@ fn fields(header: &Header, state: &Transfer, event: &str) -> serde_json::Value {
             map.insert("transaction".into(), json!(signed.id));
         }
         match state {
-            Transfer::Rejected { rule, .. } => map.insert("rule".into(), json!(rule)),
-            Transfer::Failed { detail, .. } | Transfer::Blocked { detail, .. } => {
+            Transfer::Rejected { rule, code } => {
+                map.insert("code".into(), json!(code));
+                map.insert("rule".into(), json!(rule))
+            }
+            Transfer::Failed { detail, code, .. } | Transfer::Blocked { detail, code, .. } => {
+                map.insert("code".into(), json!(code));
                 map.insert("detail".into(), json!(detail))
             }
             Transfer::Cancelled { by: Some(by), .. } => map.insert("by".into(), json!(by)),

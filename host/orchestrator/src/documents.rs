@@ -4,6 +4,7 @@ use crate::core::{Core, lock, notice};
 use crate::error::ServiceError;
 use crate::ports::{Acknowledgement, Commit, Document, DocumentAnswer, Write};
 use crate::render;
+use crate::roles;
 use crate::service::Installation;
 use crate::wallets;
 use crate::workspace::{InForce, Workspace};
@@ -59,7 +60,9 @@ pub(crate) async fn genesis(core: &Arc<Core>, versions: Vec<Signed>) -> Result<I
         return Err(ServiceError::conflict("genesis.other", message, "One data folder serves one workspace."));
     }
     if versions.len() > known {
-        core.commit(genesis_commit(core.now(), &chain, &versions, known)).await?;
+        let at = core.now();
+        core.commit(genesis_commit(at, &chain, &versions, known)).await?;
+        roles::enter(core, roles::founded(&versions, known, at));
         let genesis = Some(Arc::new(chain.clone()));
         core.set_workspace(Workspace { versions: versions.clone(), genesis, ..(*workspace).clone() });
     }
@@ -71,7 +74,9 @@ pub(crate) async fn genesis(core: &Arc<Core>, versions: Vec<Signed>) -> Result<I
 /// Stores the versions behind those that are known.
 pub(crate) fn genesis_commit(now: UnixMs, chain: &GenesisChain, versions: &[Signed], known: usize) -> Commit {
     let numbered = versions.iter().zip(0u64..).skip(known);
-    let writes = numbered.map(|(v, sequence)| Write::Genesis { sequence, signed: Box::new(v.clone()) }).collect();
+    let documents = numbered.map(|(v, sequence)| Write::Genesis { sequence, signed: Box::new(v.clone()) });
+    let owners = roles::founded(versions, known, now).into_iter().map(Write::Role);
+    let writes = documents.chain(owners).collect();
     let data = json!({ "root": chain.root(), "head": chain.head_digest() });
     let (event, audit) = notice(now, "genesis.installed", chain.head_digest().hex(), data);
     Commit { writes, events: vec![event], audit: vec![audit] }

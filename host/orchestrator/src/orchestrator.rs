@@ -4,15 +4,15 @@ use crate::brakes::Brakes;
 use crate::core::{Config, Core, Live, lock};
 use crate::error::ServiceError;
 use crate::incidents::{self, Incident};
-use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Snapshot, TransferFilter};
+use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Role, Snapshot, TransferFilter};
 use crate::service::{
-    AddressKind, AddressView, BalanceView, CallerView, CosignerView, DepositView, EventView, FactListing, FreezeView,
-    GenesisView, Installation, Listing, NewWallet, PolicyView, ReceiptDocument, Service, Submission, SubmitMode,
-    TransferView, WalletView,
+    AddressKind, AddressView, AskedFor, BalanceView, CallbackOutcome, CallerView, CosignerView, Denial, DepositView,
+    EventView, FactListing, FreezeView, GenesisView, Installation, Listing, NewWallet, PolicyView, ReceiptDocument,
+    RoleView, Service, Submission, SubmitMode, TransferView, WalletView,
 };
 use crate::transfer::{Exposure, Transfer};
 use crate::workspace::{InForce, Workspace};
-use crate::{approve, brakes, chainwatch, deposits, documents, drive, facts, receipt, render, submit, wallets};
+use crate::{approve, brakes, chainwatch, deposits, documents, drive, facts, receipt, render, roles, submit, wallets};
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
@@ -57,6 +57,8 @@ impl Orchestrator {
         let core = Arc::new(Core::new(config, ports, workspace, snapshot.last_event));
         remember(&core, &snapshot);
         facts::remember(&core, &snapshot.facts);
+        roles::enter(&core, snapshot.roles.iter().cloned());
+        roles::found_late(&core).await?;
         let mut ids = Vec::new();
         for record in snapshot.open {
             ids.push(record.header.id);
@@ -164,6 +166,16 @@ impl Service for Orchestrator {
     async fn transfer(&self, id: IntentId) -> Result<TransferView, ServiceError> {
         let record = self.core.ports.store.transfer(id).await?;
         render::stored(&self.core, record.ok_or_else(|| ServiceError::not_found("transfer"))?).await
+    }
+
+    async fn asked(&self, id: IntentId) -> Result<AskedFor, ServiceError> {
+        let record = self.core.ports.store.transfer(id).await?;
+        let header = record.ok_or_else(|| ServiceError::not_found("transfer"))?.header;
+        Ok(AskedFor { body: header.body, signature: header.signature })
+    }
+
+    async fn record_callback(&self, outcome: &CallbackOutcome) -> Result<(), ServiceError> {
+        approve::called_back(&self.core, outcome).await
     }
 
     async fn transfers(&self, filter: &TransferFilter, page: &Page) -> Result<Listing<TransferView>, ServiceError> {
@@ -317,6 +329,22 @@ impl Service for Orchestrator {
             let admin = genesis.head().admins.iter().find(|a| a.key == *key)?;
             Some(CallerView { person: admin.id, name: admin.name.clone(), purpose: "admin" })
         })
+    }
+
+    fn role(&self, person: PersonId) -> Option<Role> {
+        roles::of(&self.core, person)
+    }
+
+    fn roles(&self) -> Vec<RoleView> {
+        roles::all(&self.core)
+    }
+
+    async fn set_role(&self, person: PersonId, role: Option<Role>, by: &str) -> Result<RoleView, ServiceError> {
+        roles::set(&self.core, person, role, by.to_string()).await
+    }
+
+    async fn record_denial(&self, denial: &Denial) -> Result<(), ServiceError> {
+        roles::denied(&self.core, denial).await
     }
 
     async fn audit_after(&self, sequence: u64, limit: u32) -> Result<Vec<Entry>, ServiceError> {

@@ -5,12 +5,14 @@
 
 mod chain;
 mod cosigners;
+mod role;
 mod store;
 
 pub use chain::{
     ChainPort, ChainPortError, DepositSeen, OwnAddress, PrepareAsk, SlotChoice, TxOutcome, TxStatus, Watch,
 };
 pub use cosigners::{Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent};
+pub use role::{Role, RoleRecord};
 pub use store::{
     BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, IdempotencyClaim, Page, Paged,
     ReceiptRecord, RequestMemory, Snapshot, Store, StoreError, StoredResponse, TransferFilter, TransferRecord,

@@ -11,7 +11,7 @@ use crate::service::{
     ApprovalView, CosignerView, DecisionView, DepositView, ErrorView, EventView, MissingView, PartyAnswer,
     TransactionView, TransferView, WalletView,
 };
-use crate::transfer::{Included, Signed, Transfer};
+use crate::transfer::{Included, Signed, Transfer, refusal};
 use crate::workspace::{InForce, Workspace};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -104,7 +104,7 @@ fn record(record: &TransferRecord, policy: Option<&Arc<InForce>>) -> TransferVie
     TransferView {
         id: header.id,
         status: state.status().name(),
-        sub_status: state.sub_status().to_string(),
+        sub_status: state.sub_status().name(),
         wallet: header.wallet.wallet,
         vault: vault.unwrap_or_default(),
         network: header.network,
@@ -135,7 +135,9 @@ fn error(state: &Transfer) -> Option<ErrorView> {
     match state {
         Transfer::Rejected { rule: detail, code }
         | Transfer::Failed { detail, code, .. }
-        | Transfer::Blocked { detail, code, .. } => Some(ErrorView { code: code.clone(), detail: detail.clone() }),
+        | Transfer::Blocked { detail, code, .. } => {
+            Some(ErrorView { code: code.clone(), detail: detail.clone(), next: refusal(code).next })
+        }
         _ => None,
     }
 }

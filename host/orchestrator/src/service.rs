@@ -6,13 +6,13 @@
 mod views;
 
 pub use views::{
-    AddressView, ApprovalView, BalanceView, CallerView, CosignerView, DecisionView, DepositView, ErrorView, EventView,
-    FactListing, FactView, FreezeView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView,
-    ReceiptDocument, Submission, TransactionView, TransferView, WalletView, WantedView,
+    AddressView, ApprovalView, AskedFor, BalanceView, CallbackOutcome, CallerView, CosignerView, DecisionView, Denial,
+    DepositView, ErrorView, EventView, FactListing, FactView, FreezeView, GenesisView, Installation, Listing, MissingView,
+    PartyAnswer, PolicyView, ReceiptDocument, RoleView, Submission, TransactionView, TransferView, WalletView, WantedView,
 };
 
 use crate::error::ServiceError;
-use crate::ports::{DepositSeen, Page, RequestMemory, TransferFilter};
+use crate::ports::{DepositSeen, Page, RequestMemory, Role, TransferFilter};
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
@@ -91,6 +91,18 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// `transfer.not_found`, `store.*`.
     async fn transfer(&self, id: IntentId) -> Result<TransferView, ServiceError>;
+
+    /// What a transfer's initiator sent and signed: the intent's verbatim bytes and the request's signature (rule I1).
+    ///
+    /// # Errors
+    /// `transfer.not_found`, `store.*`.
+    async fn asked(&self, id: IntentId) -> Result<AskedFor, ServiceError>;
+
+    /// Writes down, in feed and audit log, what came of asking a machine approver.
+    ///
+    /// # Errors
+    /// `store.*`.
+    async fn record_callback(&self, outcome: &CallbackOutcome) -> Result<(), ServiceError>;
 
     /// Transfers, newest first.
     ///
@@ -244,6 +256,25 @@ pub trait Service: Send + Sync {
 
     /// Whose key this is: of a person in the policy set, or of an admin.
     fn caller(&self, key: &PublicKey) -> Option<CallerView>;
+
+    /// What this person is to the API.
+    fn role(&self, person: PersonId) -> Option<Role>;
+
+    /// Everybody who has a key in the workspace, or was once decided of, with their role: the mightiest first.
+    fn roles(&self) -> Vec<RoleView>;
+
+    /// Gives a person a role in place of the one they have; `None` takes it away. `by` says who decided. Whether they may
+    /// decide is the caller's to know.
+    ///
+    /// # Errors
+    /// `person.not_found`, `access.last_owner`, `store.*`.
+    async fn set_role(&self, person: PersonId, role: Option<Role>, by: &str) -> Result<RoleView, ServiceError>;
+
+    /// Writes into the audit log that the API refused somebody.
+    ///
+    /// # Errors
+    /// `store.*`.
+    async fn record_denial(&self, denial: &Denial) -> Result<(), ServiceError>;
 
     /// Audit entries after a sequence, ascending, at most 1000.
     ///

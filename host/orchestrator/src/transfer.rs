@@ -5,10 +5,12 @@
 //! before a node sees them.
 
 mod machine;
+mod refusal;
 mod status;
 
 pub use machine::{Command, Event, Misstep, step};
-pub use status::{STATUS_TABLE, Status, Tracked};
+pub use refusal::{REFUSALS, RefusalRow, refusal};
+pub use status::{STATUS_TABLE, Status, StatusRow, SubStatus, Tracked};
 
 use minicbor::{Decode, Encode};
 use ringi_primitives::decision::MissingApproval;

@@ -1,10 +1,14 @@
 //! The commands as clap reads them. Each goes to one function elsewhere.
 
+mod access;
+mod approver;
 mod brakes;
 mod eif;
 mod recovery;
 mod witness;
 
+pub use access::{AccessCheckArgs, AccessCommand};
+pub use approver::{ApproverCommand, ApproverServeArgs};
 pub use brakes::{FreezeArgs, StopArgs};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
 pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
@@ -77,6 +81,9 @@ pub enum Command {
     /// A cosigner seen from outside.
     #[command(subcommand)]
     Cosigner(CosignerCommand),
+    /// Who may ask a running platform for what: roles, and what the access policies say.
+    #[command(subcommand)]
+    Access(AccessCommand),
     /// The audit log of a running platform, its chain checked here.
     Audit(AuditArgs),
     /// What a running platform says of its cosigners.
@@ -121,6 +128,9 @@ pub enum Command {
         /// The signed order.
         file: PathBuf,
     },
+    /// Machine approvers.
+    #[command(subcommand)]
+    Approver(ApproverCommand),
     /// Hand a signed policy set, order or next genesis to a running platform, as an admin.
     #[command(subcommand)]
     Install(InstallCommand),
@@ -310,6 +320,9 @@ pub struct DraftArgs {
     /// The most in fees, in base units of the chain's own coin.
     #[arg(long)]
     pub max_fee: String,
+    /// The intent whose place it takes, by id: a speed-up, with a higher --max-fee. The way out of a blocked transfer.
+    #[arg(long)]
+    pub replaces: Option<String>,
     /// The new file.
     #[arg(long)]
     pub out: PathBuf,

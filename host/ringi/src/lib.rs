@@ -2,10 +2,12 @@
 //!
 //! Wiring and clap only. It starts `ringi-cosigner` and never links it.
 
+mod access;
 pub mod approver;
 pub mod attestation;
 pub mod audit;
 mod brakes;
+pub mod callback;
 pub mod cli;
 pub mod demo;
 pub mod documents;

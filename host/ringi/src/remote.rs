@@ -209,7 +209,14 @@ async fn watch(api: &ApiArgs, transfer: IntentId, timeout: Duration, output: Out
 }
 
 fn line(transfer: &model::Transfer) -> String {
-    let error = transfer.error.as_ref().map(|e| format!(": {} {}", e.code, e.detail)).unwrap_or_default();
+    let told = |e: &model::TransferError| {
+        let way = match transfer.status.as_str() {
+            "blocked" => format!("; then ringi transfer draft --replaces {}", transfer.id),
+            _ => String::new(),
+        };
+        format!(": {} {}\n  next: {}{way}", e.code, e.detail, e.next)
+    };
+    let error = transfer.error.as_ref().map(told).unwrap_or_default();
     let error = transfer.brake.as_ref().map_or(error, |code| format!(": stopped by {code}"));
     let hash = transfer.transaction.as_ref().map(|t| format!(" as {}", t.id)).unwrap_or_default();
     format!("{} on {}: {} ({}){hash}{error}", transfer.id, transfer.network, transfer.status, transfer.sub_status)
@@ -325,12 +332,16 @@ pub(crate) fn installed(done: &model::Installation, output: Output) -> Done {
 /// If the file exists.
 fn draft(draft: &DraftArgs, output: Output) -> Done {
     let (_, chain) = documents::read_genesis(&draft.genesis)?;
-    let body = serde_json::json!({
+    let replaces = draft.replaces.as_deref().map(id::<IntentId>).transpose()?;
+    let mut body = serde_json::json!({
         "version": 1, "id": IntentId::from_bytes(fresh::id()?), "genesis": chain.root(), "vault": draft.vault,
         "wallet": id::<WalletId>(&draft.wallet)?, "network": draft.network, "max_fee": draft.max_fee,
         "expires_at": fresh::now_whole_s().plus_ms(3_600_000),
         "actions": [{"type": "transfer", "asset": draft.asset, "to": draft.to, "amount": draft.amount}],
     });
+    if let Some(replaced) = replaces {
+        body["replaces"] = serde_json::json!(replaced);
+    }
     let bytes = serde_json::to_vec_pretty(&body).map_err(|e| Failure::new("cli.intent", e, "report this"))?;
     Intent::parse(&bytes)
         .map_err(|e| Failure::new("cli.intent", e, "amounts are whole numbers of base units; correct the arguments"))?;

@@ -2,8 +2,8 @@
 
 use crate::attestation;
 use crate::cli::{
-    Cli, Command, CosignerCommand, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand, PolicyCommand,
-    ReceiptArgs, RecoveryCommand, VerifyArgs, VerifyCommand, WitnessCommand,
+    ApproverCommand, Cli, Command, CosignerCommand, DemoArgs, GenesisCommand, InstallCommand, KmsCommand, OrderCommand,
+    PolicyCommand, ReceiptArgs, RecoveryCommand, VerifyArgs, VerifyCommand, WitnessCommand,
 };
 use crate::demo::Demo;
 use crate::documents::read_genesis;
@@ -11,7 +11,7 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{audit, brakes, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade, witness};
+use crate::{access, audit, brakes, callback, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade, witness};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -46,6 +46,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),
         Command::Cosigner(CosignerCommand::Attest(args)) => runtime()?.block_on(attestation::attest(&args, output)),
+        Command::Access(command) => runtime()?.block_on(access::run(command, output)),
         Command::Audit(args) => runtime()?.block_on(audit::audit(&args, output)),
         Command::Cosigner(CosignerCommand::Upgrade(args)) => runtime()?.block_on(upgrade::upgrade(args, output)),
         Command::Status { api } => runtime()?.block_on(remote::status(&api, output)),
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> Done {
             let wish = if yes { remote::Wish::Approve } else { remote::Wish::Look };
             runtime()?.block_on(remote::approve(&api, &transfer, &genesis, wish, output))
         }
+        Command::Approver(ApproverCommand::Serve(args)) => runtime()?.block_on(callback::serve::serve(args, output)),
         Command::Install(InstallCommand::Policy { api, file }) => {
             runtime()?.block_on(remote::install_policy(&api, &file, output))
         }

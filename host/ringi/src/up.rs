@@ -3,6 +3,7 @@
 //! A folder without genesis becomes a development workspace: its keys lie in `development/`, a starter policy in
 //! `policy.toml`. Each step is skipped where it is done already, so that a first run that was cut off goes on.
 
+use crate::callback::desk::CallbackDesk;
 use crate::cli::UpArgs;
 use crate::failure::{Done, Failure};
 use crate::keys::SecretKey;
@@ -55,13 +56,26 @@ pub async fn up_fragile(args: UpArgs, output: Output, crash: Arc<dyn CrashPoints
         let next = "choose another address with --listen, or stop what listens there";
         Failure::new("cli.listen", format!("{}: {e}", settings.listen), next)
     })?;
+    let config = crate::access::config(&args.data, &settings.access)?;
+    let approvers = CallbackDesk::open(&args.data, &settings.approvers)?;
     let platform = Platform::start_fragile(&args.data, &settings, crash).await?;
-    let served = serve(&args.data, &settings, &platform, listener, output).await;
+    let service = platform.service.clone();
+    let asking = approvers.map(|desk| tokio::spawn(desk.run(service)));
+    let served = serve(&args.data, &settings, &platform, (listener, config), output).await;
+    if let Some(asking) = asking {
+        asking.abort();
+    }
     platform.stop().await;
     served
 }
 
-async fn serve(folder: &Path, settings: &Settings, platform: &Platform, listener: TcpListener, output: Output) -> Done {
+async fn serve(
+    folder: &Path,
+    settings: &Settings,
+    platform: &Platform,
+    (listener, config): (TcpListener, ringi_gateway::Config),
+    output: Output,
+) -> Done {
     let stop = stop_signal()?;
     tokio::pin!(stop);
     tokio::select! {
@@ -81,7 +95,7 @@ async fn serve(folder: &Path, settings: &Settings, platform: &Platform, listener
         lines.join("\n")
     });
     let service = platform.service.clone();
-    ringi_gateway::serve(listener, service, ringi_gateway::Config::default(), stop)
+    ringi_gateway::serve(listener, service, config, stop)
         .await
         .map_err(|e| Failure::new("cli.listen", e, "choose another address with --listen"))
 }
@@ -99,6 +113,7 @@ async fn prepare(folder: &Path, settings: &Settings, platform: &Platform, output
         let form = starter(folder, settings)?;
         step(output, "installing the starter policy", development.install_policy(platform, &form)).await?;
     }
+    development.give_roles(platform, crate::platform::development::People::Ours).await?;
     for scheme in missing_keys(platform).await {
         let what = format!("generating the {} key in all cosigners", scheme.name());
         step(output, &what, development.generate_key(platform, scheme)).await?;

@@ -7,7 +7,8 @@ use crate::write::signed;
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_orchestrator::ports::{
-    BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, Page, Paged, ReceiptRecord, Snapshot,
+    BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, Page, Paged, ReceiptRecord, Role, RoleRecord,
+    Snapshot,
     Store, StoreError, TransferFilter, TransferRecord, WalletRecord,
 };
 use ringi_primitives::address::Address;
@@ -18,7 +19,7 @@ use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Outpoint;
-use ringi_primitives::id::{IntentId, WalletId};
+use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::order::KeyId;
 use ringi_primitives::scheme::PartyIndex;
@@ -42,6 +43,18 @@ fn transfer(row: &SqliteRow) -> Result<TransferRecord, StoreError> {
 fn wallet(row: &SqliteRow) -> Result<WalletRecord, StoreError> {
     let wallet = WalletRef { vault: VaultIndex(small(row, 2)?), wallet: WalletId::from_bytes(bytes(row, 1)?) };
     Ok(WalletRecord { wallet, name: text(row, 3)?, created_at: UnixMs(number(row, 4)?) })
+}
+
+fn role(row: &SqliteRow) -> Result<RoleRecord, StoreError> {
+    let name: Option<String> = row.try_get(1).map_err(store)?;
+    let known = |n: String| Role::from_name(&n).ok_or_else(|| StoreError::Corrupt(format!("{n} is no role")));
+    let role = name.map(known).transpose()?;
+    Ok(RoleRecord {
+        person: PersonId::from_bytes(bytes(row, 0)?),
+        role,
+        by: text(row, 2)?,
+        at: UnixMs(number(row, 3)?),
+    })
 }
 
 fn deposit(row: &SqliteRow) -> Result<DepositRecord, StoreError> {
@@ -110,6 +123,7 @@ async fn snapshot(pool: &SqlitePool) -> Result<Snapshot, StoreError> {
     let genesis = all(pool, "SELECT signed FROM genesis ORDER BY sequence").await?;
     let policy = all(pool, "SELECT signed FROM policies ORDER BY sequence DESC LIMIT 1").await?;
     let certificates = all(pool, "SELECT signed FROM certificates ORDER BY key").await?;
+    let roles = all(pool, "SELECT person, role, decided_by, at_ms FROM roles ORDER BY person").await?;
     let open = "SELECT ordinal, header, state, version, updated_at_ms FROM transfers WHERE ended = 0 ORDER BY ordinal";
     let open = all(pool, open).await?;
     let nonces = all(pool, "SELECT network, account, nonce, intent FROM nonces WHERE settled = 0").await?;
@@ -124,6 +138,7 @@ async fn snapshot(pool: &SqlitePool) -> Result<Snapshot, StoreError> {
         genesis: each(&genesis, |r| document(r, 0))?,
         brakes: with_answers(&brakes, &answers)?,
         policy: each(&policy, |r| document(r, 0))?.pop(),
+        roles: each(&roles, role)?,
         certificates: each(&certificates, |r| document(r, 0))?,
         open: each(&open, transfer)?,
         nonces: each(&nonces, |r| {

@@ -1,7 +1,9 @@
 //! One SQL statement per kind of write.
 
 use crate::error::store;
-use ringi_orchestrator::ports::{DepositRecord, ReceiptRecord, StoreError, TransferRecord, WalletRecord, Write};
+use ringi_orchestrator::ports::{
+    DepositRecord, ReceiptRecord, RoleRecord, StoreError, TransferRecord, WalletRecord, Write,
+};
 use ringi_orchestrator::transfer::Transfer;
 use ringi_primitives::address::Address;
 use ringi_primitives::approval::Approval;
@@ -53,6 +55,7 @@ pub(crate) async fn write(c: &mut SqliteConnection, write: Write) -> Done {
         Write::Brake { digest, at, signed: document } => brake(c, digest, at, &document).await,
         Write::BrakeAnswer { brake, cosigner, code } => brake_answer(c, brake, cosigner, code).await,
         Write::BrakesEnded { digests } => brakes_ended(c, &digests).await,
+        Write::Role(record) => role(c, &record).await,
     }
 }
 
@@ -343,6 +346,22 @@ async fn deposit(c: &mut SqliteConnection, record: &DepositRecord) -> Done {
     .bind(height)
     .bind(i64::from(record.confirmed))
     .bind(signed(record.seen_at.0)?)
+    .execute(c)
+    .await
+    .map_err(store)
+    .map(|_| ())
+}
+
+async fn role(c: &mut SqliteConnection, record: &RoleRecord) -> Done {
+    sqlx::query(
+        "INSERT INTO roles (person, role, decided_by, at_ms) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (person) DO UPDATE
+         SET role = excluded.role, decided_by = excluded.decided_by, at_ms = excluded.at_ms",
+    )
+    .bind(record.person.bytes().to_vec())
+    .bind(record.role.map(|role| role.name()))
+    .bind(record.by.clone())
+    .bind(signed(record.at.0)?)
     .execute(c)
     .await
     .map_err(store)

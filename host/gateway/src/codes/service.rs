@@ -174,6 +174,8 @@ pub const SERVICE: &[Entry] = &[
     row("order.not_unfreeze", 400, "the order lifts no freezes", "Make one with `ringi order unfreeze`."),
     row("order.signatures", 400, "no quorum of admins signed the order", "Collect the missing signatures."),
     row("order.version", 400, "the order has another version than 1", "Use version 1."),
+    row("access.last_owner", 409, "the last owner who has a key stays", "Make somebody else an owner first."),
+    row("person.not_found", 404, "nobody in the policy set or among the admins has this id", "Check the id."),
     row("page.cursor", 400, "the cursor is not one this server gave", "Start at the first page."),
     row("policy.genesis", 400, "the policy set is for another workspace", "Take this workspace's genesis digest."),
     row("policy.malformed", 400, "the policy set is no canonical document", "Have the admins sign it again."),

@@ -27,6 +27,9 @@ pub struct Caller {
     pub name: String,
     /// `initiate`, `approve`, `admin` or `witness`.
     pub purpose: String,
+    /// What they are to the API; absent where they have no role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
 }
 
 /// What witnesses have said.

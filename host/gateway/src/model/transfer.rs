@@ -154,6 +154,8 @@ pub struct TransferError {
     pub code: String,
     /// The rule that decided, or what happened.
     pub detail: String,
+    /// What the initiator can do.
+    pub next: String,
 }
 
 /// What an approver signs (rule I2), and the same in words. The words are the host's: an approver who trusts nothing

@@ -15,6 +15,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ringi_orchestrator::service::CallerView;
 use ringi_primitives::{cbor, limits};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -145,6 +146,8 @@ pub(crate) async fn cosigners(State(api): State<Arc<Api>>) -> Result<Response, P
 /// Say whose key signed this request.
 #[utoipa::path(get, path = "/v1/caller", tag = "workspace", operation_id = "readCaller",
     responses((status = 200, description = "The caller.", body = model::Caller)))]
-pub(crate) async fn caller(caller: admit::Caller) -> Result<Response, Problem> {
-    Ok(answer(StatusCode::OK, &caller.view))
+pub(crate) async fn caller(State(api): State<Arc<Api>>, caller: admit::Caller) -> Result<Response, Problem> {
+    let role = api.service.role(caller.view.person).map(|role| role.name().to_string());
+    let CallerView { person, name, purpose } = caller.view;
+    Ok(answer(StatusCode::OK, &model::Caller { person, name, purpose: purpose.to_string(), role }))
 }

@@ -7,6 +7,7 @@ use crate::codes::Code;
 use crate::envelope as words;
 use crate::extract::{Asked, Id, json, page};
 use crate::model::{self, NewApproval};
+use crate::permission::Sight;
 use crate::problem::Problem;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -72,7 +73,11 @@ pub(crate) struct TransferQuery {
 /// List transfers, newest first.
 #[utoipa::path(get, path = "/v1/transfers", tag = "transfers", operation_id = "listTransfers", params(TransferQuery),
     responses((status = 200, description = "A page.", body = model::Listing<model::Transfer>)))]
-pub(crate) async fn list(State(api): State<Arc<Api>>, Asked(query): Asked<TransferQuery>) -> Result<Response, Problem> {
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(query): Asked<TransferQuery>,
+) -> Result<Response, Problem> {
     let wallet: Option<WalletId> = match query.wallet.as_deref().map(str::parse) {
         None => None,
         Some(Ok(id)) => Some(id),
@@ -83,7 +88,16 @@ pub(crate) async fn list(State(api): State<Arc<Api>>, Asked(query): Asked<Transf
     }
     let page = page(query.cursor, query.limit)?;
     let filter = TransferFilter { wallet, status: query.status, reference: query.reference };
-    Ok(answer(StatusCode::OK, &api.service.transfers(&filter, &page).await?))
+    let mut page = api.service.transfers(&filter, &page).await?;
+    let mut sight = Sight::new(&api, &caller);
+    let mut shown = Vec::with_capacity(page.items.len());
+    for item in page.items {
+        if sight.of("readTransfer", item.wallet).await? {
+            shown.push(item);
+        }
+    }
+    page.items = shown;
+    Ok(answer(StatusCode::OK, &page))
 }
 
 /// Read a transfer.

@@ -1,10 +1,12 @@
 //! Wallets, addresses, balances, deposits.
 
 use super::answer;
+use crate::admit::Caller;
 use crate::api::Api;
 use crate::codes::Code;
 use crate::extract::{Asked, Id, PageQuery, json, page};
 use crate::model;
+use crate::permission::Sight;
 use crate::problem::Problem;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -28,8 +30,21 @@ pub(crate) async fn create(State(api): State<Arc<Api>>, body: Bytes) -> Result<R
 /// List wallets, newest first.
 #[utoipa::path(get, path = "/v1/wallets", tag = "wallets", operation_id = "listWallets", params(PageQuery),
     responses((status = 200, description = "A page.", body = model::Listing<model::Wallet>)))]
-pub(crate) async fn list(State(api): State<Arc<Api>>, Asked(query): Asked<PageQuery>) -> Result<Response, Problem> {
-    Ok(answer(StatusCode::OK, &api.service.wallets(&query.page()?).await?))
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    Asked(query): Asked<PageQuery>,
+) -> Result<Response, Problem> {
+    let mut page = api.service.wallets(&query.page()?).await?;
+    let mut sight = Sight::new(&api, &caller);
+    let mut shown = Vec::with_capacity(page.items.len());
+    for item in page.items {
+        if sight.of("readWallet", item.id).await? {
+            shown.push(item);
+        }
+    }
+    page.items = shown;
+    Ok(answer(StatusCode::OK, &page))
 }
 
 /// Read a wallet.
@@ -114,6 +129,7 @@ pub(crate) struct DepositQuery {
     responses((status = 200, description = "A page.", body = model::Listing<model::Deposit>)))]
 pub(crate) async fn deposits(
     State(api): State<Arc<Api>>,
+    caller: Caller,
     Asked(query): Asked<DepositQuery>,
 ) -> Result<Response, Problem> {
     let wallet: Option<WalletId> = match query.wallet.as_deref().map(str::parse) {
@@ -122,5 +138,14 @@ pub(crate) async fn deposits(
         Some(Err(_)) => return Err(Problem::because(Code::RequestQuery, "wallet is no wallet id")),
     };
     let page = page(query.cursor, query.limit)?;
-    Ok(answer(StatusCode::OK, &api.service.deposits(wallet, &page).await?))
+    let mut page = api.service.deposits(wallet, &page).await?;
+    let mut sight = Sight::new(&api, &caller);
+    let mut shown = Vec::with_capacity(page.items.len());
+    for item in page.items {
+        if sight.of("readWallet", item.wallet).await? {
+            shown.push(item);
+        }
+    }
+    page.items = shown;
+    Ok(answer(StatusCode::OK, &page))
 }

@@ -5,7 +5,9 @@ use crate::http::{Ask, Reply, exchange};
 use crate::world::{self, World};
 use ed25519_dalek::Signer as _;
 use ringi_gateway::{Config, serve};
-use ringi_orchestrator::ports::{Clock, Page, SystemClock, TransferFilter};
+use ringi_orchestrator::conformance::follow_the_table;
+use ringi_orchestrator::ports::{Clock, Page, Role, SystemClock, TransferFilter};
+use ringi_orchestrator::service::EventView;
 use ringi_orchestrator::{Orchestrator, Service};
 use ringi_primitives::cbor;
 use ringi_primitives::digest::Domain;
@@ -35,6 +37,9 @@ pub const INITIATOR: u8 = 1;
 pub const APPROVER: u8 = 2;
 /// The one admin.
 pub const ADMIN: u8 = 100;
+/// Roles of a ready desk; the admin is its owner.
+pub const ROLES: [(u8, Role); 4] =
+    [(INITIATOR, Role::Editor), (APPROVER, Role::Approver), (3, Role::Approver), (4, Role::Approver)];
 /// Nobody.
 pub const STRANGER: u8 = 9;
 
@@ -156,6 +161,9 @@ impl Desk {
         assert_eq!(self.send(&first).await.value()["in_force"], true);
         let policy = Ask::cbor("/v1/policy", cbor::encode(&world::policy(1, None))).by(ADMIN);
         assert_eq!(self.send(&policy).await.value()["in_force"], true);
+        for (who, role) in ROLES {
+            self.orchestrator.set_role(world::person(who), Some(role), "test").await.unwrap();
+        }
         let order = Ask::cbor("/v1/orders", cbor::encode(&order(1))).by(ADMIN);
         assert!(self.send(&order).await.value()["certificate"].is_string());
         let wallet = json!({"id": world::wallet().wallet, "vault": "hot", "name": "ops"});
@@ -202,14 +210,23 @@ impl Desk {
         reply
     }
 
-    /// What is kept now.
+    /// The audit log.
+    pub async fn audited(&self) -> Vec<ringi_ledger::Entry> {
+        self.orchestrator.audit_after(0, 1000).await.unwrap()
+    }
+
+    /// What is kept now; that something was refused is, too, and is looked at where it matters.
     pub async fn kept(&self) -> Kept {
         let all = Page { cursor: None, limit: 200 };
         let transfers = self.orchestrator.transfers(&TransferFilter::default(), &all).await.unwrap().items;
         let wallets = self.orchestrator.wallets(&all).await.unwrap().items;
+        let events = self.orchestrator.events_after(0, 1000).await.unwrap();
+        let text = |event: &EventView, field: &str| event.data[field].as_str().unwrap_or_default().to_string();
+        let moves = events.iter().filter(|e| e.kind.starts_with("transfer."));
+        follow_the_table(moves.map(|e| (e.subject.clone(), text(e, "status"), text(e, "sub_status"))));
         Kept {
-            events: self.orchestrator.events_after(0, 1000).await.unwrap().iter().map(|e| e.sequence).collect(),
-            audit: self.orchestrator.audit_after(0, 1000).await.unwrap().len(),
+            events: events.iter().map(|e| e.sequence).collect(),
+            audit: self.audited().await.iter().filter(|e| e.kind != "access.denied").count(),
             transfers: transfers.iter().map(|t| format!("{} {}", t.id, t.status)).collect(),
             wallets: wallets.iter().map(|w| format!("{} {}", w.id, w.name)).collect(),
         }
@@ -221,6 +238,7 @@ impl Desk {
         for _ in 0..400 {
             let now = self.good(&Ask::get(&path).by(INITIATOR)).await;
             if now["status"] == wanted {
+                self.kept().await;
                 return now;
             }
             self.world.mine();
@@ -240,6 +258,11 @@ async fn unlocked(folder: &Path) -> SqliteStore {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the data folder stays locked");
+}
+
+/// Gives somebody a role.
+pub fn role_of(who: u8, role: &str) -> Ask {
+    Ask::json(&format!("/v1/access/{}/role", world::person(who)), json!({"role": role}).to_string())
 }
 
 /// The order of a key generation.

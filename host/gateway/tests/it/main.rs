@@ -1,5 +1,6 @@
 //! The API as callers meet it: over a socket, before the real orchestrator and a real database.
 
+mod access;
 mod bodies;
 mod description;
 mod desk;

@@ -3,6 +3,7 @@
 //! Whatever implements [`Store`] must pass [`crate::conformance`. A commit is all or nothing and durable when it returns;
 //! uniqueness is the store's to enforce, so that no bug above can sign twice for one slot.
 
+use super::role::RoleRecord;
 use crate::transfer::{Header, Transfer};
 use async_trait::async_trait;
 use ringi_ledger::{Draft, Entry};
@@ -334,6 +335,8 @@ pub enum Write {
         /// Which; unknown ones are nothing.
         digests: Vec<Digest>,
     },
+    /// What was decided of a person's role; the newest stays.
+    Role(RoleRecord),
 }
 
 /// One atomic step: rows, feed, audit log.
@@ -361,6 +364,8 @@ pub struct Committed {
 pub struct Snapshot {
     /// All genesis versions, first to newest.
     pub genesis: Vec<Signed>,
+    /// What was decided of people's roles, one for each.
+    pub roles: Vec<RoleRecord>,
     /// The newest policy set.
     pub policy: Option<Signed>,
     /// One certificate per key, the newest epoch.

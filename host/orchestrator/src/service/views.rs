@@ -1,7 +1,9 @@
 //! Plain data of the service, as JSON shows it: ids and amounts as text, times RFC 3339, documents as base64 of their CBOR.
 
+use crate::ports::Role;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::digest::Digest;
+use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{BrakeId, IntentId, OrderId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
@@ -63,7 +65,7 @@ pub struct TransferView {
     /// One of the statuses of the API.
     pub status: &'static str,
     /// More exactly; stable.
-    pub sub_status: String,
+    pub sub_status: &'static str,
     /// The wallet.
     pub wallet: WalletId,
     /// The vault's name.
@@ -151,6 +153,8 @@ pub struct ErrorView {
     pub code: String,
     /// The rule that decided, or what happened.
     pub detail: String,
+    /// What the initiator can do.
+    pub next: &'static str,
 }
 
 /// A receipt.
@@ -416,4 +420,66 @@ pub struct CallerView {
     pub name: String,
     /// `initiate`, `approve`, `admin` or `witness`.
     pub purpose: &'static str,
+}
+
+/// What a person is to the API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RoleView {
+    /// Who.
+    pub person: PersonId,
+    /// Their name, where they have a key in the workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Their role, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// Who decided it: a person's id, `genesis` or `development`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<UnixMs>,
+}
+
+/// Somebody was refused by the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// Who.
+    pub person: PersonId,
+    /// Their role, if any.
+    pub role: Option<Role>,
+    /// The operation.
+    pub action: String,
+    /// On what.
+    pub resource: String,
+    /// Stable code of the refusal.
+    pub code: String,
+    /// The access policies that decided.
+    pub policies: Vec<String>,
+    /// From where.
+    pub address: Option<std::net::IpAddr>,
+}
+
+/// What an initiator sent and signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedFor {
+    /// The intent's verbatim bytes.
+    pub body: Vec<u8>,
+    /// The signature of the request that carried it.
+    pub signature: RequestSignature,
+}
+
+/// What came of asking a machine approver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallbackOutcome {
+    /// The transfer.
+    pub transfer: IntentId,
+    /// The approver.
+    pub person: PersonId,
+    /// The envelope that it was asked about.
+    pub envelope: Digest,
+    /// Stable code: `callback.approved`, `callback.rejected`, or why there is no approval.
+    pub code: String,
+    /// Its reason, or what went wrong.
+    pub detail: String,
 }

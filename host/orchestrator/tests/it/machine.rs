@@ -1,7 +1,9 @@
 //! Properties of the step machine that hold for every sequence of events.
 
 use proptest::prelude::*;
-use ringi_orchestrator::transfer::{Command, Event, Exposure, Held, Included, STATUS_TABLE, Signed, Transfer, step};
+use ringi_orchestrator::transfer::{
+    Command, Event, Exposure, Held, Included, REFUSALS, STATUS_TABLE, Signed, SubStatus, Transfer, refusal, step,
+};
 use ringi_primitives::decision::{Decision, DenyReason, MissingApproval};
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Slot;
@@ -10,6 +12,8 @@ use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::Display;
 use ringi_primitives::request::{PayloadKind, Unsigned};
 use ringi_primitives::time::UnixMs;
+use std::collections::BTreeSet;
+use std::path::Path;
 
 fn slot(n: u64) -> Slot {
     Slot::Nonce {
@@ -125,32 +129,102 @@ proptest! {
                 || (matches!(before, Transfer::Confirming { .. } | Transfer::Broadcasting { .. } | Transfer::Signed { .. })
                     && matches!(next, Transfer::Broadcasting { .. }));
             prop_assert!(commands.contains(&Command::Store) || volatile, "{name} is not stored");
+            // What the API shows is in the table, and follows as the table says.
+            let pair = (next.status(), next.sub_status());
+            let moves = pair != (before.status(), before.sub_status());
+            let may = before.status().row().next.contains(&pair.0);
+            prop_assert!(!moves || may, "{} to {}", before.status().name(), pair.0.name());
+            let told = format!("{next:?}");
+            let step = told.split([' ', '{']).next();
+            let known = pair.0.row().pairs.iter().any(|(sub, name)| *sub == pair.1 && Some(*name) == step);
+            prop_assert!(known, "{} / {} as {step:?}", pair.0.name(), pair.1.name());
             state = next;
         }
     }
 }
 
 #[test]
-fn every_sub_status_is_in_the_table() {
-    let held = Held {
-        slot: slot(0),
-        unsigned: unsigned(0, PayloadKind::Transaction),
-        exposure: Exposure::None,
-        rules: Vec::new(),
-    };
-    let states = [
-        Transfer::Submitted,
-        Transfer::AwaitingApproval { missing: Vec::new(), rules: Vec::new(), held: None },
-        Transfer::Queued { rules: Vec::new() },
-        Transfer::Prepared { held: held.clone(), attempts: 0 },
-        Transfer::Prepared { held: held.clone(), attempts: 1 },
-        Transfer::Signing { held, attempt: 1 },
-        Transfer::Cancelled { by: None, signed: None },
-        Transfer::Cancelled { by: Some(IntentId::from_bytes([1; 16])), signed: None },
-    ];
-    for state in states {
-        let row = STATUS_TABLE.iter().find(|(s, _, _)| *s == state.status()).unwrap();
-        assert!(row.2.contains(&state.sub_status()), "{} / {}", row.1, state.sub_status());
+fn the_table_names_each_status_once_and_has_every_sub_status() {
+    let mut names: Vec<&str> = STATUS_TABLE.iter().map(|row| row.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), STATUS_TABLE.len());
+    for sub in SubStatus::ALL {
+        let of = STATUS_TABLE.iter().filter(|row| row.pairs.iter().any(|(s, _)| s == sub)).count();
+        assert!([1, 3].contains(&of), "{} is in {of} statuses", sub.name());
+    }
+}
+
+/// Areas of codes that are no reason for a transfer's end: events, and refusals of requests that are no transfers.
+const ELSEWHERE: [&str; 22] = [
+    "access",
+    "address",
+    "approval.added",
+    "approval.callback",
+    "broadcast.id",
+    "ceremony",
+    "cosigner.incident",
+    "cosigner.upgraded",
+    "deposit",
+    "deposits",
+    "enclosure",
+    "events",
+    "order",
+    "page",
+    "person",
+    "receipt",
+    "recovery",
+    "test",
+    "transfer",
+    "wallet",
+    "webauthn",
+    "policy.installed",
+];
+
+/// Codes in the sources of what refuses transfers: text of the form `area.reason`.
+fn codes_in(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()) {
+        if entry.is_dir() {
+            codes_in(&entry, found);
+            continue;
+        }
+        let text = std::fs::read_to_string(&entry).unwrap();
+        let text = text.split("#[cfg(test)]").next().unwrap();
+        let plain = |t: &str| {
+            t.starts_with(|c: char| c.is_ascii_lowercase())
+                && t.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        };
+        let is_code = |t: &&str| t.split_once('.').is_some_and(|(area, reason)| plain(area) && plain(reason));
+        found.extend(text.split('"').filter(is_code).map(str::to_string));
+    }
+}
+
+#[test]
+fn every_code_that_can_end_a_transfer_has_a_row() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut found = BTreeSet::new();
+    for folder in [
+        "enclave/cosigner",
+        "enclave/chain",
+        "enclave/policy",
+        "enclave/primitives",
+        "host/provider",
+        "host/orchestrator",
+    ] {
+        codes_in(&root.join(folder).join("src"), &mut found);
+    }
+    let elsewhere = |code: &str| ELSEWHERE.iter().any(|e| code == *e || code.split('.').next() == Some(e));
+    let without: Vec<_> = found.iter().filter(|c| !elsewhere(c) && refusal(c).code == "*").collect();
+    assert_eq!(without, Vec::<&String>::new(), "codes without a row in transfer/refusal.rs");
+    assert!(found.len() > 100, "only {} codes found", found.len());
+    for row in REFUSALS {
+        let area = row.code.trim_end_matches('*');
+        assert!(found.iter().any(|code| code.starts_with(area)), "{} is no code of anybody's", row.code);
+        assert!(
+            row.next.ends_with('.') && refusal(row.code).code == row.code,
+            "{} has another row before it",
+            row.code
+        );
     }
 }
 

@@ -11,13 +11,15 @@ use crate::order::order;
 use crate::policy::{PolicyForm, to_set};
 use ringi_attestation::{Expectation, Moment, Pcr, PcrIndex, verify};
 use ringi_orchestrator::ports::Cosigners as _;
+use ringi_orchestrator::ports::Role;
 use ringi_orchestrator::service::Installation;
 use ringi_primitives::cbor;
 use ringi_primitives::claim::{CLAIM_BYTES, Claim};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::{Assurance, Genesis, GenesisChain};
+use ringi_primitives::key::PublicKey;
 use ringi_primitives::order::{KeyId, OrderAction};
-use ringi_primitives::policy_set::RootIndex;
+use ringi_primitives::policy_set::{KeyPurpose, PolicySet, RootIndex};
 use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::Signed;
 use std::collections::BTreeSet;
@@ -31,6 +33,15 @@ const READY_EVERY: Duration = Duration::from_millis(50);
 const FRESH_MS: u64 = 60_000;
 /// Admins of a development workspace; two of them sign.
 const ADMINS: [&str; 3] = ["admin-1", "admin-2", "admin-3"];
+
+/// Who is given a role in the API by a development workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum People {
+    /// Everybody in the policy set: whoever wrote it sits at this machine.
+    All,
+    /// Whose key lies in the folder.
+    Ours,
+}
 
 /// Keys and genesis of a development workspace.
 pub struct Development {
@@ -149,7 +160,50 @@ impl Development {
             }
         };
         let signed = self.signed(Domain::PolicySet, &set)?;
-        in_force(platform.service.install_policy(signed).await.map_err(of_service)?)
+        let installed = in_force(platform.service.install_policy(signed).await.map_err(of_service)?)?;
+        self.give_roles(platform, People::All).await?;
+        Ok(installed)
+    }
+
+    /// The public part of every key in the folder.
+    fn keys(&self) -> Result<Vec<PublicKey>, Failure> {
+        let folder = self.folder.join("development");
+        let files = std::fs::read_dir(&folder).map_err(|e| Failure::file(&folder, &e))?;
+        let paths =
+            files.filter_map(|f| f.ok().map(|f| f.path())).filter(|p| p.extension().is_some_and(|e| e == "key"));
+        paths.map(|path| SecretKey::load(&path).map(|key| key.public())).collect()
+    }
+
+    /// Gives roles in the API to people of the policy set of whom nobody has decided yet, by what their keys are for.
+    ///
+    /// # Errors
+    /// If they cannot be stored.
+    pub async fn give_roles(&self, platform: &Platform, to: People) -> Done {
+        let Some(policy) = platform.service.policy() else { return Ok(()) };
+        let set: PolicySet = policy
+            .signed
+            .decode_unverified(ringi_primitives::limits::POLICY_BYTES)
+            .map_err(|e| Failure::new("cli.document", e, "report this"))?;
+        let ours = match to {
+            People::All => None,
+            People::Ours => Some(self.keys()?),
+        };
+        let undecided: BTreeSet<_> =
+            platform.service.roles().into_iter().filter(|r| r.by.is_none()).map(|r| r.person).collect();
+        for person in set.people.iter().filter(|p| undecided.contains(&p.id)) {
+            if ours.as_ref().is_some_and(|own| person.keys.iter().all(|k| !own.contains(&k.key))) {
+                continue;
+            }
+            let has = |purpose| person.keys.iter().any(|k| k.purpose == purpose);
+            let approves = has(KeyPurpose::Approve) || !person.passkeys.is_empty();
+            let role = match (has(KeyPurpose::Initiate), approves) {
+                (true, true) => Role::Signer,
+                (true, false) => Role::Editor,
+                (false, _) => Role::Approver,
+            };
+            platform.service.set_role(person.id, Some(role), "development").await.map_err(of_service)?;
+        }
+        Ok(())
     }
 
     /// A document signed as two admins.

@@ -116,6 +116,32 @@ pub struct Settings {
     pub evm: Vec<EvmSettings>,
     /// Bitcoin without a node: a file of coins.
     pub bitcoin: Option<BitcoinSettings>,
+    /// Who may ask the API for what.
+    pub access: AccessSettings,
+    /// Machine approvers that are asked about every transfer that waits for approvals.
+    pub approvers: Vec<ApproverSettings>,
+}
+
+/// A machine approver; docs/callback.md says what it is asked and may answer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApproverSettings {
+    /// Who approves there: a person of the policy set, by id or name.
+    pub person: String,
+    /// Where it listens: `https`, or `http` to an address of this machine.
+    pub url: String,
+    /// A certificate, PEM, beside the public roots; relative to the data folder.
+    pub root: Option<PathBuf>,
+}
+
+/// The API's own door; docs/access.md says what may stand in the policies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AccessSettings {
+    /// Access policies beside the built-in ones, in Cedar; `access.cedar` of the data folder, where that is there.
+    pub policies: Option<PathBuf>,
+    /// Addresses and networks of proxies whose `X-Forwarded-For` is believed.
+    pub proxies: Vec<String>,
 }
 
 /// A node of an EVM chain.
@@ -183,6 +209,8 @@ impl Default for Settings {
             log: "info".into(),
             evm: vec![],
             bitcoin: None,
+            access: AccessSettings::default(),
+            approvers: vec![],
         }
     }
 }

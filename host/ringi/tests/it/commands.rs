@@ -134,10 +134,38 @@ pub fn a_policy_is_installed_once_and_signed(folder: &Path, platform: &Platform)
     platform.refuses(&install("next.toml", ADMINS[0]), "cli.document");
     assert_eq!(platform.good(&install("next.ringi", ADMINS[0]))["in_force"], true);
     platform.refuses(&install("now.ringi", ADMINS[0]), "policy.succession");
+    who_may_ask(platform);
     platform.good(&["policy", "fetch", "--key", INITIATOR, "--genesis", GENESIS, "--out", "again.ringi"]);
     let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
     assert_eq!(platform.good(&["policy", "show", "again.ringi"])["state"]["sequence"], 2);
     assert_ne!(read("again.ringi"), read("now.ringi"));
+}
+
+/// New people may do nothing until somebody gives them a role.
+fn who_may_ask(platform: &Platform) {
+    let access = |arguments: &[&'static str]| [&["access"], arguments].concat();
+    let shown = platform.good(&access(&["show", "--key", ADMINS[0]]));
+    let role = |shown: &Value, name: &str| {
+        shown["items"].as_array().unwrap().iter().find(|p| p["name"] == name).unwrap()["role"].clone()
+    };
+    assert_eq!((role(&shown, "operator"), role(&shown, "amir")), ("editor".into(), Value::Null));
+    platform.refuses(&["wallet", "list", "--key", "amir"], "access.no_role");
+    platform.refuses(&access(&["grant", "--key", "amir", "amir", "owner"]), "access.no_role");
+    platform.refuses(&access(&["grant", "--key", ADMINS[0], "nobody", "viewer"]), "cli.person");
+    platform.refuses(&access(&["grant", "--key", ADMINS[0], "amir", "emperor"]), "request.body");
+    let check = access(&["check", "--key", ADMINS[0], "amir", "approveTransfer", "--vault", "treasury"]);
+    platform.refuses(&access(&["check", "--key", ADMINS[0], "amir", "pay"]), "request.body");
+    assert_eq!(platform.good(&check)["code"], "access.faulty", "an approval is of a wallet, not of a vault");
+    let grant = |name: &'static str, role: &'static str| {
+        let shown = platform.good(&["access", "grant", "--key", ADMINS[0], name, role]);
+        assert_eq!(shown["role"], role);
+    };
+    grant("amir", "viewer");
+    assert_eq!(platform.good(&access(&["revoke", "--key", ADMINS[1], "amir"]))["role"], Value::Null);
+    platform.refuses(&["wallet", "list", "--key", "amir"], "access.no_role");
+    ["amir", "bea"].into_iter().for_each(|name| grant(name, "approver"));
+    let denied = platform.good(&["audit", "--key", ADMINS[0], "--kind", "access.denied"]);
+    assert!(denied.to_string().contains("access.no_role"), "{denied}");
 }
 
 /// A wallet, its addresses verified offline, its balance as the node says.

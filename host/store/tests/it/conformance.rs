@@ -22,6 +22,7 @@ conforms!(
     i3_slots_have_one_owner,
     approvals_and_spendings_are_kept,
     pages_cover_everything_once,
+    roles_are_kept,
     the_audit_log_chains,
 );
 

@@ -44,7 +44,7 @@ pub async fn submit(orchestrator: &Orchestrator, n: u8, amount: u64) -> Transfer
 
 pub async fn status(orchestrator: &Orchestrator, n: u8) -> (String, String) {
     let view = orchestrator.transfer(intent_id(n)).await.unwrap();
-    (view.status.to_string(), view.sub_status)
+    (view.status.to_string(), view.sub_status.to_string())
 }
 
 /// Until the transfer has this status; mines and announces blocks meanwhile.
@@ -79,7 +79,7 @@ async fn a_small_transfer_goes_through_and_leaves_a_receipt() {
     let (world, _folder, orchestrator) = ready().await;
     let mut feed = orchestrator.subscribe();
     let view = submit(&orchestrator, 1, 500).await;
-    assert_eq!((view.status, view.sub_status.as_str()), ("queued", "waiting_for_slot"));
+    assert_eq!((view.status, view.sub_status), ("queued", "waiting_for_slot"));
     feed.changed().await.unwrap();
     let done = until(&world, &orchestrator, 1, "completed").await;
     assert_eq!(done.transaction.unwrap().nonce, Some(0));
@@ -294,7 +294,7 @@ async fn only_the_initiator_withdraws_and_only_in_time() {
     let stranger = orchestrator.cancel(intent_id(1), person(2)).await.unwrap_err();
     assert_eq!(stranger.code, "transfer.not_initiator");
     let view = orchestrator.cancel(intent_id(1), person(1)).await.unwrap();
-    assert_eq!((view.status, view.sub_status.as_str()), ("cancelled", "withdrawn"));
+    assert_eq!((view.status, view.sub_status), ("cancelled", "withdrawn"));
     submit(&orchestrator, 2, 5).await;
     until(&world, &orchestrator, 2, "broadcasting").await;
     assert_eq!(orchestrator.cancel(intent_id(2), person(1)).await.unwrap_err().code, "transfer.signed");

@@ -14,6 +14,7 @@ use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Evidence};
 use ringi_primitives::asset::{Asset, AssetKey};
+use ringi_primitives::brake::{Brake, BrakeAction, SignedBrake};
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
 use ringi_primitives::digest::{Digest, Domain};
@@ -21,7 +22,7 @@ use ringi_primitives::effects::Slot;
 use ringi_primitives::fact::{Fact, FactKind, SignedFact, Statement};
 use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis};
 use ringi_primitives::httpsig::RequestSignature;
-use ringi_primitives::id::{IntentId, PersonId, WalletId, WorkspaceId};
+use ringi_primitives::id::{BrakeId, IntentId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::network::NetworkId;
@@ -201,6 +202,16 @@ pub fn says(witness: u8, fact: &Fact, at: UnixMs) -> SignedFact {
     let statement = Statement { version: 1, genesis: root(), witness: public(witness), fact: fact.clone(), at };
     let signature = SignatureBytes(key(witness).sign(&statement.digest().0).to_bytes());
     SignedFact { statement, signature }
+}
+
+/// A brake by this person.
+#[allow(dead_code, reason = "the gateway's tests use it")]
+pub fn brake(n: u8, id: u8, now: UnixMs, action: BrakeAction) -> SignedBrake {
+    let by = person(n);
+    let id = BrakeId::from_bytes([id; 16]);
+    let body = cbor::encode(&Brake { version: 1, genesis: root(), id, by, issued_at: now, action });
+    let signature = sign(n, &Digest::of(Domain::Brake, &body));
+    SignedBrake { body, evidence: Evidence::Signature { key: public(n), signature } }
 }
 
 /// The dealer's secret: the real engine has none in one place.
