@@ -323,6 +323,12 @@ pub struct DemoArgs {
     /// The cosigner program.
     #[arg(long, env = "RINGI_COSIGNER", default_value = "target/enclave/release/ringi-cosigner")]
     pub cosigner: PathBuf,
+    /// What the cosigners run in.
+    #[arg(long, env = "RINGI_ENCLAVE", default_value = "plain")]
+    pub enclave: EnclaveKind,
+    /// Emulated machines.
+    #[command(flatten)]
+    pub machines: Machines,
     /// The EVM node's program; scripts/anvil.sh prints it.
     #[arg(long)]
     pub anvil: PathBuf,

@@ -68,7 +68,8 @@ fn run_demo(args: DemoArgs, output: Output) -> Done {
     let folder = args.folder.join(crate::fresh::now().0.to_string());
     std::fs::create_dir_all(&folder).map_err(|e| Failure::file(&folder, &e))?;
     log::start(&folder.join("log.json"), "info")?;
-    let demo = Demo { cosigner: args.cosigner, anvil: args.anvil, folder };
+    let DemoArgs { cosigner, enclave, machines, anvil, .. } = args;
+    let demo = Demo { cosigner, enclave, machines, anvil, folder };
     runtime()?.block_on(crate::demo::run(&demo, output))
 }
 
