@@ -10,7 +10,9 @@ mod store;
 pub use chain::{
     ChainPort, ChainPortError, DepositSeen, OwnAddress, PrepareAsk, SlotChoice, TxOutcome, TxStatus, Watch,
 };
-pub use cosigners::{Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent};
+pub use cosigners::{
+    Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, Introduction, SignAttempt, SignEvent,
+};
 pub use store::{
     Commit, Committed, DepositRecord, EventDraft, EventRecord, IdempotencyClaim, Page, Paged, ReceiptRecord,
     RequestMemory, Snapshot, Store, StoreError, StoredResponse, TransferFilter, TransferRecord, UniqueRule,

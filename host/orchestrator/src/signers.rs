@@ -115,7 +115,7 @@ mod tests {
             refusal: None,
         };
         let boot = SignedBoot { certificate, signature: SignatureBytes([0; 64]) };
-        CosignerHealth { party: party(n), connected: true, status: Some(status), boot: Some(boot) }
+        CosignerHealth { party: party(n), connected: true, status: Some(status), boot: Some(boot), introduction: None }
     }
 
     fn pick(health: &[CosignerHealth], refusers: &[u8], suspects: &[u8], offset: usize) -> Option<Vec<u8>> {

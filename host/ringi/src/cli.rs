@@ -370,6 +370,14 @@ pub enum GenesisCommand {
         /// The genesis file.
         file: PathBuf,
     },
+    /// Write the newest version as the readable file that `new --previous` makes the next one from.
+    Form {
+        /// The genesis file.
+        file: PathBuf,
+        /// The new file, TOML.
+        #[arg(long)]
+        out: PathBuf,
+    },
 }
 
 /// `ringi attestation`.
@@ -631,6 +639,8 @@ pub enum VerifyCommand {
 pub enum CosignerCommand {
     /// Ask a running cosigner for a fresh document and check here that it runs an allowed image of this workspace.
     Attest(AttestArgs),
+    /// Show the keys of a new cosigner, for the next version of genesis; where cosigners are attested, only of an allowed image.
+    Introduce(AttestArgs),
     /// Move every cosigner of a stopped development workspace to another program or image, each under an order (rule E1).
     Upgrade(UpgradeArgs),
 }
@@ -657,7 +667,7 @@ pub struct UpgradeArgs {
     pub log: Option<String>,
 }
 
-/// `ringi cosigner attest`.
+/// `ringi cosigner attest` and `introduce`.
 #[derive(Args)]
 pub struct AttestArgs {
     /// The platform.

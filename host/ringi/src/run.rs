@@ -41,6 +41,9 @@ pub fn run(cli: Cli) -> Done {
         Command::Verify(VerifyCommand::Receipt(args)) => run_verify_receipt(&args, output),
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),
         Command::Cosigner(CosignerCommand::Attest(args)) => runtime()?.block_on(attestation::attest(&args, output)),
+        Command::Cosigner(CosignerCommand::Introduce(args)) => {
+            runtime()?.block_on(attestation::introduce(&args, output))
+        }
         Command::Audit(args) => runtime()?.block_on(audit::audit(&args, output)),
         Command::Cosigner(CosignerCommand::Upgrade(args)) => runtime()?.block_on(upgrade::upgrade(args, output)),
         Command::Status { api } => runtime()?.block_on(remote::status(&api, output)),
@@ -93,6 +96,7 @@ fn run_genesis(command: GenesisCommand, output: Output) -> Done {
         GenesisCommand::Sign { file, key } => genesis::sign(&file, &key, output),
         GenesisCommand::Show { file } => genesis::show(&file, output),
         GenesisCommand::Verify { file } => genesis::verify(&file, output),
+        GenesisCommand::Form { file, out } => genesis::form(&file, &out, output),
     }
 }
 

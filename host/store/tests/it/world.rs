@@ -470,7 +470,13 @@ impl Cosigners for FakeCosigners {
                 refusal: None,
             };
             let connected = !seen.down.contains(&n);
-            CosignerHealth { party: party(n), connected, status: Some(status), boot: Some(signed_boot(n)) }
+            CosignerHealth {
+                party: party(n),
+                connected,
+                status: Some(status),
+                boot: Some(signed_boot(n)),
+                introduction: None,
+            }
         };
         (1..=3).map(one).collect()
     }
