@@ -124,7 +124,9 @@ impl Cosigner {
             OrderAction::Upgrade { .. } => {
                 Err(Code::OrderSenseless.because("an upgrade is a hand-over to its new image"))
             }
-            OrderAction::Recovery { .. } => Err(Code::OrderSenseless.because("it comes with its kits")),
+            OrderAction::Recovery { .. } | OrderAction::Drill { .. } => {
+                Err(Code::OrderSenseless.because("it comes with its kits"))
+            }
         };
         carried_out.map_err(|r| (Some(id), r))
     }
@@ -152,7 +154,8 @@ impl Cosigner {
             OrderAction::Resume { .. }
             | OrderAction::GiveBack { .. }
             | OrderAction::Upgrade { .. }
-            | OrderAction::Recovery { .. } => None,
+            | OrderAction::Recovery { .. }
+            | OrderAction::Drill { .. } => None,
         };
         let Some(key) = key else { return Err(Code::OrderSpent.because("carried out before")) };
         let active = self.state.keys.active.get(&key).ok_or_else(|| Code::OrderSpent.because("carried out before"))?;

@@ -418,6 +418,7 @@ impl Cosigner {
             boot_key: self.receipt_key.public(),
             proved: self.proved_peers(),
             refusal: self.boot.refusal().map(|refusal| refusal.code),
+            drills: self.state.drills.values().cloned().collect(),
         };
         self.emit(FromCosigner::Status { status });
     }

@@ -100,6 +100,8 @@ pub enum Code {
     RecoveryKit,
     /// What recipients opened is too little, of another kit or for another cosigner (rule K3).
     RecoveryParts,
+    /// In production a key signs only after a recovery drill of its share here (rule K3).
+    RecoveryUndrilled,
     /// A document of ours could not be made: a bug here, never a permission.
     Bug,
 }
@@ -153,6 +155,7 @@ impl Code {
             Code::OrderSenseless => "order.senseless",
             Code::RecoveryKit => "recovery.kit",
             Code::RecoveryParts => "recovery.parts",
+            Code::RecoveryUndrilled => "recovery.undrilled",
             Code::Bug => "cosigner.bug",
         }
     }

@@ -8,14 +8,14 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 use ringi_mpc::KeyShare;
 use ringi_primitives::approval::Counted;
-use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
+use ringi_primitives::certificate::{KeyCertificate, SignedCertificate, SignedDrill};
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::{IntentId, OrderId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
-use ringi_primitives::order::NextNonce;
+use ringi_primitives::order::{KeyId, NextNonce};
 use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
@@ -216,6 +216,13 @@ pub enum Record {
         #[n(0)]
         nonces: Vec<NextNonce>,
     },
+    /// A recovery drill has passed (rule K3).
+    #[n(30)]
+    Drilled {
+        /// As it is told.
+        #[n(0)]
+        drill: SignedDrill,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -299,6 +306,8 @@ pub struct State {
     pub orders: BTreeSet<OrderId>,
     /// Excluded cosigners.
     pub banned: BTreeSet<PartyIndex>,
+    /// Recovery drills that have passed (rule K3).
+    pub drills: BTreeMap<KeyId, SignedDrill>,
     /// When the admin quorum resumed (rule B1).
     pub resumed_at: Option<UnixMs>,
     /// What passkeys' counters were used for.
@@ -362,6 +371,7 @@ impl State {
                 self.spending.exhaust_windows(*at);
             }
             Record::NextNonces { nonces } => nonces.iter().for_each(|next| self.pins.begin_at(next)),
+            Record::Drilled { drill } => drop(self.drills.insert(drill.drill.key, drill.clone())),
             Record::GaveBack { intent } => self.spending.give_back(intent),
             Record::Counted { uses } => uses.iter().for_each(|u| self.counters.enter(u)),
             Record::PeerHead { peer, boot, sequence, key } => {
@@ -453,7 +463,14 @@ impl State {
         let banned = Record::Banned { parties: self.banned.iter().copied().collect() };
         let heads = self.peer_heads.iter().map(|(p, h)| h.record(*p));
         let counted = self.counters.all().map(|used| Record::Counted { uses: vec![used] });
-        verdict.into_iter().chain([orders, banned]).chain(heads).chain(counted).chain([Record::Time { now: self.now }])
+        let drills = self.drills.values().map(|drill| Record::Drilled { drill: drill.clone() });
+        verdict
+            .into_iter()
+            .chain([orders, banned])
+            .chain(heads)
+            .chain(counted)
+            .chain(drills)
+            .chain([Record::Time { now: self.now }])
     }
 }
 

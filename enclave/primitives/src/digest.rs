@@ -47,11 +47,13 @@ pub enum Domain {
     RecoveryKit,
     /// A sealed share beside its kit (rule K3).
     SealedShare,
+    /// What a cosigner says of a recovery drill (rule K3).
+    Drill,
 }
 
 impl Domain {
     /// Every domain, for the test that they are prefix-free.
-    pub const ALL: [Domain; 20] = [
+    pub const ALL: [Domain; 21] = [
         Domain::Genesis,
         Domain::PolicySet,
         Domain::Order,
@@ -72,6 +74,7 @@ impl Domain {
         Domain::HandOver,
         Domain::RecoveryKit,
         Domain::SealedShare,
+        Domain::Drill,
     ];
 
     /// The separation string.
@@ -97,6 +100,7 @@ impl Domain {
             Domain::HandOver => "ringi/hand-over/v1",
             Domain::RecoveryKit => "ringi/recovery-kit/v1",
             Domain::SealedShare => "ringi/sealed-share/v1",
+            Domain::Drill => "ringi/drill/v1",
         }
     }
 }

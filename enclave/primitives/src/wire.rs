@@ -3,7 +3,7 @@
 //! A frame is a 4-byte big-endian length and that many bytes of [`ToCosigner`] or [`FromCosigner`], at most
 //! [`limits::FRAME_BYTES`]. The host's frames are foreign input: nothing in them is believed that is not signed.
 
-use crate::certificate::SignedCertificate;
+use crate::certificate::{SignedCertificate, SignedDrill};
 use crate::digest::Digest;
 use crate::id::{IntentId, OrderId};
 use crate::key::PublicKey;
@@ -154,7 +154,7 @@ pub enum ToCosigner {
     /// Restore shares under a recovery order (rule K3): all kits that it names, in its order.
     #[n(16)]
     Restore {
-        /// A [`crate::order::OrderAction::Recovery`].
+        /// A [`crate::order::OrderAction::Recovery`], or a [`crate::order::OrderAction::Drill`], which only compares.
         #[n(0)]
         order: Signed,
         /// What each kit takes.
@@ -507,6 +507,9 @@ pub struct CosignerStatus {
     /// While it is not ready: why, as the stable code that it refuses with (rule B1).
     #[n(11)]
     pub refusal: Option<String>,
+    /// Recovery drills that it has passed, one for each key (rule K3).
+    #[n(12)]
+    pub drills: Vec<SignedDrill>,
 }
 
 /// Writes one frame.

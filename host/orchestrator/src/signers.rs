@@ -111,6 +111,7 @@ mod tests {
             sequence: 0,
             sessions: 0,
             boot_key: PublicKey::Ed25519([0; 32]),
+            drills: Vec::new(),
             proved: vec![],
             refusal: None,
         };

@@ -4,7 +4,7 @@ mod eif;
 mod recovery;
 
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
-pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
+pub use recovery::{DrillArgs, OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 
 use crate::keys::KeyKind;
 use crate::platform::settings::{EnclaveKind, Machines};
@@ -601,6 +601,9 @@ pub enum OrderCommand {
     },
     /// Order that the shares of a lost cosigner come back, from its kits, into the one that replaces it.
     Recovery(RecoveryOrderArgs),
+    /// Order a drill: recipients open a running cosigner's kits for it, and it compares. In production no key signs and no
+    /// address is issued before (rule K3).
+    Drill(DrillArgs),
     /// Add one admin's signature.
     Sign {
         /// The order.

@@ -129,6 +129,7 @@ fn run_order(command: OrderCommand, output: Output) -> Done {
             order::new(OrderAction::Resume { boot_keys }, &genesis, &out, output)
         }
         OrderCommand::Recovery(args) => recovery::order(&args, output),
+        OrderCommand::Drill(args) => recovery::drill(&args, output),
         OrderCommand::Sign { file, key, genesis } => order::sign(&file, &key, &genesis, output),
     }
 }

@@ -36,7 +36,7 @@ census! {
     key_purpose: policy_set::KeyPurpose { Initiate, Approve }
     temperature: policy_set::Temperature { Hot, Warm, Cold }
     scope: policy_set::Scope { Vault, Wallet, Initiator, Destination }
-    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery }
+    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery, Drill }
     repetition: kit::Repetition { Blinding, Rest }
     evidence: approval::Evidence { Signature, WebAuthn }
     assurance: genesis::Assurance { Process, Qemu, Nitro }

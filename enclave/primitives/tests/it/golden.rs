@@ -106,6 +106,7 @@ fn documents_are_frozen() {
     forms.extend(both("KeyCertificate", make::key_certificate));
     forms.extend(both("SignedCertificate", make::signed_certificate));
     forms.extend(both("AddressStatement", make::address_statement));
+    forms.extend(both("SignedDrill", make::signed_drill));
     forms.extend(both("BootCertificate", make::boot));
     forms.extend(both("SignedBoot", make::signed_boot));
     forms.extend(both("Claim", make::claim));
@@ -126,7 +127,7 @@ fn documents_are_frozen() {
     forms.extend(both("Spending", make::spending));
     forms.extend(both("RecoveryKit", make::recovery_kit));
     forms.extend(both("SealedPart", make::sealed_part));
-    frozen_forms("documents.hex", 56, &forms);
+    frozen_forms("documents.hex", 60, &forms);
 }
 
 #[test]
@@ -214,6 +215,7 @@ fn digest_lines() -> Vec<(String, String)> {
         ("digest/PolicySet", body(cbor::encode(&policy), Domain::PolicySet)),
         ("digest/Order", body(cbor::encode(&order), Domain::Order)),
         ("digest/KeyCertificate", make::key_certificate(&mut Dice::full()).digest().hex()),
+        ("digest/Drill", make::drill(&mut Dice::full()).digest().hex()),
         ("digest/BootCertificate", make::boot(&mut Dice::full()).digest().hex()),
         ("digest/Verdict", make::verdict(&mut Dice::full()).digest().hex()),
         ("digest/Envelope", make::envelope(&mut Dice::full()).digest().hex()),
@@ -256,10 +258,10 @@ fn text_lines() -> Vec<(String, String)> {
 
 #[test]
 fn texts_are_frozen() {
-    frozen("texts.txt", 56, &text_lines());
+    frozen("texts.txt", 57, &text_lines());
 }
 
 #[test]
 fn digests_are_frozen() {
-    frozen("digests.hex", 30, &digest_lines());
+    frozen("digests.hex", 32, &digest_lines());
 }

@@ -468,6 +468,7 @@ impl Cosigners for FakeCosigners {
                 boot_key: public(n),
                 proved: vec![],
                 refusal: None,
+                drills: vec![],
             };
             let connected = !seen.down.contains(&n);
             CosignerHealth {
