@@ -2,7 +2,7 @@
 
 .PHONY: demo test check bench up setup
 
-demo: ; @scripts/demo.sh
+demo: ; @scripts/demo.sh $(ARGS)
 
 test: ; @scripts/test.sh
 

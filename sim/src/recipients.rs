@@ -64,6 +64,37 @@ impl World {
     }
 }
 
+impl World {
+    /// A drill of all keys of this cosigner, opened by these recipients: `passed`, or the code of its refusal (rule K3).
+    pub fn drill(&mut self, p: PartyIndex, certificates: &[SignedCertificate], people: &[u8]) -> String {
+        let kits = self.kits(p);
+        let order = self.drill_order(p, &kits);
+        let channel_key = self.genesis().head().cosigner(p).expect("named").channel_key;
+        let share = |k: &KeptKit| lost(k, certificates, parts(&k.kit, &order, channel_key, people));
+        let shares = kits.iter().map(share).collect();
+        self.hand_in(p, order, shares)
+    }
+
+    /// The order to open these kits for this cosigner.
+    pub fn drill_order(&mut self, cosigner: PartyIndex, kits: &[KeptKit]) -> Signed {
+        let channel_key = self.genesis().head().cosigner(cosigner).expect("named").channel_key;
+        let kits = kits.iter().map(|k| k.kit.digest()).collect();
+        self.order(OrderAction::Drill { cosigner, channel_key, kits })
+    }
+
+    /// What a cosigner answers to a drill or recovery: `passed`, or the code of its refusal.
+    pub fn hand_in(&mut self, p: PartyIndex, order: Signed, shares: Vec<LostShare>) -> String {
+        self.take_said(p);
+        self.tell(p, ToCosigner::Restore { order, shares });
+        let word = self.take_said(p).into_iter().find_map(|f| match f {
+            FromCosigner::DocumentRefused { refusal, .. } => Some(refusal.code),
+            FromCosigner::OrderDone { .. } => Some("passed".into()),
+            _ => None,
+        });
+        word.expect("an answer")
+    }
+}
+
 /// What these recipients of the kit's cosigner, by number, open and seal for the order's cosigner.
 pub fn parts(kit: &RecoveryKit, order: &Signed, channel_key: [u8; 32], people: &[u8]) -> Vec<SealedPart> {
     let to = Restoration { order: order.digest(Domain::Order), channel_key };

@@ -3,7 +3,7 @@
 use crate::enclaves::Enclaves;
 use crate::people::{Someone, signed};
 use crate::recipients::recipients;
-use crate::world::{Kept, World};
+use crate::world::{Kept, World, party};
 use ringi_chain::evm::{Choice, Fees};
 use ringi_chain::{KeySource, evm};
 use ringi_mpc::hd::derive_public;
@@ -14,6 +14,7 @@ use ringi_primitives::asset::{Asset, AssetKey};
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::genesis::Assurance;
 use ringi_primitives::id::{IntentId, WalletId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
@@ -193,11 +194,22 @@ pub(crate) fn cache() -> std::path::PathBuf {
 impl Standard {
     /// Installs the standard policy and makes the key of each scheme.
     pub fn install(world: &mut World, schemes: &[Scheme]) -> Standard {
+        let standard = Standard::undrilled(world, schemes);
+        // K3: or production signs nothing.
+        if world.genesis().head().assurance == Assurance::Nitro {
+            let drill = |p| assert_eq!(world.drill(p, &standard.certificates, &[1, 2]), "passed");
+            [1, 2, 3].map(party).into_iter().for_each(drill);
+        }
+        standard
+    }
+
+    /// The same before any recovery drill.
+    pub fn undrilled(world: &mut World, schemes: &[Scheme]) -> Standard {
         let policy = policy(world.root());
         let signed = signed(Domain::PolicySet, &policy, &[&world.admins[0], &world.admins[2]]);
         world.tell_all(&ToCosigner::InstallPolicy { set: signed.clone() });
         let keys = schemes.iter().map(|s| ringi_primitives::order::KeyId { scheme: *s, root: RootIndex(0) });
-        let certificates = keys.map(|k| world.generate(k).expect("key generation")).collect();
+        let certificates: Vec<_> = keys.map(|k| world.generate(k).expect("key generation")).collect();
         Standard { policy, signed, certificates }
     }
 

@@ -125,7 +125,9 @@ impl Cosigner {
             OrderAction::Upgrade { .. } => {
                 Err(Code::OrderSenseless.because("an upgrade is a hand-over to its new image"))
             }
-            OrderAction::Recovery { .. } => Err(Code::OrderSenseless.because("it comes with its kits")),
+            OrderAction::Recovery { .. } | OrderAction::Drill { .. } => {
+                Err(Code::OrderSenseless.because("it comes with its kits"))
+            }
         };
         carried_out.map_err(|r| (Some(id), r))
     }
@@ -153,7 +155,8 @@ impl Cosigner {
             OrderAction::Resume { .. }
             | OrderAction::GiveBack { .. }
             | OrderAction::Upgrade { .. }
-            | OrderAction::Recovery { .. } => None,
+            | OrderAction::Recovery { .. }
+            | OrderAction::Drill { .. } => None,
             OrderAction::Unfreeze { .. } => {
                 self.emit(FromCosigner::OrderDone { order: order.id, certificate: None });
                 return Ok(());

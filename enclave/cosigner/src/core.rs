@@ -425,6 +425,7 @@ impl Cosigner {
             proved: self.proved_peers(),
             refusal: self.boot.refusal().map(|refusal| refusal.code),
             freezes: Some(self.state.brakes.freezes().collect()),
+            drills: self.state.drills.values().cloned().collect(),
         };
         self.emit(FromCosigner::Status { status });
     }

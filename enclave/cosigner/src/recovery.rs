@@ -12,13 +12,13 @@ use minicbor::bytes::ByteVec;
 use ringi_mpc::KeyShare;
 use ringi_mpc::kit::{self, KitError, MadeKit, Part};
 use ringi_primitives::cbor;
-use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
+use ringi_primitives::certificate::{Drill, KeyCertificate, SignedCertificate, SignedDrill};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::{Assurance, CosignerIdentity, Genesis, GenesisChain, RecoveryRecipient};
 use ringi_primitives::id::OrderId;
 use ringi_primitives::kit::RecoveryKit;
 use ringi_primitives::limits;
-use ringi_primitives::order::{NextNonce, Order, OrderAction};
+use ringi_primitives::order::{KeyId, NextNonce, Order, OrderAction};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::{FromCosigner, LostShare, Refusal};
@@ -164,6 +164,12 @@ impl Cosigner {
         let genesis = self.state.genesis.as_ref();
         let genesis = genesis.ok_or_else(|| because(Code::GenesisMissing.because("no genesis installed")))?;
         self.check_order(genesis, signed, &order).map_err(because)?;
+        if let OrderAction::Drill { cosigner, channel_key, kits } = &order.action {
+            let digest = signed.digest(Domain::Order);
+            self.check_ours(&order, *cosigner, channel_key, kits).map_err(because)?;
+            self.drill(&order, kits, shares, &digest).map_err(because)?;
+            return Ok(order.id);
+        }
         let (kits, nonces) = self.check_recovery(&order).map_err(because)?;
         if kits.len() != shares.len() {
             return Err(because(Code::RecoveryKit.because("not the kits that the order names")));
@@ -171,7 +177,7 @@ impl Cosigner {
         let digest = signed.digest(Domain::Order);
         let mut records = Vec::new();
         for (kit, lost) in kits.iter().zip(shares) {
-            records.push(self.restore_share(kit, lost, &digest).map_err(because)?);
+            records.extend(self.restore_share(kit, lost, &digest).map_err(because)?);
         }
         records.push(Record::NextNonces { nonces });
         records.push(Record::OrdersUsed { orders: vec![order.id] });
@@ -184,6 +190,22 @@ impl Cosigner {
         let OrderAction::Recovery { cosigner, channel_key, kits, policy, nonces } = &order.action else {
             return Err(Code::OrderSenseless.because("no recovery order"));
         };
+        self.check_ours(order, *cosigner, channel_key, kits)?;
+        // G3: with a whole workspace lost, the host must not choose which of its policy sets comes back.
+        if self.state.policy.as_ref().map(|p| p.digest) != Some(*policy) {
+            return Err(Code::PolicyMismatch.because("not the policy set that the order names"));
+        }
+        Ok((kits.clone(), nonces.clone()))
+    }
+
+    /// An unused order for this very cosigner, whose boot is granted, with a sound list of kits.
+    fn check_ours(
+        &self,
+        order: &Order,
+        cosigner: PartyIndex,
+        channel_key: &[u8; 32],
+        kits: &[Digest],
+    ) -> Result<(), Refusal> {
         if self.state.orders.contains(&order.id) {
             return Err(Code::OrderSpent.because("carried out before"));
         }
@@ -191,22 +213,78 @@ impl Cosigner {
             return Err(refusal);
         }
         let own = self.state.identity.as_ref().is_some_and(|own| own.channel_public == *channel_key);
-        if *cosigner != self.me || !own {
+        if cosigner != self.me || !own {
             return Err(Code::OrderSenseless.because("it names another cosigner"));
-        }
-        // G3: with a whole workspace lost, the host must not choose which of its policy sets comes back.
-        if self.state.policy.as_ref().map(|p| p.digest) != Some(*policy) {
-            return Err(Code::PolicyMismatch.because("not the policy set that the order names"));
         }
         let distinct: BTreeSet<&Digest> = kits.iter().collect();
         if kits.is_empty() || kits.len() > limits::KITS || distinct.len() != kits.len() {
             return Err(Code::OrderSenseless.because("number of kits"));
         }
-        Ok((kits.clone(), nonces.clone()))
+        Ok(())
+    }
+
+    /// A drill: what recipients opened must give back the very shares that are here. All that the order names, or none counts.
+    fn drill(&mut self, order: &Order, kits: &[Digest], shares: &[LostShare], digest: &Digest) -> Result<(), Refusal> {
+        if kits.len() != shares.len() {
+            return Err(Code::RecoveryKit.because("not the kits that the order names"));
+        }
+        let mut records = Vec::new();
+        for (kit, lost) in kits.iter().zip(shares) {
+            let (share, certificate) = self.open_share(kit, lost, digest)?;
+            let key = certificate.certificate.key;
+            let held =
+                self.state.keys.active.get(&key).ok_or_else(|| Code::KeyMissing.because("nothing to compare"))?;
+            let same = share.expose_bytes().ok().zip(held.share.expose_bytes().ok()).is_some_and(|(a, b)| *a == *b);
+            if !same {
+                return Err(Code::RecoveryKit.because("it gives back another share than the one in use"));
+            }
+            records.push(self.drilled(key, digest)?);
+        }
+        records.push(Record::OrdersUsed { orders: vec![order.id] });
+        self.record(&records);
+        Ok(())
+    }
+
+    /// What is told and kept of a drill that has passed.
+    fn drilled(&self, key: KeyId, order: &Digest) -> Result<Record, Refusal> {
+        let (Some(genesis), Some(identity)) = (&self.state.genesis, &self.state.identity) else {
+            return Err(Code::GenesisMissing.because("no genesis installed"));
+        };
+        let drill = Drill { version: 1, genesis: genesis.root(), cosigner: self.me, key, order: *order, at: self.now };
+        let signature = identity.key.sign(&drill.digest());
+        Ok(Record::Drilled { drill: SignedDrill { drill, signature } })
+    }
+
+    /// K3: in production nothing is signed with a key whose share here no drill has brought back.
+    pub(crate) fn check_drilled(&self, keys: &[(KeyId, u32)]) -> Result<(), Refusal> {
+        let production = self.state.genesis.as_ref().is_some_and(|g| g.head().assurance == Assurance::Nitro);
+        match keys.iter().find(|(key, _)| !self.state.drills.contains_key(key)) {
+            Some((key, _)) if production => Err(Code::RecoveryUndrilled.because(key.scheme.name())),
+            _ => Ok(()),
+        }
+    }
+
+    /// One share of a lost cosigner, to be kept.
+    fn restore_share(&self, digest: &Digest, lost: &LostShare, order: &Digest) -> Result<[Record; 2], Refusal> {
+        let key = lost.certificate.certificate.key;
+        let held = self.state.keys.active.get(&key).map(|k| k.certificate.certificate.epoch);
+        if held.is_some_and(|epoch| epoch >= lost.certificate.certificate.epoch) {
+            return Err(Code::OrderSenseless.because("a share of that epoch or a later one is here"));
+        }
+        let (share, certificate) = self.open_share(digest, lost, order)?;
+        let bytes = share.expose_bytes().map_err(|_| Code::Bug.because("share"))?;
+        let share = Record::Share { share: bytes.to_vec().into(), certificate };
+        // Recipients have just shown that they can.
+        Ok([share, self.drilled(key, order)?])
     }
 
     /// One share, from the kit that the order names and from what its recipients opened.
-    fn restore_share(&self, digest: &Digest, lost: &LostShare, order: &Digest) -> Result<Record, Refusal> {
+    fn open_share(
+        &self,
+        digest: &Digest,
+        lost: &LostShare,
+        order: &Digest,
+    ) -> Result<(KeyShare, SignedCertificate), Refusal> {
         let (Some(genesis), Some(identity)) = (&self.state.genesis, &self.state.identity) else {
             return Err(Code::GenesisMissing.because("no genesis installed"));
         };
@@ -221,18 +299,13 @@ impl Cosigner {
         if !right || certificate.genesis != genesis.root() || !lost.certificate.signed_within(genesis) {
             return Err(Code::RecoveryKit.because("not a kit of this cosigner that the order names"));
         }
-        let held = self.state.keys.active.get(&certificate.key).map(|k| k.certificate.certificate.epoch);
-        if held.is_some_and(|epoch| epoch >= certificate.epoch) {
-            return Err(Code::OrderSenseless.because("a share of that epoch or a later one is here"));
-        }
         if lost.parts.len() > limits::KIT_RECIPIENTS {
             return Err(Code::RecoveryParts.because("too many parts"));
         }
         let open = |part| Part::unseal(&kit, part, order, &identity.channel_secret);
         let parts = lost.parts.iter().map(open).collect::<Result<Vec<Part>, KitError>>().map_err(refused)?;
         let share = kit::restore(&kit, &lost.sealed, &parts).map_err(refused)?;
-        let bytes = share.expose_bytes().map_err(|_| Code::Bug.because("share"))?;
-        Ok(Record::Share { share: bytes.to_vec().into(), certificate: lost.certificate.clone() })
+        Ok((share, lost.certificate.clone()))
     }
 
     /// Genesis names other keys of a peer: it was replaced, and what was known of the lost one is void.

@@ -122,6 +122,8 @@ pub enum Code {
     PolicyChanged,
     /// What recipients opened is too little, of another kit or for another cosigner (rule K3).
     RecoveryParts,
+    /// In production a key signs only after a recovery drill of its share here (rule K3).
+    RecoveryUndrilled,
     /// A document of ours could not be made: a bug here, never a permission.
     Bug,
 }
@@ -185,6 +187,7 @@ impl Code {
             Code::BrakesDiffer => "brake.heads_differ",
             Code::PolicyChanged => "policy.changed",
             Code::RecoveryParts => "recovery.parts",
+            Code::RecoveryUndrilled => "recovery.undrilled",
             Code::Bug => "cosigner.bug",
         }
     }

@@ -177,6 +177,8 @@ impl Cosigner {
         let root = check_pin_early(&self.state, &judged)?;
         let (charges, _) = consult(&self.state, &judged, &signers, root, self.now)?;
         let epochs = self.epochs(&judged)?;
+        // K3: production signs with no share that no drill has brought back.
+        self.check_drilled(&epochs)?;
         let limits: Vec<LimitKey> = charges.into_iter().map(|c| c.limit).collect();
         let mut locks: Vec<Lock> = limits.iter().cloned().map(Lock::Limit).collect();
         locks.push(Lock::Intent(root));

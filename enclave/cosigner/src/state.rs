@@ -11,7 +11,7 @@ use minicbor::{Decode, Encode};
 use ringi_mpc::KeyShare;
 use ringi_primitives::approval::Counted;
 use ringi_primitives::brake::SignedBrake;
-use ringi_primitives::certificate::{KeyCertificate, SignedCertificate};
+use ringi_primitives::certificate::{KeyCertificate, SignedCertificate, SignedDrill};
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::effects::Slot;
@@ -20,7 +20,7 @@ use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::{IntentId, OrderId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
-use ringi_primitives::order::NextNonce;
+use ringi_primitives::order::{KeyId, NextNonce};
 use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::request::PayloadKind;
 use ringi_primitives::scheme::PartyIndex;
@@ -261,6 +261,13 @@ pub enum Record {
         #[n(0)]
         order: Signed,
     },
+    /// A recovery drill has passed (rule K3).
+    #[n(30)]
+    Drilled {
+        /// As it is told.
+        #[n(0)]
+        drill: SignedDrill,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -346,6 +353,8 @@ pub struct State {
     pub brakes: BrakeBook,
     /// Excluded cosigners.
     pub banned: BTreeSet<PartyIndex>,
+    /// Recovery drills that have passed (rule K3).
+    pub drills: BTreeMap<KeyId, SignedDrill>,
     /// When the admin quorum resumed (rule B1).
     pub resumed_at: Option<UnixMs>,
     /// What passkeys' counters were used for.
@@ -411,6 +420,7 @@ impl State {
                 self.spending.exhaust_windows(*at);
             }
             Record::NextNonces { nonces } => nonces.iter().for_each(|next| self.pins.begin_at(next)),
+            Record::Drilled { drill } => drop(self.drills.insert(drill.drill.key, drill.clone())),
             Record::GaveBack { intent } => self.spending.give_back(intent),
             Record::Counted { uses } => uses.iter().for_each(|u| self.counters.enter(u)),
             Record::Facts { news, floor } => {
@@ -577,6 +587,14 @@ impl State {
         facts
             .chain(proved.map(|(roots, _)| Record::Proved { roots }))
             .chain(early.map(|(proofs, _)| Record::Final { proofs }))
+        let drills = self.drills.values().map(|drill| Record::Drilled { drill: drill.clone() });
+        verdict
+            .into_iter()
+            .chain([orders, banned])
+            .chain(heads)
+            .chain(counted)
+            .chain(drills)
+            .chain([Record::Time { now: self.now }])
     }
 }
 

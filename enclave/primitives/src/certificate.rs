@@ -7,6 +7,7 @@ use crate::key::SignatureBytes;
 use crate::network::NetworkId;
 use crate::order::KeyId;
 use crate::scheme::PartyIndex;
+use crate::time::UnixMs;
 use crate::wallet::{KeyPosition, WalletRef};
 use minicbor::{Decode, Encode};
 use std::collections::BTreeSet;
@@ -80,6 +81,65 @@ impl SignedCertificate {
     }
 }
 
+/// What a cosigner says when a drill has passed (rule K3): more than half of its recipients opened a kit of its share of this
+/// key for it, and what came of it is the share.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Drill {
+    /// Always 1.
+    #[n(0)]
+    pub version: u8,
+    /// The workspace.
+    #[n(1)]
+    pub genesis: Digest,
+    /// Whose share.
+    #[n(2)]
+    pub cosigner: PartyIndex,
+    /// Of which key, in whatever epoch.
+    #[n(3)]
+    pub key: KeyId,
+    /// Digest of the order under which it was done.
+    #[n(4)]
+    pub order: Digest,
+    /// When, by the cosigner's trusted time.
+    #[n(5)]
+    pub at: UnixMs,
+}
+
+impl Drill {
+    /// What the cosigner's identity key signs.
+    pub fn digest(&self) -> Digest {
+        Digest::of(Domain::Drill, &cbor::encode(self))
+    }
+}
+
+/// A drill with its cosigner's signature.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct SignedDrill {
+    /// What it says.
+    #[n(0)]
+    pub drill: Drill,
+    /// By the cosigner's identity key.
+    #[n(1)]
+    pub signature: SignatureBytes,
+}
+
+impl SignedDrill {
+    /// Whether the cosigner that it names, as one version of this genesis names it, signed it.
+    pub fn signed_within(&self, genesis: &GenesisChain) -> bool {
+        let digest = self.drill.digest();
+        let own = |c: &CosignerIdentity| {
+            c.index == self.drill.cosigner && c.identity_key.verifies_digest(&digest, &self.signature)
+        };
+        self.drill.genesis == genesis.root() && genesis.cosigners_of_versions().flatten().any(own)
+    }
+}
+
+/// K3: whether every cosigner says that a drill of this key has passed.
+pub fn drilled_by_all(drills: &[SignedDrill], key: &KeyId, genesis: &GenesisChain) -> bool {
+    let of_key = || drills.iter().filter(|d| d.drill.key == *key && d.signed_within(genesis));
+    genesis.head().cosigners.iter().all(|c| of_key().any(|d| d.drill.cosigner == c.index))
+}
+
 /// An address and all that is needed to derive it again (rule A1). The host writes it; the verifier believes only
 /// the certificate's signatures and its own derivation.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -108,4 +168,7 @@ pub struct AddressStatement {
     /// The key it derives from.
     #[n(7)]
     pub certificate: SignedCertificate,
+    /// Drills of that key; in production one of every cosigner (rule K3).
+    #[n(8)]
+    pub drills: Vec<SignedDrill>,
 }

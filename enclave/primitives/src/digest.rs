@@ -53,11 +53,13 @@ pub enum Domain {
     Brake,
     /// The freezes that one cosigner holds in force (rule P1).
     Freezes,
+    /// What a cosigner says of a recovery drill (rule K3).
+    Drill,
 }
 
 impl Domain {
     /// Every domain, for the test that they are prefix-free.
-    pub const ALL: [Domain; 23] = [
+    pub const ALL: [Domain; 24] = [
         Domain::Genesis,
         Domain::PolicySet,
         Domain::Order,
@@ -81,6 +83,7 @@ impl Domain {
         Domain::Fact,
         Domain::Brake,
         Domain::Freezes,
+        Domain::Drill,
     ];
 
     /// The separation string.
@@ -109,6 +112,7 @@ impl Domain {
             Domain::Fact => "ringi/fact/v1",
             Domain::Brake => "ringi/brake/v1",
             Domain::Freezes => "ringi/freezes/v1",
+            Domain::Drill => "ringi/drill/v1",
         }
     }
 }

@@ -222,6 +222,12 @@ impl Genesis {
         }
     }
 
+    /// K3: nobody serves t cosigners: whoever opens the kits of t, and so has the key, are more people than open one.
+    fn recipients_are_apart(&self) -> bool {
+        let serves = |person: &PersonId| self.recovery.iter().filter(|r| r.person == *person).count();
+        self.recovery.iter().all(|r| serves(&r.person) < usize::from(self.threshold))
+    }
+
     /// K3: every kit is a cosigner's of this genesis, a person counts once per kit, and no key opens two.
     fn recovery_sound(&self) -> bool {
         let kits: BTreeSet<_> = self.recovery.iter().map(|r| (r.cosigner, r.person)).collect();
@@ -233,6 +239,7 @@ impl Genesis {
             kits.len() == count,
             keys.len() == count,
             self.recovery.iter().all(|r| self.cosigner(r.cosigner).is_some()),
+            self.assurance != Assurance::Nitro || self.recipients_are_apart(),
         ];
         checks.iter().all(|sound| *sound)
     }

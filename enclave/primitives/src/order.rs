@@ -113,6 +113,20 @@ pub enum OrderAction {
         #[n(0)]
         freezes: Vec<Digest>,
     },
+    /// A recovery drill (rule K3): recipients open kits for the cosigner that holds these very shares, which compares.
+    #[n(8)]
+    Drill {
+        /// Which.
+        #[n(0)]
+        cosigner: PartyIndex,
+        /// Its channel key, as genesis names it: recipients seal what they open to this key.
+        #[n(1)]
+        #[cbor(with = "minicbor::bytes")]
+        channel_key: [u8; 32],
+        /// Digests of the kits, one per key.
+        #[n(2)]
+        kits: Vec<Digest>,
+    },
 }
 
 /// The nonce of an account's next transaction: those below it are used.

@@ -4,7 +4,7 @@
 //! [`limits::FRAME_BYTES`]. The host's frames are foreign input: nothing in them is believed that is not signed.
 
 use crate::brake::SignedBrake;
-use crate::certificate::SignedCertificate;
+use crate::certificate::{SignedCertificate, SignedDrill};
 use crate::digest::Digest;
 use crate::fact::SignedFact;
 use crate::id::{IntentId, OrderId};
@@ -156,7 +156,7 @@ pub enum ToCosigner {
     /// Restore shares under a recovery order (rule K3): all kits that it names, in its order.
     #[n(16)]
     Restore {
-        /// A [`crate::order::OrderAction::Recovery`].
+        /// A [`crate::order::OrderAction::Recovery`], or a [`crate::order::OrderAction::Drill`], which only compares.
         #[n(0)]
         order: Signed,
         /// What each kit takes.
@@ -543,6 +543,9 @@ pub struct CosignerStatus {
     /// Digests of the freezes that it holds in force (rule P1); `None` from an older image.
     #[n(12)]
     pub freezes: Option<Vec<Digest>>,
+    /// Recovery drills that it has passed, one for each key (rule K3).
+    #[n(13)]
+    pub drills: Vec<SignedDrill>,
 }
 
 /// Writes one frame.

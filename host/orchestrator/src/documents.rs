@@ -190,7 +190,7 @@ pub(crate) async fn recovery(core: &Arc<Core>, recovery: Recovery) -> Result<Ins
     let _one = core.documents.lock().await;
     let genesis = core.workspace().genesis()?.clone();
     let order = check_order(core, &genesis, &recovery.order)?;
-    let OrderAction::Recovery { cosigner, .. } = order.action else {
+    let (OrderAction::Recovery { cosigner, .. } | OrderAction::Drill { cosigner, .. }) = order.action else {
         return Err(ServiceError::bad_request("order.malformed", "the order is for no recovery", SIGN_AGAIN));
     };
     let digest = recovery.order.digest(Domain::Order);
@@ -242,7 +242,8 @@ fn certified(
         | OrderAction::GiveBack { .. }
         | OrderAction::Upgrade { .. }
         | OrderAction::Recovery { .. }
-        | OrderAction::Unfreeze { .. } => return Ok(None),
+        | OrderAction::Unfreeze { .. }
+        | OrderAction::Drill { .. } => return Ok(None),
     };
     let given = answers.iter().find_map(|a| match &a.answer {
         DocumentAnswer::Order { certificate: Some(c) } => Some(c),

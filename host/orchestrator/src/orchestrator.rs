@@ -25,6 +25,7 @@ use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::intent::Intent;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::order::KeyId;
 use ringi_primitives::policy_set::KeyPurpose;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
@@ -303,6 +304,10 @@ impl Service for Orchestrator {
         let workspace = self.core.workspace();
         let chain = workspace.genesis.as_ref()?;
         Some(GenesisView { root: chain.root(), head: chain.head_digest(), versions: workspace.versions.clone() })
+    }
+
+    fn certified(&self) -> Vec<KeyId> {
+        self.core.workspace().certificates.keys().copied().collect()
     }
 
     fn policy(&self) -> Option<PolicyView> {

@@ -11,7 +11,9 @@ mod store;
 pub use chain::{
     ChainPort, ChainPortError, DepositSeen, OwnAddress, PrepareAsk, SlotChoice, TxOutcome, TxStatus, Watch,
 };
-pub use cosigners::{Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent};
+pub use cosigners::{
+    Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, Introduction, SignAttempt, SignEvent,
+};
 pub use role::{Role, RoleRecord};
 pub use store::{
     BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, IdempotencyClaim, Page, Paged,

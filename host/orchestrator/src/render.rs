@@ -223,6 +223,8 @@ pub(crate) fn cosigner(health: &CosignerHealth, genesis: Option<&Genesis>) -> Co
         boot: status.map_or(0, |s| s.boot),
         refusal: status.filter(|_| health.connected).and_then(|s| s.refusal.clone()),
         boot_key: status.map(|s| s.boot_key),
+        channel_key: health.introduction.map(|i| hex::encode(i.channel_key)),
+        identity_key: health.introduction.map(|i| i.identity_key),
         peers: status.map(|s| numbers(&s.peers)).unwrap_or_default(),
         banned: status.map(|s| numbers(&s.banned)).unwrap_or_default(),
         policy: status.and_then(|s| s.policy),

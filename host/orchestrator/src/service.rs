@@ -22,6 +22,7 @@ use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::order::KeyId;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::Recovery;
 use std::sync::Arc;
@@ -250,6 +251,9 @@ pub trait Service: Send + Sync {
 
     /// The genesis in force.
     fn genesis(&self) -> Option<GenesisView>;
+
+    /// Keys that all cosigners certified once, whoever holds shares of them now.
+    fn certified(&self) -> Vec<KeyId>;
 
     /// The policy set in force.
     fn policy(&self) -> Option<PolicyView>;

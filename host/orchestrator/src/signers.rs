@@ -111,12 +111,13 @@ mod tests {
             sequence: 0,
             sessions: 0,
             boot_key: PublicKey::Ed25519([0; 32]),
+            drills: Vec::new(),
             proved: vec![],
             refusal: None,
             freezes: None,
         };
         let boot = SignedBoot { certificate, signature: SignatureBytes([0; 64]) };
-        CosignerHealth { party: party(n), connected: true, status: Some(status), boot: Some(boot) }
+        CosignerHealth { party: party(n), connected: true, status: Some(status), boot: Some(boot), introduction: None }
     }
 
     fn pick(health: &[CosignerHealth], refusers: &[u8], suspects: &[u8], offset: usize) -> Option<Vec<u8>> {

@@ -10,10 +10,12 @@ use crate::transfer::Header;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::cbor;
-use ringi_primitives::certificate::AddressStatement;
+use ringi_primitives::certificate::{AddressStatement, SignedDrill, drilled_by_all};
+use ringi_primitives::genesis::Assurance;
 use ringi_primitives::id::WalletId;
 use ringi_primitives::limits;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::order::KeyId;
 use ringi_primitives::scheme::Scheme;
 use ringi_primitives::wallet::{BRANCH_RECEIVE, KeyPosition, WalletRef};
 use serde_json::json;
@@ -201,6 +203,7 @@ fn statement(
 ) -> Result<AddressView, ServiceError> {
     let scheme = if own.kind == "p2tr" { Scheme::Bip340 } else { Scheme::EcdsaSecp256k1 };
     let certificate = keys.certificate(scheme).cloned().ok_or_else(no_key)?;
+    let drills = drills(core, &certificate.certificate.key)?;
     let statement = AddressStatement {
         version: 1,
         genesis: core.workspace().genesis()?.root(),
@@ -210,6 +213,7 @@ fn statement(
         kind: own.kind.to_string(),
         address: own.text.clone(),
         certificate,
+        drills,
     };
     Ok(AddressView {
         network,
@@ -219,6 +223,20 @@ fn statement(
         index: own.position.index,
         statement: STANDARD.encode(cbor::encode(&statement)),
     })
+}
+
+/// K3: what cosigners say of drills of this key; in production all must, or there is no address of it.
+fn drills(core: &Core, key: &KeyId) -> Result<Vec<SignedDrill>, ServiceError> {
+    let workspace = core.workspace();
+    let genesis = workspace.genesis()?;
+    let told = core.ports.cosigners.health().into_iter().filter_map(|h| h.status).flat_map(|s| s.drills);
+    let drills: Vec<SignedDrill> = told.filter(|d| d.drill.key == *key).collect();
+    if genesis.head().assurance == Assurance::Nitro && !drilled_by_all(&drills, key, genesis) {
+        let message = "not every cosigner says that a recovery drill of this key has passed";
+        let remedy = "Start all cosigners; have the recipients open their kits under an order drill.";
+        return Err(ServiceError::conflict("address.undrilled", message, remedy));
+    }
+    Ok(drills)
 }
 
 pub(crate) async fn balances(core: &Core, id: WalletId) -> Result<Vec<BalanceView>, ServiceError> {

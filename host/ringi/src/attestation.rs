@@ -10,6 +10,10 @@ use crate::remote;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_attestation::{CosignerIs, Document, Expectation, Moment, Pcr, PcrIndex, Root, verify};
+use ringi_gateway::client::Client;
+use ringi_primitives::cbor;
+use ringi_primitives::claim::{CLAIM_BYTES, Claim};
+use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use serde::Serialize;
@@ -87,6 +91,70 @@ pub async fn attest(args: &AttestArgs, output: Output) -> Done {
         lines.join("\n")
     });
     Ok(())
+}
+
+/// The keys of a cosigner that genesis does not name yet, as the next version is to name them. A plain process's are the
+/// host's word; an attested one's document, of an image that genesis allows and made for our nonce, claims them (rule G1).
+///
+/// # Errors
+/// If it cannot be reached, or proves less than genesis asks for.
+pub async fn introduce(args: &AttestArgs, output: Output) -> Done {
+    let (_, genesis) = read_genesis(&args.genesis)?;
+    let (client, _) = remote::connect(&args.api)?;
+    let known = client.cosigners().await.map_err(remote::of_client)?.items;
+    let said = known.into_iter().find(|c| c.index == args.cosigner).and_then(|c| c.channel_key.zip(c.identity_key));
+    let said = said.ok_or_else(|| argument("it has not introduced itself", "start it, and look at `ringi status`"))?;
+    let proved = if genesis.head().measurements.is_empty() {
+        false
+    } else {
+        let claim = newcomer(args, &genesis, &client).await?;
+        if (hex::encode(claim.channel_key), claim.identity_key) != said {
+            return Err(argument("its document claims other keys than the host says", "do not name it in genesis"));
+        }
+        true
+    };
+    let (channel_key, identity_key) = said;
+    let shown = json!({
+        "cosigner": args.cosigner, "channel_key": channel_key, "identity_key": identity_key, "proved": proved,
+    });
+    output.show(&shown, |_| {
+        let whose =
+            if proved { "an image that genesis allows claims these keys" } else { "NOT proved: the host's word" };
+        format!("# {whose}\nchannel_key = \"{channel_key}\"\nidentity_key = \"{}\"", identity_key.text())
+    });
+    Ok(())
+}
+
+/// What the fresh document of a cosigner without a workspace claims.
+async fn newcomer(args: &AttestArgs, genesis: &GenesisChain, client: &Client) -> Result<Claim, Failure> {
+    let nonce = [fresh::id()?, fresh::id()?].concat();
+    let answer = client.attestation(args.cosigner, &nonce).await.map_err(remote::of_client)?;
+    let document = STANDARD.decode(&answer.document).map_err(|_| argument("its answer is no base64", "ask again"))?;
+    let root = root_of(&args.root)?;
+    if !genesis.head().trust_roots.iter().any(|named| named.0 == root.0) {
+        return Err(argument(
+            "genesis does not name this --root",
+            "give the root that the workspace was founded under",
+        ));
+    }
+    let moment = Moment::Now { max_age_ms: MAX_AGE_MS };
+    let mut expectation = Expectation::of(vec![root], moment).with_nonce(&nonce);
+    for measurement in &genesis.head().measurements {
+        let (index, value) = (PcrIndex::new(measurement.pcr), measurement.value.as_slice().try_into().map(Pcr));
+        let (Some(index), Ok(value)) = (index, value) else {
+            return Err(argument("genesis names no register", "check the genesis file that you pinned"));
+        };
+        expectation = expectation.with_pcr(index, value);
+    }
+    let attested = verify(&document, &expectation, fresh::now()).map_err(of_attestation)?;
+    let claim = attested.document().user_data.as_deref().and_then(|d| cbor::decode::<Claim>(d, CLAIM_BYTES).ok());
+    let own = |c: &Claim| c.version == 1 && c.genesis.is_none() && c.cosigner.number() == args.cosigner;
+    claim.filter(own).ok_or_else(|| {
+        argument(
+            "it is no new cosigner of this number",
+            "start it on an empty folder: a new one is of no workspace yet",
+        )
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

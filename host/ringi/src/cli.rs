@@ -11,7 +11,7 @@ pub use access::{AccessCheckArgs, AccessCommand};
 pub use approver::{ApproverCommand, ApproverServeArgs};
 pub use brakes::{FreezeArgs, StopArgs};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
-pub use recovery::{OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
+pub use recovery::{DrillArgs, OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 pub use witness::WitnessCommand;
 
 use crate::keys::KeyKind;
@@ -363,6 +363,12 @@ pub struct DemoArgs {
     /// The cosigner program.
     #[arg(long, env = "RINGI_COSIGNER", default_value = "target/enclave/release/ringi-cosigner")]
     pub cosigner: PathBuf,
+    /// What the cosigners run in.
+    #[arg(long, env = "RINGI_ENCLAVE", default_value = "plain")]
+    pub enclave: EnclaveKind,
+    /// Emulated machines.
+    #[command(flatten)]
+    pub machines: Machines,
     /// The EVM node's program; scripts/anvil.sh prints it.
     #[arg(long)]
     pub anvil: PathBuf,
@@ -403,6 +409,14 @@ pub enum GenesisCommand {
     Verify {
         /// The genesis file.
         file: PathBuf,
+    },
+    /// Write the newest version as the readable file that `new --previous` makes the next one from.
+    Form {
+        /// The genesis file.
+        file: PathBuf,
+        /// The new file, TOML.
+        #[arg(long)]
+        out: PathBuf,
     },
 }
 
@@ -639,6 +653,9 @@ pub enum OrderCommand {
     },
     /// Order that the shares of a lost cosigner come back, from its kits, into the one that replaces it.
     Recovery(RecoveryOrderArgs),
+    /// Order a drill: recipients open a running cosigner's kits for it, and it compares. In production no key signs and no
+    /// address is issued before (rule K3).
+    Drill(DrillArgs),
     /// Add one admin's signature.
     Sign {
         /// The order.
@@ -677,6 +694,8 @@ pub enum VerifyCommand {
 pub enum CosignerCommand {
     /// Ask a running cosigner for a fresh document and check here that it runs an allowed image of this workspace.
     Attest(AttestArgs),
+    /// Show the keys of a new cosigner, for the next version of genesis; where cosigners are attested, only of an allowed image.
+    Introduce(AttestArgs),
     /// Move every cosigner of a stopped development workspace to another program or image, each under an order (rule E1).
     Upgrade(UpgradeArgs),
 }
@@ -703,7 +722,7 @@ pub struct UpgradeArgs {
     pub log: Option<String>,
 }
 
-/// `ringi cosigner attest`.
+/// `ringi cosigner attest` and `introduce`.
 #[derive(Args)]
 pub struct AttestArgs {
     /// The platform.

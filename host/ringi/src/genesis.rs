@@ -1,6 +1,6 @@
 //! Genesis on the admins' own machines: written from a readable file, signed by every admin, checked offline (rule G1).
 
-use crate::documents::{self, GenesisFile};
+use crate::documents::{self, GenesisFile, read_genesis};
 use crate::failure::{Done, Failure};
 use crate::fresh;
 use crate::keys::SecretKey;
@@ -39,16 +39,16 @@ pub struct GenesisForm {
     /// The cosigners, first to last.
     pub cosigners: Vec<CosignerForm>,
     /// Registers of allowed images; several lines of one register are alternatives. Empty for plain processes.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub measurements: Vec<MeasurementForm>,
     /// SHA-256 of the attestation roots that are believed, hex.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trust_roots: Vec<String>,
     /// Each cosigner's key of its key service, first to last.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kms_keys: Vec<String>,
     /// Who can open each cosigner's recovery kits: more than half of its recipients together.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub recovery: Vec<RecipientForm>,
 }
 
@@ -246,6 +246,50 @@ pub fn verify(path: &Path, output: Output) -> Done {
     Ok(())
 }
 
+/// `ringi genesis form`: the newest version as a file to change and make the next one from.
+///
+/// # Errors
+/// If it does not verify or a file is in the way.
+pub fn form(path: &Path, out: &Path, output: Output) -> Done {
+    let (_, chain) = read_genesis(path)?;
+    let form = form_of(chain.head());
+    let text = toml::to_string(&form).map_err(|e| Failure::new("cli.form", e, "report this"))?;
+    documents::write_new(out, text.as_bytes())?;
+    output.show(&form, |_| {
+        let (out, path) = (out.display(), path.display());
+        format!("written to {out}: change it, then `ringi genesis new --from {out} --previous {path} --out NEXT`")
+    });
+    Ok(())
+}
+
+/// The form that this document follows from; relying parties have none.
+fn form_of(genesis: &Genesis) -> GenesisForm {
+    GenesisForm {
+        workspace: Some(genesis.workspace),
+        admin_quorum: genesis.admin_quorum,
+        threshold: genesis.threshold,
+        assurance: genesis.assurance.name().into(),
+        admins: (genesis.admins.iter())
+            .map(|a| AdminForm { id: Some(a.id), name: a.name.clone(), key: a.key })
+            .collect(),
+        cosigners: genesis.cosigners.iter().map(cosigner_form).collect(),
+        measurements: (genesis.measurements.iter())
+            .map(|m| MeasurementForm { pcr: m.pcr, value: hex::encode(&m.value) })
+            .collect(),
+        trust_roots: genesis.trust_roots.iter().map(Digest::hex).collect(),
+        kms_keys: genesis.kms_keys.clone(),
+        recovery: genesis.recovery.iter().map(recipient_form).collect(),
+    }
+}
+
+fn cosigner_form(c: &CosignerIdentity) -> CosignerForm {
+    CosignerForm { name: c.name.clone(), channel_key: hex::encode(c.channel_key), identity_key: c.identity_key }
+}
+
+fn recipient_form(r: &RecoveryRecipient) -> RecipientForm {
+    RecipientForm { cosigner: r.cosigner.number(), person: Some(r.person), key: public_text(&r.key) }
+}
+
 fn body(signed: &Signed) -> Result<Genesis, Failure> {
     let genesis: Genesis = signed
         .decode_unverified(limits::GENESIS_BYTES)
@@ -283,16 +327,6 @@ fn shown(file: &GenesisFile) -> Result<Shown, Failure> {
     let genesis = body(newest)?;
     let signers = newest.verified_people(Domain::Genesis, |p, k| genesis.is_admin_key(p, k));
     let admin = |a: &Admin| ShownAdmin { id: a.id, name: a.name.clone(), key: a.key, signed: signers.contains(&a.id) };
-    let cosigner = |c: &CosignerIdentity| CosignerForm {
-        name: c.name.clone(),
-        channel_key: hex::encode(c.channel_key),
-        identity_key: c.identity_key,
-    };
-    let recipient = |r: &RecoveryRecipient| RecipientForm {
-        cosigner: r.cosigner.number(),
-        person: Some(r.person),
-        key: public_text(&r.key),
-    };
     Ok(Shown {
         verified: GenesisChain::verify(&file.0).is_ok(),
         workspace: genesis.workspace,
@@ -303,8 +337,8 @@ fn shown(file: &GenesisFile) -> Result<Shown, Failure> {
         quorum: format!("{} of {}", genesis.threshold, genesis.cosigners.len()),
         admin_quorum: format!("{} of {}", genesis.admin_quorum, genesis.admins.len()),
         admins: genesis.admins.iter().map(admin).collect(),
-        cosigners: genesis.cosigners.iter().map(cosigner).collect(),
-        recovery: genesis.recovery.iter().map(recipient).collect(),
+        cosigners: genesis.cosigners.iter().map(cosigner_form).collect(),
+        recovery: genesis.recovery.iter().map(recipient_form).collect(),
     })
 }
 

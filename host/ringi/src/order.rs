@@ -102,6 +102,9 @@ fn shown(signed: &Signed, order: &Order, chain: &GenesisChain) -> Shown {
         OrderAction::Recovery { cosigner, kits, .. } => {
             format!("restore {} shares of cosigner {cosigner} from their recovery kits", kits.len())
         }
+        OrderAction::Drill { cosigner, kits, .. } => {
+            format!("a drill: open {} recovery kits of cosigner {cosigner} for itself", kits.len())
+        }
         OrderAction::GiveBack { intent } => format!("give back what {intent} was charged"),
         OrderAction::Upgrade { cosigner, .. } => format!("hand cosigner {} over to another image", cosigner.number()),
         OrderAction::Unfreeze { freezes } => format!("lift {} freezes", freezes.len()),

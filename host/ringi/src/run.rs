@@ -47,6 +47,9 @@ pub fn run(cli: Cli) -> Done {
         Command::Up(args) => runtime()?.block_on(up::up(args, output)),
         Command::Cosigner(CosignerCommand::Attest(args)) => runtime()?.block_on(attestation::attest(&args, output)),
         Command::Access(command) => runtime()?.block_on(access::run(command, output)),
+        Command::Cosigner(CosignerCommand::Introduce(args)) => {
+            runtime()?.block_on(attestation::introduce(&args, output))
+        }
         Command::Audit(args) => runtime()?.block_on(audit::audit(&args, output)),
         Command::Cosigner(CosignerCommand::Upgrade(args)) => runtime()?.block_on(upgrade::upgrade(args, output)),
         Command::Status { api } => runtime()?.block_on(remote::status(&api, output)),
@@ -78,7 +81,8 @@ fn run_demo(args: DemoArgs, output: Output) -> Done {
     let folder = args.folder.join(crate::fresh::now().0.to_string());
     std::fs::create_dir_all(&folder).map_err(|e| Failure::file(&folder, &e))?;
     log::start(&folder.join("log.json"), "info")?;
-    let demo = Demo { cosigner: args.cosigner, anvil: args.anvil, folder };
+    let DemoArgs { cosigner, enclave, machines, anvil, .. } = args;
+    let demo = Demo { cosigner, enclave, machines, anvil, folder };
     runtime()?.block_on(crate::demo::run(&demo, output))
 }
 
@@ -102,6 +106,7 @@ fn run_genesis(command: GenesisCommand, output: Output) -> Done {
         GenesisCommand::Sign { file, key } => genesis::sign(&file, &key, output),
         GenesisCommand::Show { file } => genesis::show(&file, output),
         GenesisCommand::Verify { file } => genesis::verify(&file, output),
+        GenesisCommand::Form { file, out } => genesis::form(&file, &out, output),
     }
 }
 
@@ -138,6 +143,7 @@ fn run_order(command: OrderCommand, output: Output) -> Done {
             order::new(OrderAction::Unfreeze { freezes }, &genesis, &out, output)
         }
         OrderCommand::Recovery(args) => recovery::order(&args, output),
+        OrderCommand::Drill(args) => recovery::drill(&args, output),
         OrderCommand::Sign { file, key, genesis } => order::sign(&file, &key, &genesis, output),
     }
 }

@@ -121,15 +121,17 @@ async fn prepare(folder: &Path, settings: &Settings, platform: &Platform, output
     Ok(())
 }
 
-/// The keys of a development workspace that nobody holds: known when all cosigners are ready, for a key that is there must
-/// not be ordered again. One that is away must not keep the others from serving; without its grant they may wait for a
+/// The keys of a development workspace that were never made: known when all cosigners are ready, for a key that is there must
+/// not be ordered again, nor one that was lost and comes back from its kits (rule K3). One that is away must not keep the others from serving; without its grant they may wait for a
 /// resume (rule B1).
 async fn missing_keys(platform: &Platform) -> Vec<Scheme> {
     for _ in 0..READY_TRIES {
         let cosigners = platform.service.cosigners();
         if cosigners.iter().all(|c| c.ready) {
             let held = |scheme: &Scheme| cosigners.iter().flat_map(|c| &c.keys).any(|k| k.starts_with(scheme.name()));
-            return [Scheme::EcdsaSecp256k1, Scheme::Bip340].into_iter().filter(|scheme| !held(scheme)).collect();
+            let certified = platform.service.certified();
+            let made = |scheme: &Scheme| held(scheme) || certified.iter().any(|key| key.scheme == *scheme);
+            return [Scheme::EcdsaSecp256k1, Scheme::Bip340].into_iter().filter(|scheme| !made(scheme)).collect();
         }
         tokio::time::sleep(TICK).await;
     }

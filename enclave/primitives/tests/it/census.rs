@@ -36,7 +36,7 @@ census! {
     key_purpose: policy_set::KeyPurpose { Initiate, Approve }
     temperature: policy_set::Temperature { Hot, Warm, Cold }
     scope: policy_set::Scope { Vault, Wallet, Initiator, Destination }
-    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery, Unfreeze }
+    action: order::OrderAction { KeyGeneration, Refresh, Resume, GiveBack, Upgrade, Recovery, Unfreeze, Drill }
     brake_action: brake::BrakeAction { Freeze, Veto, Withdraw }
     freeze_target: brake::FreezeTarget { Workspace, Vault, Wallet }
     repetition: kit::Repetition { Blinding, Rest }

@@ -262,6 +262,16 @@ fn k3_recovery_recipients_are_of_this_genesis_and_share_no_key() {
     let many = (0..=limits::KIT_RECIPIENTS).map(|n| to(1, n as u8, n as u8)).collect::<Vec<_>>();
     assert_eq!(with(many[1..].to_vec()), Ok(()));
     assert_eq!(with(many), wrong, "too many for one kit");
+    // In production nobody serves t cosigners, or the people of one kit could have the key.
+    let measurements = vec![Measurement { pcr: 0, value: vec![7; 48] }];
+    let nitro = |recovery: &[RecoveryRecipient]| {
+        let (recovery, measurements) = (recovery.to_vec(), measurements.clone());
+        Genesis { recovery, measurements, assurance: Assurance::Nitro, ..first() }.validate()
+    };
+    assert_eq!((first().threshold, nitro(&sound)), (2, wrong.clone()), "4 and 5 serve cosigners 1 and 2");
+    let apart = [to(1, 4, 14), to(1, 5, 15), to(2, 7, 24), to(2, 8, 25), to(3, 6, 36), to(3, 9, 37)];
+    assert_eq!(nitro(&apart), Ok(()));
+    assert_eq!(nitro(&[&apart[..], &[to(3, 4, 34)]].concat()), wrong, "one of them too");
     // More than half of them open a kit.
     let quorum = |count: u8| {
         let recovery = (1..=count).map(|n| to(2, n, n)).collect();

@@ -106,6 +106,7 @@ fn documents_are_frozen() {
     forms.extend(both("KeyCertificate", make::key_certificate));
     forms.extend(both("SignedCertificate", make::signed_certificate));
     forms.extend(both("AddressStatement", make::address_statement));
+    forms.extend(both("SignedDrill", make::signed_drill));
     forms.extend(both("BootCertificate", make::boot));
     forms.extend(both("SignedBoot", make::signed_boot));
     forms.extend(both("Claim", make::claim));
@@ -139,7 +140,7 @@ fn documents_are_frozen() {
         make::brakes,
     ));
     forms.extend(both("SignedBrake", make::signed_brake));
-    frozen_forms("documents.hex", 72, &forms);
+    frozen_forms("documents.hex", 76, &forms);
 }
 
 #[test]
@@ -230,6 +231,7 @@ fn digest_lines() -> Vec<(String, String)> {
         ("digest/PolicySet", body(cbor::encode(&policy), Domain::PolicySet)),
         ("digest/Order", body(cbor::encode(&order), Domain::Order)),
         ("digest/KeyCertificate", make::key_certificate(&mut Dice::full()).digest().hex()),
+        ("digest/Drill", make::drill(&mut Dice::full()).digest().hex()),
         ("digest/BootCertificate", make::boot(&mut Dice::full()).digest().hex()),
         ("digest/Verdict", make::verdict(&mut Dice::full()).digest().hex()),
         ("digest/Envelope", make::envelope(&mut Dice::full()).digest().hex()),
@@ -274,10 +276,10 @@ fn text_lines() -> Vec<(String, String)> {
 
 #[test]
 fn texts_are_frozen() {
-    frozen("texts.txt", 60, &text_lines());
+    frozen("texts.txt", 61, &text_lines());
 }
 
 #[test]
 fn digests_are_frozen() {
-    frozen("digests.hex", 34, &digest_lines());
+    frozen("digests.hex", 36, &digest_lines());
 }

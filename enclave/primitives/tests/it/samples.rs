@@ -6,7 +6,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
 use ringi_primitives::asset::{Asset, AssetKey};
 use ringi_primitives::brake::{Brake, BrakeAction, FreezeTarget, SignedBrake};
-use ringi_primitives::certificate::{AddressStatement, KeyCertificate, SignedCertificate};
+use ringi_primitives::certificate::{AddressStatement, Drill, KeyCertificate, SignedCertificate, SignedDrill};
 use ringi_primitives::claim::Claim;
 use ringi_primitives::decision::{Charge, Decision, DenyReason, LimitKey, MissingApproval, Spending, Subject};
 use ringi_primitives::digest::Digest;
@@ -434,6 +434,8 @@ pub fn orders(d: &mut Dice) -> Vec<Order> {
     orders.push(order(d, recovery));
     let unfreeze = OrderAction::Unfreeze { freezes: d.some(digest) };
     orders.push(order(d, unfreeze));
+    let drill = OrderAction::Drill { cosigner: party(d), channel_key: d.bytes(), kits: d.some(digest) };
+    orders.push(order(d, drill));
     orders
 }
 
@@ -495,7 +497,16 @@ pub fn address_statement(d: &mut Dice) -> AddressStatement {
         kind: d.text(),
         address: d.text(),
         certificate: signed_certificate(d),
+        drills: d.some(signed_drill),
     }
+}
+
+pub fn drill(d: &mut Dice) -> Drill {
+    Drill { version: 1, genesis: digest(d), cosigner: party(d), key: key_id(d), order: digest(d), at: time(d) }
+}
+
+pub fn signed_drill(d: &mut Dice) -> SignedDrill {
+    SignedDrill { drill: drill(d), signature: signature(d) }
 }
 
 pub fn boot(d: &mut Dice) -> BootCertificate {
@@ -835,6 +846,7 @@ fn status(d: &mut Dice) -> CosignerStatus {
         proved: d.some(party),
         refusal: d.maybe(Dice::text),
         freezes: d.maybe(|d| d.some(digest)),
+        drills: d.some(signed_drill),
     }
 }
 

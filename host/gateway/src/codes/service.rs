@@ -15,6 +15,12 @@ pub const SERVICE: &[Entry] = &[
         "Use account on EVM, p2tr or p2wpkh on Bitcoin.",
     ),
     row(
+        "address.undrilled",
+        409,
+        "not every cosigner has seen a recovery drill of the key",
+        "Start all cosigners; have the recipients open their kits under an order drill.",
+    ),
+    row(
         "approval.bad_signature",
         422,
         "the approval's signature does not verify over the envelope's digest",

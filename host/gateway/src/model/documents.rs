@@ -151,6 +151,13 @@ pub struct Cosigner {
     #[schema(value_type = Option<String>)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot_key: Option<PublicKey>,
+    /// X25519 key of its channel, hex, as it says itself: what genesis names. Verify it before you sign one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel_key: Option<String>,
+    /// Its identity, as it says itself.
+    #[schema(value_type = Option<String>)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_key: Option<PublicKey>,
     /// Peers it has a channel with.
     #[schema(value_type = Vec<u32>)]
     pub peers: Vec<u8>,

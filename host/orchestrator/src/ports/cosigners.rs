@@ -5,12 +5,22 @@ use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::fact::SignedFact;
+use ringi_primitives::key::PublicKey;
 use ringi_primitives::receipt::{SignedBoot, SignedVerdict};
 use ringi_primitives::request::FinishedSignature;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::{CosignerStatus, Recovery, Refusal, Tag};
 use tokio::sync::{mpsc, watch};
+
+/// What a cosigner says of itself when it starts: what genesis names it by. The host's word until a document or genesis says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Introduction {
+    /// X25519 key of its channel.
+    pub channel_key: [u8; 32],
+    /// Ed25519 identity.
+    pub identity_key: PublicKey,
+}
 
 /// What the host knows of one cosigner now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +33,8 @@ pub struct CosignerHealth {
     pub status: Option<CosignerStatus>,
     /// Its boot certificate, once peers have granted the boot; receipts carry it (rule R1).
     pub boot: Option<SignedBoot>,
+    /// How it introduced itself.
+    pub introduction: Option<Introduction>,
 }
 
 /// One attempt: `ToCosigner::Sign` to exactly these signers.

@@ -337,6 +337,12 @@ pub struct CosignerView {
     /// The receipt key of this boot: what `ringi order resume` names (rule B1).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub boot_key: Option<PublicKey>,
+    /// X25519 key of its channel, hex, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel_key: Option<String>,
+    /// Its identity, as it says itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identity_key: Option<PublicKey>,
     /// Peers it has a channel with.
     pub peers: Vec<u8>,
     /// Cosigners it excludes.

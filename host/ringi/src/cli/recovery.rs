@@ -73,6 +73,23 @@ pub struct RestoreArgs {
     pub parts: Vec<PathBuf>,
 }
 
+/// `ringi order drill`.
+#[derive(Args)]
+pub struct DrillArgs {
+    /// Whose kits.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub cosigner: u8,
+    /// A kit to open; once for each key.
+    #[arg(long = "kit", required = true)]
+    pub kits: Vec<PathBuf>,
+    /// The workspace.
+    #[arg(long)]
+    pub genesis: PathBuf,
+    /// The new file.
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
 /// `ringi order recovery`.
 #[derive(Args)]
 pub struct RecoveryOrderArgs {

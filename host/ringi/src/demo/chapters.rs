@@ -1,11 +1,13 @@
 //! Points 2 to 5 and 7 to 9: deposits, transfers, a lost cosigner, Bitcoin, receipts.
 
-use super::Story;
 use super::desk::Payment;
 use super::stage::{BITCOIN, BITCOIN_SUPPLIER, EVM, STRANGER, SUPPLIER, Stage, receipt_file, short};
+use super::{PATIENCE, Story};
 use crate::failure::{Done, Failure};
+use crate::platform::development::Development;
 use crate::remote::of_client;
-use crate::verify::verify_receipt;
+use crate::verify::{VerifiedReceipt, VerifyError, verify_receipt};
+use ringi_attestation::Root;
 use ringi_chain::parse_address;
 use ringi_gateway::model::Transfer as TransferView;
 use ringi_primitives::amount::Amount;
@@ -37,7 +39,7 @@ async fn wait_for_deposits(stage: &Stage, wanted: usize) -> Done {
         if found.items.iter().filter(|d| d.status == "confirmed").count() >= wanted {
             return Ok(());
         }
-        if began.elapsed() > Duration::from_secs(20) {
+        if began.elapsed() > PATIENCE {
             return Err(Failure::new("demo.deposit", "a deposit was not seen", "look at the log in the demo's folder"));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -162,7 +164,7 @@ async fn wait_until_ready(stage: &Stage, party: PartyIndex) -> Done {
         if cosigners.iter().any(|c| c.index == party.number() && c.ready) {
             return Ok(());
         }
-        if began.elapsed() > Duration::from_secs(20) {
+        if began.elapsed() > PATIENCE {
             return Err(Failure::new("demo.rejoin", format!("cosigner {party} is not back"), "look at the log"));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -173,10 +175,15 @@ async fn receipt(stage: &Stage, id: IntentId) -> Result<Vec<u8>, Failure> {
     stage.desk.client.receipt(id).await.map_err(of_client)
 }
 
+/// As `ringi verify receipt` does, with the root of this machine's enclaves.
+fn check(stage: &Stage, bytes: &[u8]) -> Result<VerifiedReceipt, VerifyError> {
+    let roots: Vec<_> = stage.platform.attested.iter().map(|attested| attested.root).collect();
+    verify_receipt(bytes, &stage.development.chain, &stage.development.genesis.0, &roots)
+}
+
 async fn signers(stage: &Stage, id: IntentId) -> Result<Vec<u8>, Failure> {
     let bytes = receipt(stage, id).await?;
-    let development = &stage.development;
-    let verified = verify_receipt(&bytes, &development.chain, &development.genesis.0, &[]);
+    let verified = check(stage, &bytes);
     Ok(verified.map_err(|e| Failure::new(e.code(), e, "the receipt is wrong: report this"))?.signers)
 }
 
@@ -206,15 +213,15 @@ pub async fn receipts(stage: &Stage, story: &mut Story, done: &[IntentId]) -> Do
         let bytes = receipt(stage, *id).await?;
         let file = receipt_file(&stage.folder, &id.to_string());
         std::fs::write(&file, &bytes).map_err(|e| Failure::file(&file, &e))?;
-        let check = |bytes: &[u8]| verify_receipt(bytes, &stage.development.chain, &stage.development.genesis.0, &[]);
-        let verified = check(&bytes).map_err(|e| Failure::new(e.code(), e, "the receipt is wrong: report this"))?;
+        let verified =
+            check(stage, &bytes).map_err(|e| Failure::new(e.code(), e, "the receipt is wrong: report this"))?;
         let step = (bytes.len() / 64).max(1);
         let mut tried = 0;
         for at in (0..bytes.len()).step_by(step) {
             let mut flipped = bytes.clone();
             flipped[at] ^= 1;
             tried += 1;
-            if check(&flipped).is_ok() {
+            if check(stage, &flipped).is_ok() {
                 return Err(Failure::new("demo.receipt", format!("byte {at} of {id} flips unnoticed"), "report this"));
             }
         }
@@ -225,11 +232,12 @@ pub async fn receipts(stage: &Stage, story: &mut Story, done: &[IntentId]) -> Do
             verified.signers
         ));
     }
-    let genesis = crate::platform::development::Development::genesis_path(&stage.folder);
-    story.tell(format!(
-        "check one yourself: ringi verify receipt {}/receipt-….ringi --genesis {}",
-        stage.folder.display(),
-        genesis.display()
-    ));
+    let (folder, genesis) = (stage.folder.display(), Development::genesis_path(&stage.folder));
+    let root = match &stage.platform.attested {
+        Some(attested) if attested.root != Root::AWS => format!(" --root {folder}/simulation/root.der"),
+        _ => String::new(),
+    };
+    let command = format!("ringi verify receipt {folder}/receipt-….ringi --genesis {}{root}", genesis.display());
+    story.tell(format!("check one yourself: {command}"));
     Ok(())
 }

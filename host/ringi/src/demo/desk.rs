@@ -1,5 +1,6 @@
 //! The people of the demo at their desks: they speak to the API with keys of their own, as everybody must.
 
+use super::PATIENCE;
 use crate::approver::Proposal;
 use crate::failure::Failure;
 use crate::fresh;
@@ -16,9 +17,6 @@ use ringi_primitives::key::SignatureBytes;
 use ringi_primitives::network::NetworkId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// How long anything in the demo may take.
-const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A payment to ask for; amounts in base units.
 pub struct Payment<'a> {

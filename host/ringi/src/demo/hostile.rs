@@ -1,9 +1,9 @@
-//! Point 6: a host that lies. It talks to the real cosigner processes and changes what it likes; each answer is theirs.
+//! Point 6: a host that lies. It talks to the real cosigners and changes what it likes; each answer is theirs.
 
-use super::Story;
 use super::chapters::{ETHER, MAX_FEE};
 use super::desk::Payment;
 use super::stage::{EVM, STRANGER, SUPPLIER, Stage, new_wallet};
+use super::{PATIENCE, Story};
 use crate::failure::{Done, Failure};
 use crate::fresh;
 use crate::verify::CertifiedKeys;
@@ -27,7 +27,7 @@ use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::request::SigningRequest;
 use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::wallet::{KeyPosition, VaultIndex, WalletRef};
-use ringi_primitives::wire::{Refusal, Tag};
+use ringi_primitives::wire::{CosignerStatus, Refusal, Tag};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -261,7 +261,7 @@ impl<'a> Bench<'a> {
         let newest = Blob::copy(self.stage, third)?;
         self.stage.platform.fleet.kill(third).await;
         old.put_back()?;
-        tokio::time::sleep(Duration::from_millis(1500)).await;
+        self.until(third, |status| status.refusal.as_deref() == Some("boot.rolled_back")).await?;
         let (request, ..) = self.honest(ETHER / 100, nonce)?;
         match self.ask(&request, [1, 3]).await? {
             Answer::Refused(refusal) if refusal.code.starts_with("boot.") || refusal.code.starts_with("session.") => {
@@ -277,16 +277,22 @@ impl<'a> Bench<'a> {
         }
         self.stage.platform.fleet.kill(third).await;
         newest.put_back()?;
+        self.until(third, |status| status.ready).await?;
+        story.tell("with its newest blob cosigner 3 is granted again");
+        Ok(())
+    }
+
+    /// Waits until a cosigner that was killed says this of itself; its machine boots first.
+    async fn until(&self, party: PartyIndex, wanted: impl Fn(&CosignerStatus) -> bool) -> Done {
         let began = Instant::now();
-        while began.elapsed() < Duration::from_secs(20) {
+        while began.elapsed() < PATIENCE {
             let health = self.stage.platform.fleet.health();
-            if health.iter().any(|h| h.party == third && h.status.as_ref().is_some_and(|s| s.ready)) {
-                story.tell("with its newest blob cosigner 3 is granted again");
+            if health.iter().any(|h| h.party == party && h.status.as_ref().is_some_and(&wanted)) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err(broken("cosigner 3 did not come back"))
+        Err(broken(format!("cosigner {party} did not come back as it must")))
     }
 }
 

@@ -1,5 +1,5 @@
-//! `ringi demo`: the platform's main job told as a story, on real parts: cosigners as processes, a real EVM node, Bitcoin's
-//! own consensus code. Every line that is printed was just done.
+//! `ringi demo`: the platform's main job told as a story, on real parts: cosigners as processes or in machines of their own, a
+//! real EVM node, Bitcoin's own consensus code. Every line that is printed was just done.
 
 pub mod anvil;
 mod api;
@@ -10,15 +10,23 @@ mod stage;
 
 use crate::failure::Done;
 use crate::output::Output;
+use crate::platform::settings::{EnclaveKind, Machines};
 use serde::Serialize;
 use stage::Stage;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long anything in the demo may take: an emulated machine boots in seconds, on a busy one in many.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What the demo runs with.
 pub struct Demo {
     /// The cosigner program.
     pub cosigner: PathBuf,
+    /// What cosigners run in.
+    pub enclave: EnclaveKind,
+    /// The parts of emulated machines.
+    pub machines: Machines,
     /// The EVM node's program.
     pub anvil: PathBuf,
     /// Where it leaves receipts and statements; a new folder.

@@ -7,7 +7,7 @@ use super::{Demo, Story};
 use crate::failure::Failure;
 use crate::keys::SecretKey;
 use crate::platform::development::Development;
-use crate::platform::settings::{BitcoinSettings, EvmSettings, Settings};
+use crate::platform::settings::{self, BitcoinSettings, EnclaveKind, EvmSettings, Overrides, Settings};
 use crate::platform::start::Platform;
 use crate::policy::PolicyForm;
 use crate::remote::of_client;
@@ -68,13 +68,22 @@ impl Stage {
             "an EVM node (anvil, chain {CHAIN_ID}) is up; a token contract is at {}",
             evm::format_address(&token)
         ));
-        let platform = Platform::start(folder, &settings(demo, &anvil)).await?;
-        story.tell("three cosigners run as processes of their own");
+        let platform = Platform::start(folder, &settings(demo, &anvil)?).await?;
+        story.tell(match demo.enclave {
+            EnclaveKind::Plain => "three cosigners run as processes of their own",
+            EnclaveKind::Process => "three cosigners run as processes under an emulated security module",
+            EnclaveKind::Qemu => "three emulated machines booted the enclave image, each with one cosigner",
+            EnclaveKind::Nitro => "three Nitro enclaves run the image, each with one cosigner",
+        });
         let development = Development::found(folder, &platform, 2).await?;
         story.tell(format!(
             "genesis {} is signed by all three admins and installed",
             short(&development.chain.root().hex())
         ));
+        if let Some(attested) = &platform.attested {
+            let image = attested.measurements.first().map(|(_, value)| value.hex()).unwrap_or_default();
+            story.tell(format!("it allows image {} only: each cosigner proved it in a fresh document", short(&image)));
+        }
         let initiator = Development::key(folder, "initiator")?;
         let approvers = ["Amir", "Bea", "Carl"].map(|name| Ok((name, Arc::new(Development::key(folder, name)?))));
         let approvers: Vec<_> = approvers.into_iter().collect::<Result<_, Failure>>()?;
@@ -134,13 +143,19 @@ pub fn short(hex: &str) -> &str {
     hex.get(..12).unwrap_or(hex)
 }
 
-fn settings(demo: &Demo, anvil: &Anvil) -> Settings {
-    Settings {
-        cosigner: demo.cosigner.clone(),
+/// As `ringi up` reads them, for the demo's chains.
+fn settings(demo: &Demo, anvil: &Anvil) -> Result<Settings, Failure> {
+    let overrides = Overrides {
+        cosigner: Some(demo.cosigner.clone()),
+        enclave: Some(demo.enclave),
+        machines: demo.machines.clone(),
+        ..Overrides::default()
+    };
+    Ok(Settings {
         evm: vec![EvmSettings { url: anvil.url.clone(), chain_id: CHAIN_ID, confirmations: 1, poll_ms: 100 }],
         bitcoin: Some(BitcoinSettings { network: BITCOIN, sat_per_kvb: 2_000 }),
-        ..Settings::default()
-    }
+        ..settings::read(&demo.folder, overrides)?
+    })
 }
 
 /// The demo's policy file, filled in.

@@ -1,7 +1,6 @@
 //! A development workspace: every key lies in the data folder. For first runs and the demo; never for real money.
 
 use super::built_in_kms::BuiltInKms;
-use super::fleet::Introduction;
 use super::start::{Attested, Platform, of_service};
 use crate::documents::{GenesisFile, add_signature, read_genesis, write};
 use crate::failure::{Done, Failure};
@@ -10,8 +9,7 @@ use crate::keys::{KeyKind, SecretKey};
 use crate::order::order;
 use crate::policy::{PolicyForm, to_set};
 use ringi_attestation::{Expectation, Moment, Pcr, PcrIndex, verify};
-use ringi_orchestrator::ports::Cosigners as _;
-use ringi_orchestrator::ports::Role;
+use ringi_orchestrator::ports::{Cosigners as _, Introduction, Role};
 use ringi_orchestrator::service::Installation;
 use ringi_primitives::cbor;
 use ringi_primitives::claim::{CLAIM_BYTES, Claim};

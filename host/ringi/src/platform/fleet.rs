@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use ringi_enclave_host::{Event, Events, Supervised};
 use ringi_orchestrator::Incident;
 use ringi_orchestrator::ports::{
-    Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, SignAttempt, SignEvent,
+    Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, Introduction, SignAttempt, SignEvent,
 };
 use ringi_primitives::fact::SignedFact;
 use ringi_primitives::key::PublicKey;
@@ -31,15 +31,6 @@ const DOCUMENT_MS: u64 = 60_000;
 const BRAKE_MS: u64 = 5_000;
 /// Key generation takes seconds, on a busy machine many.
 const ORDER_MS: u64 = 180_000;
-
-/// What a cosigner says of itself when it starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Introduction {
-    /// X25519 key of its channel.
-    pub channel_key: [u8; 32],
-    /// Ed25519 identity.
-    pub identity_key: PublicKey,
-}
 
 /// All cosigners of this machine. Clones are the same fleet.
 #[derive(Clone)]
@@ -64,7 +55,6 @@ type Awaiting = oneshot::Sender<Option<Vec<u8>>>;
 
 struct Facts {
     health: CosignerHealth,
-    introduction: Option<Introduction>,
 }
 
 impl Fleet {
@@ -78,8 +68,7 @@ impl Fleet {
     ) -> Fleet {
         let (supervised, events): (Vec<_>, Vec<_>) = members.into_iter().map(|(s, e)| ((s.me(), s), e)).unzip();
         let unknown = |party| Facts {
-            health: CosignerHealth { party, connected: false, status: None, boot: None },
-            introduction: None,
+            health: CosignerHealth { party, connected: false, status: None, boot: None, introduction: None },
         };
         let order: Vec<PartyIndex> = supervised.iter().map(|(me, _)| *me).collect();
         let facts = order.iter().chain(away).map(|me| (*me, unknown(*me))).collect();
@@ -109,7 +98,7 @@ impl Fleet {
             return None;
         }
         loop {
-            let known: Option<Vec<_>> = self.facts().values().map(|f| f.introduction.clone()).collect();
+            let known: Option<Vec<_>> = self.facts().values().map(|f| f.health.introduction).collect();
             if known.is_some() {
                 return known;
             }
@@ -163,7 +152,7 @@ impl Fleet {
     fn went_down(&self, me: PartyIndex) {
         self.0.relay.detach(me);
         self.change(me, |f| {
-            f.health = CosignerHealth { party: me, connected: false, status: None, boot: None };
+            f.health = CosignerHealth { party: me, connected: false, status: None, boot: None, introduction: None };
         });
         self.0.attempts.gone(me);
         self.0.waiting.gone(me);
@@ -173,7 +162,7 @@ impl Fleet {
     async fn said(&self, me: PartyIndex, said: FromCosigner) {
         match said {
             FromCosigner::Identity { channel_key, identity_key, .. } => {
-                self.change(me, |f| f.introduction = Some(Introduction { channel_key, identity_key }));
+                self.change(me, |f| f.health.introduction = Some(Introduction { channel_key, identity_key }));
             }
             FromCosigner::Ready { boot } => {
                 self.change(me, |f| f.health.boot = Some(boot));

@@ -8,7 +8,7 @@ pub use files::{KitFile, Kits};
 pub use key::{RecoveryKey, public_from, public_text};
 
 use crate::attestation::root_of;
-use crate::cli::{OpenArgs, RecoveryOrderArgs, RestoreArgs};
+use crate::cli::{DrillArgs, OpenArgs, RecoveryOrderArgs, RestoreArgs};
 use crate::documents::{self, read_genesis};
 use crate::failure::{Done, Failure};
 use crate::output::Output;
@@ -185,20 +185,42 @@ pub fn order(args: &RecoveryOrderArgs, output: Output) -> Done {
         let what = format!("genesis names no replacement of cosigner {}", args.cosigner);
         wrong(what, "first make the next version of genesis with the new cosigner's keys: ringi genesis new --previous")
     })?;
-    let mut kits = Vec::new();
-    for path in &args.kits {
-        let (file, kit) = KitFile::read(path)?;
-        check_kit(&file, &kit, &chain).map_err(|what| unverified(path, what))?;
-        if kit.cosigner != cosigner.index {
-            let what = format!("{} is a kit of cosigner {}", path.display(), kit.cosigner);
-            return Err(wrong(what, "give the lost cosigner's kits"));
-        }
-        kits.push(kit.digest());
-    }
+    let kits = kits_of(cosigner.index, &args.kits, &chain)?;
     let policy = read_signed(&args.policy)?.0.digest(Domain::PolicySet);
     let nonces = args.nonces.iter().map(|text| next_nonce(text)).collect::<Result<_, _>>()?;
     let channel_key = cosigner.channel_key;
     let action = OrderAction::Recovery { cosigner: cosigner.index, channel_key, kits, policy, nonces };
+    order::new(action, &args.genesis, &args.out, output)
+}
+
+/// Digests of verified kits of this cosigner.
+fn kits_of(cosigner: PartyIndex, paths: &[PathBuf], chain: &GenesisChain) -> Result<Vec<Digest>, Failure> {
+    let mut kits = Vec::new();
+    for path in paths {
+        let (file, kit) = KitFile::read(path)?;
+        check_kit(&file, &kit, chain).map_err(|what| unverified(path, what))?;
+        if kit.cosigner != cosigner {
+            let what = format!("{} is a kit of cosigner {}", path.display(), kit.cosigner);
+            return Err(Failure::new("cli.recovery", what, "give the kits of the cosigner that --cosigner names"));
+        }
+        kits.push(kit.digest());
+    }
+    Ok(kits)
+}
+
+/// `ringi order drill`: an unsigned order to open a cosigner's kits for itself.
+///
+/// # Errors
+/// If a kit does not verify or is another cosigner's, or a file is in the way.
+pub fn drill(args: &DrillArgs, output: Output) -> Done {
+    let (_, chain) = read_genesis(&args.genesis)?;
+    let cosigner = PartyIndex::new(args.cosigner).and_then(|p| chain.head().cosigner(p));
+    let cosigner = cosigner.ok_or_else(|| {
+        let what = format!("genesis names no cosigner {}", args.cosigner);
+        Failure::new("cli.recovery", what, "see its number with: ringi genesis show")
+    })?;
+    let kits = kits_of(cosigner.index, &args.kits, &chain)?;
+    let action = OrderAction::Drill { cosigner: cosigner.index, channel_key: cosigner.channel_key, kits };
     order::new(action, &args.genesis, &args.out, output)
 }
 
@@ -240,7 +262,9 @@ fn read_order(path: &Path, chain: &GenesisChain) -> Result<(Signed, Ordered), Fa
     if fresh::now() >= order.expires_at {
         return Err(refuse("the order's time is over"));
     }
-    let OrderAction::Recovery { cosigner, channel_key, kits, .. } = order.action else {
+    let (OrderAction::Recovery { cosigner, channel_key, kits, .. }
+    | OrderAction::Drill { cosigner, channel_key, kits }) = order.action
+    else {
         return Err(refuse("the order is for no recovery"));
     };
     if chain.head().cosigner(cosigner).map(|c| c.channel_key) != Some(channel_key) {

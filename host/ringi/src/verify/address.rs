@@ -5,8 +5,8 @@ use super::{VerifyError, ensure};
 use ringi_chain::bitcoin::{self, AddressKind};
 use ringi_chain::{ChainError, KeySource, evm};
 use ringi_primitives::cbor;
-use ringi_primitives::certificate::AddressStatement;
-use ringi_primitives::genesis::GenesisChain;
+use ringi_primitives::certificate::{AddressStatement, drilled_by_all};
+use ringi_primitives::genesis::{Assurance, GenesisChain};
 use ringi_primitives::limits;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::scheme::Scheme;
@@ -44,6 +44,9 @@ pub fn verify_address(bytes: &[u8], genesis: &GenesisChain) -> Result<VerifiedAd
     let certificates = std::slice::from_ref(&statement.certificate);
     let key = statement.certificate.certificate.key;
     let keys = CertifiedKeys::new(certificates, genesis, key.root, statement.wallet)?;
+    // K3: an address of production is none before all cosigners have seen their kits opened.
+    let drilled = drilled_by_all(&statement.drills, &key, genesis);
+    ensure(drilled || genesis.head().assurance != Assurance::Nitro, VerifyError::Undrilled)?;
     let derived = derive(&keys, statement.network, &statement.kind, statement.position)?;
     ensure(derived == statement.address, VerifyError::Differs("the address"))?;
     Ok(VerifiedAddress {

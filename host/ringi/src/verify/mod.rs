@@ -26,6 +26,9 @@ pub enum VerifyError {
     /// A key certificate is not signed by all cosigners of genesis, or is of another key.
     #[error("key certificate: {0}")]
     Certificate(&'static str),
+    /// In production every cosigner says that a recovery drill of the key has passed (rule K3).
+    #[error("not every cosigner says that a recovery drill of its key has passed")]
+    Undrilled,
     /// What is stated differs from what follows from the rest.
     #[error("{0} is not what follows from the rest of the document")]
     Differs(&'static str),
@@ -58,6 +61,7 @@ impl VerifyError {
             VerifyError::Malformed(_) => "verify.malformed",
             VerifyError::OtherGenesis(_) => "verify.other_genesis",
             VerifyError::Certificate(_) => "verify.certificate",
+            VerifyError::Undrilled => "verify.undrilled",
             VerifyError::Differs(_) => "verify.differs",
             VerifyError::Policy(_) => "verify.policy",
             VerifyError::Intent(_) => "verify.intent",

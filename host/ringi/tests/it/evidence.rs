@@ -4,10 +4,13 @@ use crate::workspace::{EVM, NET, PAYEE, Workspace, sign_document};
 use ringi::verify::{VerifyError, verify_address, verify_receipt};
 use ringi_primitives::amount::Amount;
 use ringi_primitives::cbor;
+use ringi_primitives::certificate::AddressStatement;
 use ringi_primitives::digest::Domain;
 use ringi_primitives::network::NetworkId;
+use ringi_primitives::order::KeyId;
 use ringi_primitives::receipt::Receipt;
 use ringi_primitives::request::SigningRequest;
+use ringi_primitives::scheme::Scheme;
 use ringi_primitives::wallet::KeyPosition;
 
 fn check(workspace: &Workspace, receipt: &Receipt) -> Result<ringi::verify::VerifiedReceipt, VerifyError> {
@@ -160,7 +163,7 @@ fn a1_true_addresses_verify_and_no_byte_flips_into_another_truth() {
 fn a1_false_statements_are_refused() {
     let workspace = Workspace::new();
     let statement = workspace.statement(EVM, "account", KeyPosition::ACCOUNT);
-    let refuse = |change: &dyn Fn(&mut ringi_primitives::certificate::AddressStatement)| {
+    let refuse = |change: &dyn Fn(&mut AddressStatement)| {
         let mut changed = statement.clone();
         change(&mut changed);
         assert!(verify_address(&cbor::encode(&changed), &workspace.chain).is_err());
@@ -173,4 +176,26 @@ fn a1_false_statements_are_refused() {
     refuse(&|s| s.certificate.signatures.swap(0, 1));
     let other = Workspace::new();
     assert!(verify_address(&cbor::encode(&statement), &other.chain).is_err());
+}
+
+/// K3: an address of production needs the word of every cosigner that a drill of its key has passed.
+#[test]
+fn k3_an_address_of_production_is_none_before_the_drill() {
+    let workspace = Workspace::of_production();
+    let mut statement = workspace.statement(EVM, "account", KeyPosition::ACCOUNT);
+    let found = |statement: &AddressStatement| verify_address(&cbor::encode(statement), &workspace.chain);
+    assert_eq!(found(&statement), Err(VerifyError::Undrilled));
+    let key = statement.certificate.certificate.key;
+    statement.drills = (1..=3).map(|n| workspace.drill(key, n, n)).collect();
+    assert_eq!(found(&statement).unwrap().assurance, "nitro");
+    let refuse = |change: &dyn Fn(&mut AddressStatement)| {
+        let mut changed = statement.clone();
+        change(&mut changed);
+        assert_eq!(found(&changed), Err(VerifyError::Undrilled));
+    };
+    refuse(&|s| drop(s.drills.pop()));
+    refuse(&|s| s.drills[2] = s.drills[1].clone());
+    refuse(&|s| s.drills[1] = workspace.drill(key, 2, 1));
+    refuse(&|s| s.drills[1] = workspace.drill(KeyId { scheme: Scheme::Bip340, ..key }, 2, 2));
+    refuse(&|s| s.drills[1].drill.genesis.0[0] ^= 1);
 }

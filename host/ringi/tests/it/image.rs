@@ -358,6 +358,41 @@ fn e3_a_release_holds_nothing_of_a_simulation() {
     assert!(holds(&release, of_release) && !holds(&simulation, of_release));
 }
 
+/// The simulation's image in this folder, and the flags that start its machines.
+fn machines(folder: &Path) -> [String; 8] {
+    let simulation = |name| program_in("target/simulation", name);
+    build_with(folder, "ringi.eif", &simulation("init"), &simulation("cosigner"));
+    let text = |path: PathBuf| path.to_str().unwrap().to_owned();
+    let (image, qemu, vsock) = (folder.join("ringi.eif"), script("qemu.sh"), script("vhost-vsock.sh"));
+    let words = ["--enclave", "qemu", "--image", &text(image), "--qemu", &text(qemu), "--vsock", &text(vsock)];
+    words.map(str::to_owned)
+}
+
+/// The story of `ringi demo`, told by three machines: killed, and started from an old blob, as processes are.
+#[test]
+fn the_demo_is_told_by_real_images() {
+    if skipped() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let anvil = script("anvil.sh");
+    let demo = ["demo", "--anvil", anvil.to_str().unwrap(), "--folder", "demo"];
+    let machines = machines(folder.path());
+    let told = good(folder.path(), &[&demo[..], &machines.each_ref().map(String::as_str)].concat());
+    let chapters = told["chapters"].as_array().unwrap();
+    assert_eq!(chapters.len(), 9);
+    let says = |chapter: usize, words: &str| {
+        let lines = chapters[chapter - 1]["lines"].as_array().unwrap();
+        assert!(
+            lines.iter().any(|l| l["what"].as_str().unwrap().contains(words)),
+            "{chapter} tells no {words}: {told}"
+        );
+    };
+    says(1, "three emulated machines booted the enclave image");
+    says(6, "boot.rolled_back");
+    says(7, "it takes part again");
+}
+
 /// Three machines of the simulation's image: founded, a key made between them, paid from, said what they run, started again.
 #[test]
 fn a_platform_of_real_images_pays() {
@@ -366,12 +401,9 @@ fn a_platform_of_real_images_pays() {
     }
     let (node, folder) = (Node::start(), tempfile::tempdir().unwrap());
     let folder = folder.path();
-    let simulation = |name| program_in("target/simulation", name);
-    build_with(folder, "ringi.eif", &simulation("init"), &simulation("cosigner"));
     Platform::settle(folder, &node);
-    let (qemu, vsock) = (script("qemu.sh"), script("vhost-vsock.sh"));
-    let (qemu, vsock) = (qemu.to_str().unwrap(), vsock.to_str().unwrap());
-    let flags = ["--enclave", "qemu", "--image", "ringi.eif", "--qemu", qemu, "--vsock", vsock];
+    let machines = machines(folder);
+    let flags = machines.each_ref().map(String::as_str);
     let platform = Platform::up_with(folder, &flags);
     a_policy_is_installed_once_and_signed(folder, &platform);
     let scene = a_wallet_is_made_and_funded(&node, platform);

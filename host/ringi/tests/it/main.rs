@@ -10,6 +10,7 @@ mod commands;
 mod evidence;
 mod image;
 mod kms;
+mod lost;
 mod node;
 mod platform;
 mod recovery;

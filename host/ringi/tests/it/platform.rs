@@ -8,8 +8,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// Nothing takes longer, not even key generation on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Nothing takes longer, not even a story of emulated machines on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// The cosigner as tests start it.
 pub fn cosigner() -> PathBuf {

@@ -16,9 +16,9 @@ use ringi_chain::evm::{self, Choice, Fees};
 use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
 use ringi_primitives::cbor;
-use ringi_primitives::certificate::{AddressStatement, KeyCertificate, SignedCertificate};
+use ringi_primitives::certificate::{AddressStatement, Drill, KeyCertificate, SignedCertificate, SignedDrill};
 use ringi_primitives::digest::{Digest, Domain};
-use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain};
+use ringi_primitives::genesis::{Admin, Assurance, CosignerIdentity, Genesis, GenesisChain, Measurement};
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId, WorkspaceId};
 use ringi_primitives::intent::{Action, Intent, Transfer};
@@ -70,9 +70,22 @@ pub fn sign_document(signed: &mut Signed, domain: Domain, admins: &[SecretKey]) 
 
 impl Workspace {
     pub fn new() -> Workspace {
+        Workspace::with(|_| ())
+    }
+
+    /// One that claims production enclaves.
+    pub fn of_production() -> Workspace {
+        Workspace::with(|genesis| {
+            genesis.assurance = Assurance::Nitro;
+            genesis.measurements = vec![Measurement { pcr: 0, value: vec![7; 48] }];
+        })
+    }
+
+    fn with(change: impl FnOnce(&mut Genesis)) -> Workspace {
         let admins = vec![key(), SecretKey::generate(KeyKind::P256).unwrap()];
         let identities: Vec<_> = (0..3).map(|_| key()).collect();
-        let genesis = genesis(&admins, &identities);
+        let mut genesis = genesis(&admins, &identities);
+        change(&mut genesis);
         let mut signed = Signed { body: cbor::encode(&genesis), signatures: vec![] };
         sign_document(&mut signed, Domain::Genesis, &admins);
         let versions = vec![signed];
@@ -124,6 +137,14 @@ impl Workspace {
         SignedCertificate { certificate, signatures }
     }
 
+    /// What a cosigner says of a drill, signed by this one's identity.
+    pub fn drill(&self, key: KeyId, cosigner: u8, signer: u8) -> SignedDrill {
+        let (version, genesis, order) = (1, self.chain.root(), Digest([9; 32]));
+        let drill = Drill { version, genesis, cosigner: PartyIndex::new(cosigner).unwrap(), key, order, at: NOW };
+        let signature = self.identities[usize::from(signer) - 1].sign_digest(&drill.digest());
+        SignedDrill { drill, signature }
+    }
+
     pub fn statement(&self, network: NetworkId, kind: &str, position: KeyPosition) -> AddressStatement {
         let scheme = if kind == "p2tr" { Scheme::Bip340 } else { Scheme::EcdsaSecp256k1 };
         let public = self.public_key(scheme, position).unwrap();
@@ -141,6 +162,7 @@ impl Workspace {
             kind: kind.into(),
             address,
             certificate: self.certificate(scheme),
+            drills: vec![],
         }
     }
 

@@ -512,9 +512,16 @@ impl Cosigners for FakeCosigners {
                 proved: vec![],
                 refusal: None,
                 freezes: None,
+                drills: vec![],
             };
             let connected = !seen.down.contains(&n);
-            CosignerHealth { party: party(n), connected, status: Some(status), boot: Some(signed_boot(n)) }
+            CosignerHealth {
+                party: party(n),
+                connected,
+                status: Some(status),
+                boot: Some(signed_boot(n)),
+                introduction: None,
+            }
         };
         (1..=3).map(one).collect()
     }

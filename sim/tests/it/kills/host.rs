@@ -199,6 +199,7 @@ impl Host {
         for p in parties {
             let status = self.status(p);
             health.push(CosignerHealth {
+                introduction: None,
                 party: p,
                 connected: status.is_some(),
                 status,

@@ -7,6 +7,7 @@ pub mod life;
 
 use life::{Life, Payment};
 use ringi::demo::anvil::Anvil;
+use ringi::platform::settings::{EnclaveKind, Machines};
 use ringi_orchestrator::ports::{CrashPoint, CrashPoints};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -86,8 +87,23 @@ fn i3_killed_at_any_moment_each_intent_is_carried_out_once() {
 /// `make demo` tells its story from the same function; a point that does not happen as told is an error.
 #[test]
 fn the_demo_tells_all_nine_points() {
+    the_demo_is_told(EnclaveKind::Plain);
+}
+
+#[test]
+fn the_demo_is_told_of_attested_cosigners_too() {
+    the_demo_is_told(EnclaveKind::Process);
+}
+
+fn the_demo_is_told(enclave: EnclaveKind) {
     let folder = tempfile::tempdir().unwrap();
-    let demo = ringi::demo::Demo { cosigner: life::cosigner(), anvil: life::anvil(), folder: folder.path().to_owned() };
+    let demo = ringi::demo::Demo {
+        cosigner: life::cosigner(),
+        enclave,
+        machines: Machines::default(),
+        anvil: life::anvil(),
+        folder: folder.path().to_owned(),
+    };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(ringi::demo::run(&demo, ringi::output::Output::Text)).unwrap();
     let receipts = std::fs::read_dir(folder.path()).unwrap().flatten();

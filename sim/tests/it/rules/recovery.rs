@@ -3,7 +3,9 @@
 use super::{SIGNED, pay, restart, status, unsigned};
 use ringi_cosigner::message::PeerMessage;
 use ringi_primitives::cbor;
+use ringi_primitives::certificate::drilled_by_all;
 use ringi_primitives::digest::Digest;
+use ringi_primitives::genesis::Assurance;
 use ringi_primitives::kit::RecoveryKit;
 use ringi_primitives::order::{KeyId, NextNonce, OrderAction};
 use ringi_primitives::policy_set::RootIndex;
@@ -11,6 +13,7 @@ use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::{FromCosigner, LostShare, ToCosigner};
 use ringi_sim::coins::CoinDraft;
+use ringi_sim::enclaves::Enclaves;
 use ringi_sim::inside::Inside;
 use ringi_sim::recipients::{KeptKit, lost, parts, recipients};
 use ringi_sim::requests::{EVM, Standard, outcomes};
@@ -213,6 +216,65 @@ fn k3_only_an_order_for_this_replacement_restores() {
     let right = recovery(&mut world, &standard, &kits);
     assert_eq!(restore(&mut world, 1, &right), "restored");
     assert_eq!(pay(&mut world, &standard, 2, 1000, 1, &[1, 2]), SIGNED);
+}
+
+/// In production a key signs nothing before recipients have opened a kit of its share, for the cosigner that holds it.
+#[test]
+fn k3_production_signs_nothing_before_a_drill() {
+    let mut enclaves = Enclaves::new();
+    enclaves.assurance = Assurance::Nitro;
+    let mut world = World::attested(2, 3, 308, enclaves);
+    let standard = Standard::undrilled(&mut world, &[Scheme::EcdsaSecp256k1]);
+    assert_eq!(pay(&mut world, &standard, 1, 1000, 0, &[1, 2]), ["recovery.undrilled"; 2]);
+    let certificates = &standard.certificates;
+    assert_eq!(world.drill(party(1), certificates, &[3]), "recovery.parts", "one person alone");
+    let (own, others) = (world.kits(party(1)), world.kits(party(2)));
+    let order = world.drill_order(party(1), &others);
+    let key = world.genesis().head().cosigner(party(1)).unwrap().channel_key;
+    let foreign = lost(&others[0], certificates, parts(&others[0].kit, &order, key, &[1, 2]));
+    assert_eq!(world.hand_in(party(1), order.clone(), vec![foreign.clone()]), "recovery.kit", "of another cosigner");
+    assert_eq!(world.hand_in(party(2), order, vec![foreign]), "order.senseless", "for another cosigner");
+    let mut below = world.drill_order(party(1), &own);
+    below.signatures.pop();
+    assert_eq!(world.hand_in(party(1), below, vec![]), "document.admin_quorum");
+    let empty = world.drill_order(party(1), &own);
+    assert_eq!(world.hand_in(party(1), empty, vec![]), "recovery.kit", "nothing was opened");
+    assert!((1..=3).all(|n| status(&mut world, n).drills.is_empty()));
+    assert_eq!(world.drill(party(1), certificates, &[1, 3]), "passed");
+    assert!(unsigned(&pay(&mut world, &standard, 2, 1000, 0, &[1, 2])), "2 has seen nothing");
+    assert_eq!(world.drill(party(2), certificates, &[2, 3]), "passed");
+    assert_eq!(pay(&mut world, &standard, 3, 1000, 0, &[1, 2]), SIGNED);
+    // Durable, and each cosigner's own word; an address wants that of all.
+    restart(&mut world, 1);
+    world.pass(5000);
+    let key = certificates[0].certificate.key;
+    let told = |world: &mut World| (1..=3).flat_map(|n| status(world, n).drills).collect::<Vec<_>>();
+    let two = told(&mut world);
+    assert_eq!(two.iter().map(|d| d.drill.cosigner.number()).collect::<Vec<_>>(), [1, 2]);
+    assert!(!drilled_by_all(&two, &key, &world.genesis()));
+    assert_eq!(world.drill(party(3), certificates, &[1, 2]), "passed");
+    let three = told(&mut world);
+    assert!(drilled_by_all(&three, &key, &world.genesis()));
+    let mut forged = three.clone();
+    forged[1].drill.at = forged[1].drill.at.plus_ms(1);
+    assert!(!drilled_by_all(&forged, &key, &world.genesis()), "not what it signed");
+    assert_eq!(pay(&mut world, &standard, 4, 1000, 1, &[1, 3]), SIGNED);
+}
+
+/// A kit of the epoch before gives back a share that is no longer in use: the drill is of the present one.
+#[test]
+fn k3_a_drill_brings_back_the_very_share_in_use() {
+    let (mut world, standard) = Standard::recoverable_world(309);
+    let old = world.kits(party(1));
+    let key = standard.certificates[0].certificate.key;
+    let order = world.order(OrderAction::Refresh { key, epoch: 1, clear_bans: vec![] });
+    world.carry_out(order).expect("refreshed");
+    let kit = old.iter().find(|k| k.kit.certificate.key == key).unwrap().clone();
+    let order = world.drill_order(party(1), std::slice::from_ref(&kit));
+    let channel = world.genesis().head().cosigner(party(1)).unwrap().channel_key;
+    let share = lost(&kit, &standard.certificates, parts(&kit.kit, &order, channel, &[1, 2]));
+    assert_eq!(world.hand_in(party(1), order, vec![share]), "recovery.kit");
+    assert!(status(&mut world, 1).drills.is_empty());
 }
 
 /// B1: of two lost cosigners and one that lives, the one alone is too few; a replacement lets nobody in.
