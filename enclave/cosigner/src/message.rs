@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
-use ringi_primitives::id::OrderId;
+use ringi_primitives::id::{IntentId, OrderId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::order::KeyId;
 use ringi_primitives::scheme::PartyIndex;
@@ -185,6 +185,10 @@ pub struct Hello {
     /// The sender's boot key: two copies of a cosigner may have one number, never one key.
     #[n(11)]
     pub boot_key: PublicKey,
+    /// Roots of intents whose entries and pins the sender may yet take back (rule L2): they count, but nobody may take them
+    /// for known to the sender.
+    #[n(12)]
+    pub unsettled: Vec<IntentId>,
 }
 
 /// One message of one threshold machine of a session.
@@ -265,4 +269,7 @@ pub struct BootGrant {
     /// who had.
     #[n(12)]
     pub live: bool,
+    /// Roots of intents whose entries and pins the granter may yet take back (rule L2), as in a hello.
+    #[n(13)]
+    pub unsettled: Vec<IntentId>,
 }
