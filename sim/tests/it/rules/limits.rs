@@ -12,6 +12,8 @@ use ringi_primitives::wire::{Retry, Tag, ToCosigner};
 use ringi_sim::inside::Inside;
 use ringi_sim::requests::{Draft, EVM, Standard, VAULT, outcomes};
 use ringi_sim::world::{World, party};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 fn day_limit() -> LimitKey {
     let asset = ringi_primitives::asset::AssetKey::native(EVM);
@@ -233,27 +235,29 @@ fn l1_what_a_hello_says_may_be_taken_back() {
     no_third(&mut world, &standard);
 }
 
-/// The same if it was handed over with a boot.
+/// The same if it was handed over with a boot: the started one tells its granter of it again.
 #[test]
 fn l1_what_a_grant_hands_over_may_be_taken_back() {
     let (mut world, mut standard) = Standard::world(21);
     standard.amend(&mut world, |policy| limit_policy(policy, 200));
-    let told = |world: &mut World, id: u8, with: [u8; 2], other: u8| {
-        let attempt = reserve(world, &standard, id, 100, with);
-        world.acknowledges = false;
-        restart(world, other);
-        (0..4).for_each(|_| {
-            acknowledge(world, &[other]);
-            world.run();
-        });
-        assert!(status(world, other).ready);
-        end(world, attempt, &[]);
-        acknowledge(world, &[other]);
-    };
-    told(&mut world, 1, [1, 3], 2);
-    told(&mut world, 1, [2, 3], 1);
-    assert_eq!(sign(&mut world, &standard, 1, [1, 2]), SIGNED);
-    told(&mut world, 2, [1, 2], 3);
-    assert_eq!(sign(&mut world, &standard, 2, [2, 3]), SIGNED);
-    no_third(&mut world, &standard);
+    let attempt = reserve(&mut world, &standard, 1, 100, [2, 3]);
+    world.acknowledges = false;
+    restart(&mut world, 1);
+    (0..4).for_each(|_| {
+        acknowledge(&mut world, &[1]);
+        world.run();
+    });
+    assert!(status(&mut world, 1).ready);
+    end(&mut world, attempt, &[]);
+    let inside = Inside::of(&mut world, party(1), party(3));
+    let (told, seen) = (Rc::new(RefCell::new(Vec::new())), IntentId::from_bytes([1; 16]));
+    let kept = told.clone();
+    inside.meddle(move |from, _, message| {
+        if let (PeerMessage::Hello(hello), true) = (&message, from == party(1)) {
+            kept.borrow_mut().extend(hello.spending.iter().map(|s| s.intent));
+        }
+        vec![message]
+    });
+    assert_eq!(sign(&mut world, &standard, 2, [1, 3]), SIGNED);
+    assert_eq!(*told.borrow(), [seen]);
 }
