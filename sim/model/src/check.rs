@@ -1,6 +1,6 @@
 //! What the host may do within bounds, and what must hold.
 
-use crate::memory::{Boot, COSIGNERS, INTENTS, Memory};
+use crate::memory::{Boot, INTENTS, Memory};
 use crate::sessions::{has_second_slot, signed_intents};
 use crate::state::{Blob, Budget, Copy, Flaw, Half, Outcome, Stage, State, Step};
 use stateright::{Model, Property};
@@ -212,6 +212,3 @@ impl Model for Bounds {
         ]
     }
 }
-
-/// Places of copies.
-pub const PLACES: usize = COSIGNERS + 1;

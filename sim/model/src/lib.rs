@@ -5,6 +5,7 @@
 //! it says it is from, and the messages of another session do nothing (rule S1).
 
 pub mod boots;
+pub mod bounds;
 pub mod check;
 pub mod memory;
 pub mod sessions;

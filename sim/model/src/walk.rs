@@ -1,7 +1,7 @@
 //! Random walks through the model, each from its own number: schedules for real cosigners.
 
 use crate::check::Bounds;
-use crate::state::{Stage, State, Step};
+use crate::state::{Outcome, State, Step};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{RngCore, SeedableRng};
 use stateright::Model;
@@ -32,10 +32,5 @@ pub fn walk(bounds: &Bounds, number: u64, most: usize) -> (Vec<Step>, State) {
 }
 
 fn is_end(step: &Step) -> bool {
-    matches!(step, Step::Abort { .. })
-}
-
-/// Signers whose last message is out and whose attempt still runs.
-pub fn released(state: &State) -> usize {
-    state.attempts.iter().flat_map(|a| &a.halves).filter(|h| h.stage == Stage::Released).count()
+    matches!(step, Step::Abort { .. } | Step::End { outcome: Outcome::GivenBack, .. })
 }

@@ -1,49 +1,10 @@
 //! L1, L2, I3, B1: the model holds in every state that its bounds reach, and without one of its checks it does not.
 
-use ringi_model::check::{Bounds, Grain, SIGNS_AGAIN, SLOTS, SUM, USED_UP};
-use ringi_model::sessions::{ENDLESS, signed_intents};
-use ringi_model::state::{Budget, Flaw, Outcome, State, Step};
-use stateright::{Checker, HasDiscoveries, Model};
-
-/// A day's limit of two, three intents, one attempt after the other for ever.
-fn one_after_the_other() -> Bounds {
-    Bounds {
-        intents: 3,
-        cap: 2,
-        slots: 0,
-        at_once: 1,
-        grain: Grain::Coarse,
-        budget: Budget { attempts: ENDLESS, starts: 0, saves: 0 },
-        flaws: vec![],
-    }
-}
-
-/// Three attempts at once over whatever pairs, message by message.
-fn side_by_side() -> Bounds {
-    let budget = Budget { attempts: 3, starts: 0, saves: 0 };
-    Bounds { at_once: 3, grain: Grain::Endless, budget, ..one_after_the_other() }
-}
-
-/// Message by message, and the host ends what it likes.
-fn message_by_message() -> Bounds {
-    let budget = Budget { attempts: 4, starts: 0, saves: 0 };
-    Bounds { grain: Grain::Fine, budget, ..one_after_the_other() }
-}
-
-/// Starts, from an old blob too, beside the first copy too.
-fn with_starts() -> Bounds {
-    Bounds { budget: Budget { attempts: 3, starts: 1, saves: 1 }, ..one_after_the_other() }
-}
-
-/// Three attempts at two intents with a limit of one, and two starts.
-fn with_more_starts() -> Bounds {
-    Bounds { intents: 2, cap: 1, budget: Budget { attempts: 3, starts: 2, saves: 1 }, ..one_after_the_other() }
-}
-
-/// The host chooses slots.
-fn with_slots() -> Bounds {
-    Bounds { intents: 2, slots: 2, ..one_after_the_other() }
-}
+use ringi_model::bounds::*;
+use ringi_model::check::{Bounds, SIGNS_AGAIN, SLOTS, SUM, USED_UP};
+use ringi_model::sessions::signed_intents;
+use ringi_model::state::{Flaw, Outcome, State, Step};
+use stateright::{Checker, Model};
 
 /// Searches all of it. More than so many states, or it would prove little.
 fn holds(bounds: &Bounds, more_than: usize) {
@@ -60,14 +21,9 @@ fn holds(bounds: &Bounds, more_than: usize) {
     assert!(states > more_than, "{states} states");
 }
 
-/// A schedule that breaks the property without this check.
-fn falls(bounds: &Bounds, flaw: Flaw, property: &'static str) -> Vec<Step> {
-    let broken = bounds.without(flaw);
-    let checker = broken.checker().threads(2).finish_when(HasDiscoveries::AnyFailures).spawn_bfs().join();
-    let path = checker.discovery(property).unwrap_or_else(|| panic!("{flaw:?} is not found"));
-    let steps = path.into_actions();
-    println!("{flaw:?}: {} states, {steps:?}", checker.unique_state_count());
-    steps
+fn falls(bounds: &Bounds, flaw: Flaw, property: &'static str) {
+    let steps = counterexample(bounds, flaw, property).unwrap_or_else(|| panic!("{flaw:?} is not found"));
+    println!("{flaw:?}: {steps:?}");
 }
 
 #[test]

@@ -162,7 +162,7 @@ fn l2_only_an_admin_order_gives_back() {
 }
 
 /// The token's permits, of which a vault may sign so many dollars a day.
-fn limit_policy(policy: &mut PolicySet, cap: u64) {
+pub(super) fn limit_policy(policy: &mut PolicySet, cap: u64) {
     policy.permits.push(dollar_permits());
     let then =
         Demand::CapPerWindow { asset: dollar(), amount: Amount::from_u64(cap), window_s: 86_400, scope: Scope::Vault };
