@@ -220,17 +220,19 @@ fn l1_what_a_peer_gave_back_is_told_to_it_again() {
 fn l1_what_a_hello_says_may_be_taken_back() {
     let (mut world, mut standard) = Standard::world(20);
     standard.amend(&mut world, |policy| limit_policy(policy, 210));
-    // Intent `id` between `from` and `with`; meanwhile `from` says so to the other one.
-    let told = |world: &mut World, id: u8, with: [u8; 2], other: [u8; 2]| {
+    // One that both record; meanwhile one of them says so to the third. It is released at `out` alone.
+    let told = |world: &mut World, id: u8, with: [u8; 2], other: [u8; 2], out: &[u8]| {
         let attempt = reserve(world, &standard, id, 100, with);
-        let word = reserve(world, &standard, 9, 1, other);
-        end(world, word, &[]);
-        end(world, attempt, &[]);
+        let (word, signers) = reserve(world, &standard, 9, 1, other);
+        // Storage says nothing of what is recorded meanwhile, or the first would be released.
+        world.acknowledges = false;
+        assert_eq!(abort(world, word, &signers).len(), 2);
+        end(world, attempt, out);
     };
-    told(&mut world, 1, [1, 3], [2, 3]);
-    told(&mut world, 1, [2, 3], [1, 3]);
+    told(&mut world, 1, [1, 3], [2, 3], &[]);
+    told(&mut world, 1, [2, 3], [1, 3], &[2]);
     assert_eq!(sign(&mut world, &standard, 1, [1, 2]), SIGNED);
-    told(&mut world, 2, [1, 2], [1, 3]);
+    told(&mut world, 2, [1, 2], [1, 3], &[]);
     assert_eq!(sign(&mut world, &standard, 2, [2, 3]), SIGNED);
     no_third(&mut world, &standard);
 }
