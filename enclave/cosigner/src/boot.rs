@@ -7,7 +7,6 @@ use crate::channel::Channels;
 use crate::core::Cosigner;
 use crate::message::{BootAsk, BootGrant, PeerMessage};
 use crate::refusal::Code;
-use crate::spending::Holders;
 use crate::state::{PeerHead, Record};
 use ringi_primitives::cbor;
 use ringi_primitives::genesis::Assurance;
@@ -211,6 +210,7 @@ impl Cosigner {
                 parts: u32::try_from(parts).unwrap_or(u32::MAX),
                 // B1: who has no share was let in by others without one, and may have been rolled back with them.
                 live: self.boot.ready && !self.state.keys.is_empty(),
+                unsettled: self.sessions.unsettled(),
                 // M1: what a restarted one forgot, or never saw, proves itself.
                 facts: if first { self.state.facts.all().cloned().collect() } else { vec![] },
             };
@@ -250,18 +250,18 @@ impl Cosigner {
         self.fence_granter(from, grant.granter, grant.granter_key);
         grant.certificates.iter().for_each(|c| self.take_epoch_proof(c));
         self.now = self.now.max(grant.now.min(self.now.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
-        let holders = Holders::of([self.me, from]);
         self.note_bans(from, &grant.banned);
         let facts = self.adopt_facts(&grant.facts);
         // What is remembered here already, and known to be there, is not recorded again: a grant is as long as a life.
-        self.record(&[
-            Record::Spent { entries: self.state.spending.news(grant.spending, holders), holders },
-            Record::Pinned { pins: self.state.pins.news(grant.pins, holders), holders },
+        // L1: what the granter may yet take back counts here, but is not known to it.
+        let mut adopted = self.told(from, grant.spending, grant.pins, &grant.unsettled);
+        adopted.extend([
             Record::Banned { parties: grant.banned },
             Record::OrdersUsed { orders: grant.orders },
             facts,
             Record::Time { now: self.now },
         ]);
+        self.record(&adopted);
         self.adopt_brakes(from, &grant.brakes, &grant.lifts);
         if grant.part.saturating_add(1) < grant.parts {
             return;

@@ -8,7 +8,7 @@ use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::fact::SignedFact;
-use ringi_primitives::id::OrderId;
+use ringi_primitives::id::{IntentId, OrderId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::order::KeyId;
 use ringi_primitives::scheme::PartyIndex;
@@ -220,6 +220,10 @@ pub struct Hello {
     /// The head of the freezes it holds in force (rule P1).
     #[n(12)]
     pub freezes: Digest,
+    /// Roots of intents whose entries and pins the sender may yet take back (rule L2): they count, but nobody may take them
+    /// for known to the sender.
+    #[n(18)]
+    pub unsettled: Vec<IntentId>,
 }
 
 /// One message of one threshold machine of a session.
@@ -310,4 +314,7 @@ pub struct BootGrant {
     /// Every order that lifted freezes; of a part, some.
     #[n(14)]
     pub lifts: Vec<Signed>,
+    /// Roots of intents whose entries and pins the granter may yet take back (rule L2), as in a hello.
+    #[n(18)]
+    pub unsettled: Vec<IntentId>,
 }

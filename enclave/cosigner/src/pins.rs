@@ -257,7 +257,9 @@ impl PinBook {
         }
         match self.pins.get_mut(&(pin.intent, pin.kind)) {
             Some(held) => {
-                held.holders = held.holders.union(holders);
+                if held.root == pin.root && held.slot() == pin.slot {
+                    held.holders = held.holders.union(holders);
+                }
                 false
             }
             None => {

@@ -16,7 +16,7 @@ use crate::spending::{Before, Holders};
 use crate::state::Record;
 use ringi_mpc::Fault;
 use ringi_primitives::cbor;
-use ringi_primitives::decision::LimitKey;
+use ringi_primitives::decision::{LimitKey, Spending};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::effects::Slot;
 use ringi_primitives::id::{IntentId, PersonId};
@@ -88,6 +88,8 @@ struct Reservation {
     root: IntentId,
     before: Vec<Before>,
     new_pin: Option<Pin>,
+    spending: Vec<Spending>,
+    pin: Pin,
     verdict: SignedVerdict,
 }
 
@@ -95,6 +97,17 @@ impl Sessions {
     /// How many are running.
     pub fn count(&self) -> u32 {
         u32::try_from(self.running.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Roots whose reservation may yet be taken back (rule L2).
+    pub(crate) fn unsettled(&self) -> Vec<IntentId> {
+        let root = |s: &Session| match &s.stage {
+            Stage::Committing { reservation, .. } | Stage::Signing { reservation, released: false, .. } => {
+                Some(reservation.root)
+            }
+            Stage::Greeting { .. } | Stage::Signing { .. } => None,
+        };
+        self.running.values().filter_map(root).collect()
     }
 
     fn lock(&mut self, wanted: &[Lock], tag: Tag) -> bool {
@@ -213,6 +226,7 @@ impl Cosigner {
             pins,
             boot_key: self.receipt_key.public(),
             freezes: self.state.brakes.head(),
+            unsettled: self.sessions.unsettled(),
         };
         self.tell_signers(&signers, &PeerMessage::Hello(Box::new(hello.clone())));
         let session = Session {
@@ -365,14 +379,35 @@ impl Cosigner {
             return Err(Code::ClockSkew.because("T1"));
         }
         for (peer, hello) in hellos.iter().filter(|(p, _)| **p != me) {
-            let holders = Holders::of([self.me, *peer]);
             if !hello.spending.is_empty() || !hello.pins.is_empty() {
-                let entries = hello.spending.clone();
-                let pins = hello.pins.clone();
-                self.record(&[Record::Spent { entries, holders }, Record::Pinned { pins, holders }]);
+                let told = self.told(*peer, hello.spending.clone(), hello.pins.clone(), &hello.unsettled);
+                if !told.is_empty() {
+                    self.record(&told);
+                }
             }
         }
         Ok((times, session_id(request, hellos)))
+    }
+
+    /// L1, L2: what a peer remembers, as it is recorded here. What the peer may yet take back counts, but is not known to it.
+    pub(crate) fn told(
+        &self,
+        peer: PartyIndex,
+        spending: Vec<Spending>,
+        pins: Vec<Pin>,
+        unsettled: &[IntentId],
+    ) -> Vec<Record> {
+        let (open, kept): (Vec<_>, Vec<_>) = spending.into_iter().partition(|s| unsettled.contains(&s.intent));
+        let (open_pins, kept_pins): (Vec<_>, Vec<_>) = pins.into_iter().partition(|p| unsettled.contains(&p.root));
+        let (both, mine) = (Holders::of([self.me, peer]), Holders::of([self.me]));
+        let mut told = Vec::new();
+        for (entries, pins, holders) in [(kept, kept_pins, both), (open, open_pins, mine)] {
+            let entries = self.state.spending.news(entries, holders);
+            let pins = self.state.pins.news(pins, holders);
+            told.extend((!entries.is_empty()).then_some(Record::Spent { entries, holders }));
+            told.extend((!pins.is_empty()).then_some(Record::Pinned { pins, holders }));
+        }
+        told
     }
 
     /// K2: unequal epochs resynchronise; the one ahead sends the proof that all n have the new one.
@@ -409,19 +444,21 @@ impl Cosigner {
         let before = self.state.spending.before(&root, permit.charges());
         let known = self.state.pins.holds(permit.pin().intent, permit.pin().kind);
         let verdict = self.verdict(&permit, policy, id, signers)?;
-        let holders = Holders::of(signers.iter().copied());
+        // L1: who may yet take it back is no holder: its peers are told of it again until all have released.
+        let holders = Holders::of([self.me]);
+        let (spending, pin) = (permit.spending(times.window), permit.pin().clone());
         let heads = self.state.peer_heads.iter();
         let mut records: Vec<_> = heads.map(|(p, h)| h.record(*p)).collect();
         records.extend([
-            Record::Spent { entries: permit.spending(times.window), holders },
-            Record::Pinned { pins: vec![permit.pin().clone()], holders },
+            Record::Spent { entries: spending.clone(), holders },
+            Record::Pinned { pins: vec![pin.clone()], holders },
             Record::Verdict { sequence: verdict.verdict.sequence, digest: verdict.verdict.digest() },
             Record::Counted { uses: permit.judged().counted.clone() },
             Record::Time { now: self.now },
         ]);
         let record = self.record(&records);
-        let new_pin = (!known).then(|| permit.pin().clone());
-        Ok((permit, Reservation { session: id, commitment, record, root, before, new_pin, verdict }))
+        let new_pin = (!known).then(|| pin.clone());
+        Ok((permit, Reservation { session: id, commitment, record, root, before, new_pin, spending, pin, verdict }))
     }
 
     /// S1, R1: the verdict is formed and chained before the last-round message leaves.
@@ -544,6 +581,11 @@ impl Cosigner {
         let Stage::Signing { machines, reservation, .. } = &session.stage else { return };
         let Some(signatures) = machines.finished() else { return };
         let verdict = reservation.verdict.clone();
+        // L2: every signer's last message is here, so none of them takes its reservation back any more. Only a hint of what
+        // need not be told: a restart may forget it.
+        let holders = Holders::of(session.signers.iter().copied());
+        reservation.spending.iter().for_each(|s| self.state.spending.enter(s, holders));
+        self.state.pins.enter(&reservation.pin, holders);
         self.sessions.running.remove(&tag);
         self.sessions.unlock(tag);
         self.emit(FromCosigner::Signed { tag, signatures, verdict });
@@ -698,6 +740,7 @@ mod tests {
             pins: vec![],
             boot_key: ringi_primitives::key::PublicKey::Ed25519([0; 32]),
             freezes: Digest::ZERO,
+            unsettled: vec![],
         }
     }
 

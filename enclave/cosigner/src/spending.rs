@@ -122,11 +122,17 @@ impl SpendingBook {
         let entries = self.families.entry(Family::of(&spending.limit)).or_default();
         let fresh = Entry { amount: Amount::ZERO, at: spending.at, holders: Holders::default() };
         let entry = entries.entry((subject, spending.intent)).or_insert(fresh);
-        let changed = spending.amount > entry.amount || spending.at > entry.at;
+        let before = (entry.amount, entry.at);
         entry.amount = entry.amount.max(spending.amount);
         entry.at = entry.at.max(spending.at);
-        // A changed entry is known only to those who hold the change.
-        entry.holders = if changed { holders } else { entry.holders.union(holders) };
+        let now = (entry.amount, entry.at);
+        // Only who holds the whole entry is its holder: those of less are told of it again.
+        entry.holders = match (now == before, now == (spending.amount, spending.at)) {
+            (true, true) => entry.holders.union(holders),
+            (false, true) => holders,
+            (true, false) => entry.holders,
+            (false, false) => Holders::default(),
+        };
         self.compact();
     }
 
@@ -181,7 +187,10 @@ impl SpendingBook {
     pub fn news(&self, entries: Vec<Spending>, holders: Holders) -> Vec<Spending> {
         let known = |s: &Spending| {
             let held = self.entry(&s.limit, &s.intent);
-            held.is_some_and(|e| e.amount >= s.amount && e.at >= s.at && e.holders.union(holders) == e.holders)
+            let less = |e: &Entry| e.amount >= s.amount && e.at >= s.at && (e.amount, e.at) != (s.amount, s.at);
+            held.is_some_and(|e| {
+                less(e) || (e.amount, e.at) == (s.amount, s.at) && e.holders.union(holders) == e.holders
+            })
         };
         entries.into_iter().filter(|s| !known(s)).collect()
     }
@@ -360,6 +369,24 @@ mod tests {
         let book = book(&[entry(1, 5, NOW), entry(1, 3, NOW.plus_ms(9)), entry(1, 4, UnixMs(0))]);
         let all: Vec<_> = book.all().collect();
         assert_eq!((all.len(), all[0].0.amount, all[0].0.at), (1, Amount::from_u64(5), NOW.plus_ms(9)));
+    }
+
+    /// Whoever holds less of an entry than is known here is told the rest.
+    #[test]
+    fn l1_a_holder_holds_the_whole_entry() {
+        let [one, two] = [1, 2].map(|n| PartyIndex::new(n).unwrap());
+        let after = |spending: Spending| {
+            let mut book = book(&[]);
+            book.enter(&entry(1, 5, NOW), Holders::of([one]));
+            book.enter(&spending, Holders::of([two]));
+            let holders = book.all().next().unwrap().1;
+            [one, two].map(|p| holders.contain_all(&[p]))
+        };
+        assert_eq!(after(entry(1, 5, NOW)), [true, true]);
+        assert_eq!(after(entry(1, 4, NOW)), [true, false]);
+        assert_eq!(after(entry(1, 5, NOW.minus_ms(1))), [true, false]);
+        assert_eq!(after(entry(1, 6, NOW)), [false, true]);
+        assert_eq!(after(entry(1, 6, NOW.minus_ms(1))), [false, false]);
     }
 
     #[test]

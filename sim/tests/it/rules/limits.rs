@@ -1,17 +1,19 @@
 //! L1, L2: one session per limit until all have merged; a reservation is given back only while nothing of it can be signed.
 
-use super::{SIGNED, abort, acknowledge, pay, refusals, restart, unsigned};
+use super::{SIGNED, abort, acknowledge, dollar, dollar_permits, pay, permit, refusals, restart, status, unsigned};
 use ringi_cosigner::message::PeerMessage;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::{LimitKey, Spending, Subject};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::order::OrderAction;
-use ringi_primitives::policy_set::{Limit, Measure, Ruling, Terms};
+use ringi_primitives::policy_set::{Limit, Measure, PolicySet, Ruling, Terms};
 use ringi_primitives::time::UnixMs;
-use ringi_primitives::wire::{Retry, ToCosigner};
+use ringi_primitives::wire::{Retry, Tag, ToCosigner};
 use ringi_sim::inside::Inside;
 use ringi_sim::requests::{Draft, EVM, Standard, VAULT, limit_all, outcomes};
-use ringi_sim::world::party;
+use ringi_sim::world::{World, party};
+use std::cell::RefCell;
+use std::rc::Rc;
 
 fn day_limit() -> LimitKey {
     let asset = ringi_primitives::asset::AssetKey::native(EVM);
@@ -183,4 +185,105 @@ fn l2_only_an_admin_order_gives_back() {
     assert!(unsigned(&pay(&mut world, &standard, 2, 550_000, 1, &[1, 2])));
     world.tell_all(&ToCosigner::Order { order });
     assert_eq!(pay(&mut world, &standard, 2, 550_000, 1, &[1, 2]), SIGNED);
+}
+
+/// The token's permits, of which a vault may sign so many dollars a day.
+pub(super) fn limit_policy(policy: &mut PolicySet, cap: u64) {
+    policy.permits.push(dollar_permits());
+    limit_all(policy, "dollars", dollar(), cap);
+}
+
+/// A permit of this many dollars as intent `id`, recorded by both signers and released by neither.
+fn reserve(world: &mut World, standard: &Standard, id: u8, dollars: u64, signers: [u8; 2]) -> (Tag, [u8; 2]) {
+    world.acknowledges = false;
+    let tag = world.open(&permit(world, standard, id, dollars, 3_600_000), &signers);
+    world.run();
+    world.acknowledges = true;
+    (tag, signers)
+}
+
+/// Its last message leaves where the record is durable; the others give back.
+fn end(world: &mut World, (tag, signers): (Tag, [u8; 2]), durable: &[u8]) {
+    world.acknowledges = false;
+    acknowledge(world, durable);
+    assert_eq!(abort(world, tag, &signers).len(), 2);
+    acknowledge(world, &signers);
+    world.run();
+    world.acknowledges = true;
+}
+
+fn sign(world: &mut World, standard: &Standard, id: u8, signers: [u8; 2]) -> Vec<String> {
+    let bytes = permit(world, standard, id, 100, 3_600_000);
+    outcomes(&world.sign(&bytes, &signers))
+}
+
+/// Both of the day's permits are signed. Cosigner 1 knows of the first, 3 of the second.
+fn no_third(world: &mut World, standard: &Standard) {
+    let said = sign(world, standard, 3, [1, 3]);
+    assert!(unsigned(&said) && said.contains(&"policy.limit_exceeded".into()), "{said:?}");
+}
+
+/// What one signer recorded, another may take back: a signer that took it for known there would pass the limit with it.
+#[test]
+fn l1_what_a_peer_gave_back_is_told_to_it_again() {
+    let (mut world, mut standard) = Standard::world(19);
+    standard.amend(&mut world, |policy| limit_policy(policy, 200));
+    for (id, signers, out) in [(1, [1, 3], 1), (1, [2, 3], 2)] {
+        let attempt = reserve(&mut world, &standard, id, 100, signers);
+        end(&mut world, attempt, &[out]);
+    }
+    assert_eq!(sign(&mut world, &standard, 1, [1, 2]), SIGNED);
+    let attempt = reserve(&mut world, &standard, 2, 100, [1, 3]);
+    end(&mut world, attempt, &[3]);
+    assert_eq!(sign(&mut world, &standard, 2, [2, 3]), SIGNED);
+    no_third(&mut world, &standard);
+}
+
+/// The same if it was heard of in a hello: what its sender may yet take back is not known to the sender.
+#[test]
+fn l1_what_a_hello_says_may_be_taken_back() {
+    let (mut world, mut standard) = Standard::world(20);
+    standard.amend(&mut world, |policy| limit_policy(policy, 210));
+    // One that both record; meanwhile one of them says so to the third. It is released at `out` alone.
+    let told = |world: &mut World, id: u8, with: [u8; 2], other: [u8; 2], out: &[u8]| {
+        let attempt = reserve(world, &standard, id, 100, with);
+        let (word, signers) = reserve(world, &standard, 9, 1, other);
+        // Storage says nothing of what is recorded meanwhile, or the first would be released.
+        world.acknowledges = false;
+        assert_eq!(abort(world, word, &signers).len(), 2);
+        end(world, attempt, out);
+    };
+    told(&mut world, 1, [1, 3], [2, 3], &[]);
+    told(&mut world, 1, [2, 3], [1, 3], &[2]);
+    assert_eq!(sign(&mut world, &standard, 1, [1, 2]), SIGNED);
+    told(&mut world, 2, [1, 2], [1, 3], &[]);
+    assert_eq!(sign(&mut world, &standard, 2, [2, 3]), SIGNED);
+    no_third(&mut world, &standard);
+}
+
+/// The same if it was handed over with a boot: the started one tells its granter of it again.
+#[test]
+fn l1_what_a_grant_hands_over_may_be_taken_back() {
+    let (mut world, mut standard) = Standard::world(21);
+    standard.amend(&mut world, |policy| limit_policy(policy, 200));
+    let attempt = reserve(&mut world, &standard, 1, 100, [2, 3]);
+    world.acknowledges = false;
+    restart(&mut world, 1);
+    (0..4).for_each(|_| {
+        acknowledge(&mut world, &[1]);
+        world.run();
+    });
+    assert!(status(&mut world, 1).ready);
+    end(&mut world, attempt, &[]);
+    let inside = Inside::of(&mut world, party(1), party(3));
+    let (told, seen) = (Rc::new(RefCell::new(Vec::new())), IntentId::from_bytes([1; 16]));
+    let kept = told.clone();
+    inside.meddle(move |from, _, message| {
+        if let (PeerMessage::Hello(hello), true) = (&message, from == party(1)) {
+            kept.borrow_mut().extend(hello.spending.iter().map(|s| s.intent));
+        }
+        vec![message]
+    });
+    assert_eq!(sign(&mut world, &standard, 2, [1, 3]), SIGNED);
+    assert_eq!(*told.borrow(), [seen]);
 }

@@ -12,6 +12,7 @@ mod people;
 mod pins;
 mod production;
 mod recovery;
+mod schedules;
 mod sessions;
 mod time;
 mod upgrade;
@@ -45,12 +46,17 @@ fn dollar_permits() -> PermitDomain {
 
 /// A request to permit the friend `amount` dollars for `life_ms` from now, as intent `id` and the token's permit `id`.
 fn permit(world: &World, standard: &Standard, id: u8, amount: u64, life_ms: u64) -> Vec<u8> {
+    permit_at(world, standard, id, amount, life_ms, id)
+}
+
+/// The same as the token's permit `nonce`: another nonce is another message to sign.
+fn permit_at(world: &World, standard: &Standard, id: u8, amount: u64, life_ms: u64, nonce: u8) -> Vec<u8> {
     let mut intent = Draft::payment(world, id, 0, 0).intent;
     let deadline = world.now.plus_ms(life_ms);
     intent["actions"] = serde_json::json!(
         [{"type": "permit", "asset": "usd", "spender": FRIEND, "amount": amount.to_string(), "deadline": deadline}]
     );
-    let nonce = Amount::from_u64(id.into());
+    let nonce = Amount::from_u64(nonce.into());
     let request = request(standard, &intent, world.now.0 / 1000, &[], |plan, intent| {
         evm::encode_message(&standard.policy, plan, intent, &standard.account(), nonce).unwrap()
     });
