@@ -572,7 +572,8 @@ impl State {
         let banned = Record::Banned { parties: self.banned.iter().copied().collect() };
         let heads = self.peer_heads.iter().map(|(p, h)| h.record(*p));
         let counted = self.counters.all().map(|used| Record::Counted { uses: vec![used] });
-        let rest = heads.chain(counted).chain(self.snapshot_of_facts());
+        let drills = self.drills.values().map(|drill| Record::Drilled { drill: drill.clone() });
+        let rest = heads.chain(counted).chain(drills).chain(self.snapshot_of_facts());
         verdict.into_iter().chain([orders, banned]).chain(rest).chain([Record::Time { now: self.now }])
     }
 
@@ -587,14 +588,6 @@ impl State {
         facts
             .chain(proved.map(|(roots, _)| Record::Proved { roots }))
             .chain(early.map(|(proofs, _)| Record::Final { proofs }))
-        let drills = self.drills.values().map(|drill| Record::Drilled { drill: drill.clone() });
-        verdict
-            .into_iter()
-            .chain([orders, banned])
-            .chain(heads)
-            .chain(counted)
-            .chain(drills)
-            .chain([Record::Time { now: self.now }])
     }
 }
 

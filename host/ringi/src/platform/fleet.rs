@@ -12,7 +12,6 @@ use ringi_orchestrator::ports::{
     Acknowledgement, CosignerHealth, Cosigners, Document, DocumentAnswer, Introduction, SignAttempt, SignEvent,
 };
 use ringi_primitives::fact::SignedFact;
-use ringi_primitives::key::PublicKey;
 use ringi_primitives::limits;
 use ringi_primitives::order::Order;
 use ringi_primitives::scheme::PartyIndex;
