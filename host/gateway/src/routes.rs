@@ -1,7 +1,7 @@
 //! The handlers: each reads its request, calls the service, and answers with its JSON.
 
-mod brakes;
 mod access;
+mod brakes;
 mod documents;
 mod transfers;
 mod wallets;

@@ -7,8 +7,9 @@ mod views;
 
 pub use views::{
     AddressView, ApprovalView, AskedFor, BalanceView, CallbackOutcome, CallerView, CosignerView, DecisionView, Denial,
-    DepositView, ErrorView, EventView, FactListing, FactView, FreezeView, GenesisView, Installation, Listing, MissingView,
-    PartyAnswer, PolicyView, ReceiptDocument, RoleView, Submission, TransactionView, TransferView, WalletView, WantedView,
+    DepositView, ErrorView, EventView, FactListing, FactView, FreezeView, GenesisView, Installation, Listing,
+    MissingView, PartyAnswer, PolicyView, ReceiptDocument, RoleView, Submission, TransactionView, TransferView,
+    WalletView, WantedView,
 };
 
 use crate::error::ServiceError;

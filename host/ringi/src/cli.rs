@@ -4,6 +4,7 @@ mod access;
 mod approver;
 mod brakes;
 mod eif;
+mod policy;
 mod recovery;
 mod witness;
 
@@ -11,6 +12,7 @@ pub use access::{AccessCheckArgs, AccessCommand};
 pub use approver::{ApproverCommand, ApproverServeArgs};
 pub use brakes::{FreezeArgs, StopArgs};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
+pub use policy::{CanArgs, ExplainArgs, PolicyToolCommand};
 pub use recovery::{DrillArgs, OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 pub use witness::WitnessCommand;
 
@@ -537,6 +539,9 @@ pub struct KmsPolicyArgs {
 /// `ringi policy`.
 #[derive(Subcommand)]
 pub enum PolicyCommand {
+    /// Questions to a policy.
+    #[command(flatten)]
+    Tool(PolicyToolCommand),
     /// Make a policy set from a readable file, unsigned.
     New {
         /// TOML or JSON.

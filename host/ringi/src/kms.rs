@@ -55,8 +55,9 @@ pub async fn serve(args: KmsServeArgs, output: Output) -> Done {
     let url = format!("http://{}", listener.local_addr().map_err(in_use)?);
     let names: Vec<_> = roots.iter().map(|root| root_name(*root)).collect();
     tracing::info!(%url, roots = ?names, "the key server is up");
-    output.show(&json!({"url": url, "roots": names, "folder": args.folder}), |_| serving(&url, &names, &args.folder));
+    // Before anybody hears that it is up, and may ask it to stop.
     let stop = up::stop_signal()?;
+    output.show(&json!({"url": url, "roots": names, "folder": args.folder}), |_| serving(&url, &names, &args.folder));
     ringi_kms::serve(Arc::new(kms), listener, stop).await.map_err(in_use)
 }
 

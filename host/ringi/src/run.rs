@@ -11,7 +11,9 @@ use crate::failure::{Done, Failure};
 use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
-use crate::{access, audit, brakes, callback, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade, witness};
+use crate::{
+    access, audit, brakes, callback, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade, witness,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_primitives::order::OrderAction;
@@ -115,6 +117,7 @@ fn run_policy(command: PolicyCommand, output: Output) -> Done {
         PolicyCommand::New { from, genesis, previous, out } => {
             policy::new(&from, &genesis, previous.as_deref(), &out, output)
         }
+        PolicyCommand::Tool(command) => policy::tools::run(command, output),
         PolicyCommand::Sign { file, key, genesis } => policy::sign(&file, &key, &genesis, output),
         PolicyCommand::Fetch { api, genesis, out } => {
             runtime()?.block_on(remote::fetch_policy(&api, &genesis, &out, output))

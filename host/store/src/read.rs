@@ -7,9 +7,8 @@ use crate::write::signed;
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_orchestrator::ports::{
-    BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, Page, Paged, ReceiptRecord, Role, RoleRecord,
-    Snapshot,
-    Store, StoreError, TransferFilter, TransferRecord, WalletRecord,
+    BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, Page, Paged, ReceiptRecord, Role,
+    RoleRecord, Snapshot, Store, StoreError, TransferFilter, TransferRecord, WalletRecord,
 };
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;

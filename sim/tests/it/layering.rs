@@ -24,6 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host/enclave-host", &["nsm", "nsm-device", "eif", "attestation", "primitives", "chain", "policy", "mpc"]),
     ("host/orchestrator", &["provider", "ledger", "relay", "enclave-host", "primitives", "chain", "policy", "mpc"]),
     ("host/access", &["orchestrator", "primitives"]),
+    ("host/policy-tools", &["policy", "chain", "primitives"]),
     ("host/store", &["orchestrator", "ledger", "relay", "primitives"]),
     (
         "host/gateway",
@@ -45,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "host/ringi",
         &[
             "access",
+            "policy-tools",
             "gateway",
             "witness",
             "store",

@@ -34,8 +34,16 @@ pub const REFUSALS: &[RefusalRow] = {
         row("brake.*", FrozenManually, LOOK),
         row("fact.*", UnsignedFacts, "Have the witnesses send fresh statements, then submit a new intent."),
         row("policy.price_missing", UnsignedFacts, "Have enough witnesses sign a fresh price; submit a new intent."),
-        row("policy.balance_missing", UnsignedFacts, "Have enough witnesses sign a fresh balance; submit a new intent."),
-        row("policy.signer_missing", SignerNotReady, "Wait until the cosigner that the rule names is back; submit a new intent."),
+        row(
+            "policy.balance_missing",
+            UnsignedFacts,
+            "Have enough witnesses sign a fresh balance; submit a new intent.",
+        ),
+        row(
+            "policy.signer_missing",
+            SignerNotReady,
+            "Wait until the cosigner that the rule names is back; submit a new intent.",
+        ),
         row("policy.transaction_cap", LimitExceeded, "Ask for less: the amount is over what one transfer may move."),
         row("policy.limit_exceeded", LimitExceeded, "Wait until the window has room again, or ask for less."),
         row("policy.fee_cap", MaxFeeExceeded, "Lower max_fee, or have the admins raise the cap."),

@@ -1,5 +1,7 @@
 //! Policy sets on the admins' machines: written as a readable file, turned into the signed document, shown again.
 
+pub mod tools;
+
 pub use ringi_policy_tools::{PolicyForm, from_set};
 
 use crate::fresh;

@@ -310,11 +310,7 @@ temperature = "hot"
 [[vaults.rules]]
 name = "payments"
 kinds = ["transfer"]
-then = {{ demand = "permit" }}
-[[vaults.rules]]
-name = "machine"
-assets = ["native-31337"]
-then = {{ demand = "approvals", group = "machines", count = 1 }}
+allow = {{ approvals = "1 of machines" }}
 "#
     );
     std::fs::write(folder.join("data/policy.toml"), policy).unwrap();

@@ -134,12 +134,13 @@ fn wrong_policies_are_refused_with_a_reason() {
     let text = crate::workspace::policy_text(&key(), &key());
     for (from, to, code) in [
         ("members = [\"Grace\"]", "members = [\"Nobody\"]", "cli.policy"),
-        ("amount = \"10.5\"", "amount = \"10.5000000000000000001\"", "cli.policy"),
-        ("amount = \"10.5\"", "amount = 10.5", "cli.form"),
+        ("most = \"10.5\"", "most = \"10.5000000000000000001\"", "cli.policy"),
+        ("most = \"10.5\"", "most = 10.5", "cli.form"),
         ("temperature = \"hot\"", "temperature = \"tepid\"", "cli.policy"),
-        ("above = \"1\"", "over = \"1\"", "cli.form"),
-        ("demand = \"permit\"", "demand = \"allow\"", "cli.form"),
-        ("count = 1", "count = 2", "cli.policy"),
+        ("at_most = \"1\"", "up_to = \"1\"", "cli.form"),
+        ("allow = {", "permit = {", "cli.form"),
+        ("1 of approvers", "2 of approvers", "cli.policy"),
+        ("1 of approvers", "one of approvers", "cli.policy"),
     ] {
         assert!(text.contains(from), "{from}");
         std::fs::write(at.join("bad.toml"), text.replacen(from, to, 1)).unwrap();

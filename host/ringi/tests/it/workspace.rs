@@ -401,7 +401,7 @@ fn genesis(admins: &[SecretKey], identities: &[SecretKey]) -> Genesis {
 
 fn rules(network: NetworkId) -> Vec<String> {
     let names: &[&str] = match network {
-        NetworkId::Evm(_) => &["payments"],
+        NetworkId::Evm(_) => &["large"],
         NetworkId::Bitcoin(_) => &["coins"],
     };
     names.iter().map(|n| n.to_string()).collect()

@@ -1,0 +1,63 @@
+//! `ringi policy lint|diff|explain|can`: what a policy does, before anybody signs it.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// Questions to a policy. Each takes a policy file (`.toml`, `.json`) or a policy set.
+#[derive(Subcommand)]
+pub enum PolicyToolCommand {
+    /// Name rules that never decide, quorums nobody can fill, payments without a bound. Fails if there is an error.
+    Lint {
+        /// A policy file or set.
+        file: PathBuf,
+    },
+    /// Name every change from one to the other.
+    Diff {
+        /// The older.
+        before: PathBuf,
+        /// The newer.
+        after: PathBuf,
+    },
+    /// Say what becomes of an intent, and for each rule why it does or does not speak.
+    Explain(ExplainArgs),
+    /// Is there any transfer like this that nobody of these must approve, and by which rule? Over all inputs.
+    Can(CanArgs),
+}
+
+/// `ringi policy explain`.
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// A policy file or set.
+    pub file: PathBuf,
+    /// The intent, as `ringi transfer draft` writes it.
+    #[arg(long)]
+    pub intent: PathBuf,
+    /// Who asks, by name.
+    #[arg(long)]
+    pub initiator: String,
+    /// Who approves with a key of their own, by name; may be repeated.
+    #[arg(long = "approved-by")]
+    pub approved_by: Vec<String>,
+}
+
+/// `ringi policy can`.
+#[derive(Args)]
+pub struct CanArgs {
+    /// A policy file or set.
+    pub file: PathBuf,
+    /// The asset that moves, by id.
+    #[arg(long)]
+    pub asset: String,
+    /// More than this moves, human form.
+    #[arg(long, default_value = "0")]
+    pub above: String,
+    /// To this address; without it to anybody.
+    #[arg(long)]
+    pub to: Option<String>,
+    /// Nobody of this group, or not this person, approves; may be repeated.
+    #[arg(long)]
+    pub without: Vec<String>,
+    /// Kinds of effects; may be repeated.
+    #[arg(long = "kind", default_values_t = ["transfer".to_string()])]
+    pub kinds: Vec<String>,
+}
