@@ -22,6 +22,7 @@ pub mod ports;
 mod prepare;
 mod receipt;
 mod render;
+mod reservation;
 pub mod service;
 mod sign;
 mod signers;
