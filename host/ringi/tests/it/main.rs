@@ -5,6 +5,7 @@ mod attested;
 mod bad_node;
 mod ceremonies;
 mod commands;
+mod concurrent;
 mod evidence;
 mod image;
 mod kms;
