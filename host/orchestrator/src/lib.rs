@@ -24,6 +24,7 @@ pub mod ports;
 mod prepare;
 mod receipt;
 mod render;
+mod reservation;
 mod roles;
 pub mod service;
 mod sign;

@@ -10,9 +10,10 @@ use crate::judge::{Case, asked};
 use crate::ports::{CrashPoint, SignAttempt, Write};
 use crate::prepare::limit_gates;
 use crate::receipt::{self, Made};
+use crate::reservation::Reservation;
 use crate::signers::{Wanted, choose};
 use crate::spent::spendings;
-use crate::transfer::{Event, Exposure, Held, Signed, Transfer};
+use crate::transfer::{Event, Held, Signed, Transfer};
 use ringi_chain::SignedTx;
 use ringi_primitives::cbor;
 use ringi_primitives::decision::{Charge, Decision};
@@ -163,25 +164,24 @@ async fn one(
     };
     core.reached(CrashPoint::BeforeSign);
     let attempt = SignAttempt { tag: Tag(core.ports.random.bytes16()), request: ready.request.clone(), signers };
-    let spent = spendings(&ready.charges, root, core.now());
+    let mut reservation = Reservation::new(gates, spendings(&ready.charges, root, core.now()));
     let outcome = attempt::run(core, attempt, || {
-        let mut index = lock(&core.spent);
-        spent.iter().for_each(|s| index.enter(s));
-        drop(index);
         lock(&core.slots).pin(&ready.held.slot);
-        drop(gates);
+        reservation.recorded(&core.spent);
         core.next_turn();
         core.reached(CrashPoint::AfterReserved);
     })
     .await;
     let mut live = cell.lock().await;
     if let Some((tx, signatures)) = assembled(&ready, &live, &outcome) {
+        let spent = reservation.signed(&core.spent);
         let mut writes: Vec<Write> = spent.into_iter().map(|s| Write::Spend(Box::new(s))).collect();
         let made = Made { request: &ready.request, unsigned: &ready.held.unsigned, signatures: &signatures, tx: &tx };
         writes.push(receipt::write(core, &ready.case, &live, &outcome, &made));
         keep(core, &mut live, &ready, tx, writes).await?;
         return Ok(None);
     }
+    reservation.failed(&core.spent, ready.held.exposure);
     failed(core, &mut live, &ready, &outcome, lessons).await
 }
 
@@ -228,10 +228,6 @@ async fn failed(
     outcome: &Outcome,
     lessons: &mut Lessons,
 ) -> Result<Option<u32>, ServiceError> {
-    // Host's advice only: what cosigners reserved stays with them until they release it (rule L2).
-    if ready.held.exposure == Exposure::None {
-        lock(&core.spent).forget(&ready.charges, live.record.header.root);
-    }
     lock(&core.slots).unpin(&ready.held.slot);
     let exposure = outcome.exposure();
     lessons.suspects = outcome.suspects();

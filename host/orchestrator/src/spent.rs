@@ -34,11 +34,9 @@ impl SpentIndex {
     }
 
     /// Forgets a reservation that came to nothing.
-    pub(crate) fn forget(&mut self, charges: &[Charge], intent: IntentId) {
-        for charge in charges {
-            if let Some(limit) = self.limits.get_mut(&charge.limit) {
-                limit.remove(&intent);
-            }
+    pub(crate) fn forget(&mut self, spending: &Spending) {
+        if let Some(limit) = self.limits.get_mut(&spending.limit) {
+            limit.remove(&spending.intent);
         }
     }
 }

@@ -41,13 +41,19 @@ impl Scene<'_> {
         ["transfer".to_string(), "draft".to_string()].into_iter().chain(flags).collect()
     }
 
-    fn drafted(&self, out: &str, changes: &[(&str, &str)]) {
+    /// Drafts a payment.
+    pub fn drafted(&self, out: &str, changes: &[(&str, &str)]) {
         let arguments = self.draft(out, changes);
         self.platform.good(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     }
 
     fn submit(&self, intent: &str) -> Value {
         self.platform.good(&["transfer", "submit", "--key", INITIATOR, intent])
+    }
+
+    /// A submitted payment's id; again, if it was submitted before.
+    pub fn submitted(&self, intent: &str) -> String {
+        self.submit(intent)["transfer"]["id"].as_str().unwrap().to_string()
     }
 
     /// A drafted and submitted payment's id.

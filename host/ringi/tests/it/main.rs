@@ -7,6 +7,7 @@ mod brakes;
 mod callback;
 mod ceremonies;
 mod commands;
+mod concurrent;
 mod evidence;
 mod image;
 mod kms;

@@ -67,7 +67,7 @@ fn within_patience(child: Child, arguments: &[&str]) -> Output {
 }
 
 /// Sends a signal; `kill` is a word of every shell, and not a program everywhere.
-fn signal(name: &str, process: &str) -> bool {
+pub fn signal(name: &str, process: &str) -> bool {
     Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status().unwrap().success()
 }
 
@@ -116,6 +116,11 @@ impl Platform {
             }
         };
         Platform { folder: folder.to_owned(), url: value["url"].as_str().unwrap().to_string(), child }
+    }
+
+    /// Its number.
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     /// Like a power cut: nothing of the process runs on.
