@@ -57,6 +57,7 @@ mod tests {
     use ringi_primitives::decision::{LimitKey, Subject};
     use ringi_primitives::id::IntentId;
     use ringi_primitives::network::NetworkId;
+    use ringi_primitives::policy_set::Measure;
     use ringi_primitives::time::UnixMs;
     use ringi_primitives::wallet::VaultIndex;
     use shuttle::rand::Rng;
@@ -68,8 +69,8 @@ mod tests {
     const ROOM: u64 = 3;
 
     fn limit(rule: &str) -> LimitKey {
-        let asset = AssetKey::native(NetworkId::Evm(1));
-        LimitKey { vault: VaultIndex(1), rule: rule.into(), asset, subject: Subject::Vault }
+        let measure = Measure::Asset(AssetKey::native(NetworkId::Evm(1)));
+        LimitKey { vault: VaultIndex(1), name: rule.into(), measure, subject: Subject::Vault }
     }
 
     /// The host's memory of two limits, and what was truly signed.

@@ -24,12 +24,14 @@ const CAP_TEXT: &str = "0.085";
 
 /// The policy in force, and so much a window besides.
 fn limit_policy(folder: &Path, platform: &Platform) {
-    let rule = format!(
-        "[[vaults.rules]]\nname = \"window\"\nthen = {{ demand = \"cap_per_window\", asset = \"native-31337\", \
-         amount = \"{CAP_TEXT}\", window_s = {}, scope = \"vault\" }}\n",
+    let limit = format!(
+        "temperature = \"hot\"\nlimits = [{{ name = \"window\", of = \"native-31337\", most = \"{CAP_TEXT}\", \
+         window = {{ rolling_s = {} }}, per = \"vault\" }}]\n",
         WINDOW.as_secs()
     );
-    let text = std::fs::read_to_string(folder.join("next.toml")).unwrap() + &rule;
+    let text = std::fs::read_to_string(folder.join("next.toml")).unwrap();
+    let text = text.replace("temperature = \"hot\"\n", &limit);
+    let text = text.replace("allow = { max_fees", "allow = { limits = [\"window\"], max_fees");
     std::fs::write(folder.join("limited.toml"), text).unwrap();
     platform.good(&["policy", "fetch", "--key", INITIATOR, "--genesis", GENESIS, "--out", "before.ringi"]);
     let new = ["policy", "new", "--from", "limited.toml", "--genesis", GENESIS, "--previous", "before.ringi"];
