@@ -31,7 +31,7 @@ impl Zone {
         if *known != name {
             return None;
         }
-        tzdb_data::find_tz(name.as_bytes()).map(|zone| Zone(zone))
+        tzdb_data::find_tz(name.as_bytes()).map(Zone)
     }
 
     /// What the wall clock shows; `None` for times the zone's data does not reach.

@@ -170,7 +170,7 @@ mod tests {
         {
             assert!(read(text).is_err(), "{text}");
         }
-        let doubling = vec!["(1 of a or 1 of b)"; 6].join(" and ");
+        let doubling = ["(1 of a or 1 of b)"; 6].join(" and ");
         assert!(read(&doubling).is_err(), "64 alternatives");
     }
 }
