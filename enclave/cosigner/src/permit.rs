@@ -5,9 +5,9 @@ use crate::pins::Pin;
 use crate::refusal::{Code, from_decision};
 use crate::state::State;
 use ringi_chain::Decoded;
-use ringi_policy::{Coins, Question, decide};
+use ringi_policy::{Coins, Question, decide, watched};
 use ringi_primitives::cbor;
-use ringi_primitives::decision::{Charge, Decision, Spending};
+use ringi_primitives::decision::{Charge, Decision, LimitKey, Spending};
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::scheme::PartyIndex;
@@ -66,7 +66,7 @@ impl Permit {
             return Err(Code::Fact(FactError::Stale).because("by the latest of the signers' clocks"));
         }
         let pin = check_pin(state, &judged)?;
-        let (charges, rules) = consult(state, &judged, signers, pin.root, times.window)?;
+        let Consulted { charges, rules, .. } = consult(state, &judged, signers, pin.root, times.window)?;
         Ok(Permit { judged, charges, rules, pin })
     }
 
@@ -154,14 +154,24 @@ fn coins(decoded: &Decoded) -> Coins {
     }
 }
 
-/// The policy's decision over this state's memory at this time: charges and rules, or the refusal.
+/// What a policy allows, and which limits' memory it looked at.
+pub struct Consulted {
+    /// What it costs.
+    pub charges: Vec<Charge>,
+    /// The rules that decided.
+    pub rules: Vec<String>,
+    /// Limits that decide which rule it is, charged or not (rule L1).
+    pub watched: Vec<LimitKey>,
+}
+
+/// The policy's decision over this state's memory at this time, or the refusal.
 pub fn consult(
     state: &State,
     judged: &Judged,
     signers: &[PartyIndex],
     root: IntentId,
     window: UnixMs,
-) -> Result<(Vec<Charge>, Vec<String>), Refusal> {
+) -> Result<Consulted, Refusal> {
     let policy = state.policy.as_ref().ok_or_else(|| Code::PolicyMissing.because("no policy set installed"))?;
     let signers = signers.iter().copied().collect();
     let balances = judged.facts.balances_of(&judged.wallet);
@@ -184,7 +194,7 @@ pub fn consult(
     };
     let decision = decide(&question);
     match (from_decision(&decision), decision) {
-        (None, Decision::Allow { charges, rules }) => Ok((charges, rules)),
+        (None, Decision::Allow { charges, rules }) => Ok(Consulted { charges, rules, watched: watched(&question) }),
         (Some(refusal), _) => Err(refusal),
         (None, _) => Err(Code::Bug.because("decision")),
     }

@@ -27,7 +27,7 @@ use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::WalletRef;
 use ringi_primitives::wire::{FromCosigner, Refusal, Tag};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Sessions at once; more are refused for now.
 const SESSIONS: usize = 64;
@@ -169,7 +169,8 @@ impl Cosigner {
         }
     }
 
-    fn try_open(&mut self, tag: Tag, request: &[u8], signers: Vec<PartyIndex>) -> Result<(), Refusal> {
+    /// Whether a session may begin at all.
+    fn may_open(&self, tag: Tag) -> Result<(), Refusal> {
         // B1: not before peers granted this boot.
         if let Some(refusal) = self.boot.refusal() {
             return Err(refusal);
@@ -183,16 +184,23 @@ impl Cosigner {
         if self.sessions.running.len() >= SESSIONS {
             return Err(Code::TooMany.because("sessions"));
         }
+        Ok(())
+    }
+
+    fn try_open(&mut self, tag: Tag, request: &[u8], signers: Vec<PartyIndex>) -> Result<(), Refusal> {
+        self.may_open(tag)?;
         self.check_signers(&signers)?;
         let judged = judge(&self.state, request, self.now)?;
         // M1: whatever becomes of this request.
         self.remember_facts(&judged.facts);
         let root = check_pin_early(&self.state, &judged)?;
-        let (charges, _) = consult(&self.state, &judged, &signers, root, self.now)?;
+        let asked = consult(&self.state, &judged, &signers, root, self.now)?;
         let epochs = self.epochs(&judged)?;
         // K3: production signs with no share that no drill has brought back.
         self.check_drilled(&epochs)?;
-        let limits: Vec<LimitKey> = charges.into_iter().map(|c| c.limit).collect();
+        let charged = asked.charges.into_iter().map(|c| c.limit);
+        let limits: BTreeSet<LimitKey> = charged.chain(asked.watched).collect();
+        let limits: Vec<LimitKey> = limits.into_iter().collect();
         let mut locks: Vec<Lock> = limits.iter().cloned().map(Lock::Limit).collect();
         locks.push(Lock::Intent(root));
         locks.extend(account_lock(judged.decoded.slot()));

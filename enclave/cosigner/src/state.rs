@@ -385,17 +385,7 @@ impl State {
                     key: OwnKey::from_bytes(identity_seed),
                 });
             }
-            Record::Genesis { versions } => {
-                let chain = GenesisChain::verify(versions).map_err(|_| StateError("genesis"))?;
-                // K3: a replaced peer has no past; what is known of the lost one's journal is not its.
-                if let Some(before) = &self.genesis {
-                    let same =
-                        |p: &PartyIndex| chain.head().cosigner(*p).is_some_and(|c| before.head().names_keys_of(c));
-                    self.peer_heads.retain(|peer, _| same(peer));
-                }
-                self.genesis = Some(chain);
-                self.genesis_versions.clone_from(versions);
-            }
+            Record::Genesis { versions } => self.apply_genesis(versions)?,
             Record::Policy { set } => self.apply_policy(set)?,
             Record::Boot { boot, whole } => (self.boot, self.whole, self.granted) = (*boot, *whole, false),
             Record::Granted => self.granted = true,
@@ -442,14 +432,28 @@ impl State {
                 self.orders.insert(used);
             }
             Record::HandedOver { order } => self.handed_over = Some(*order),
-            Record::Time { now } => {
-                self.now = self.now.max(*now);
-                let unproved = if self.vouches_finality() { Unproved::Keep } else { Unproved::Forget };
-                self.spending.forget_old(self.now, unproved);
-                self.facts.forget_old(self.now);
-                self.brakes.forget_old(self.now);
-            }
+            Record::Time { now } => self.apply_time(*now),
         }
+        Ok(())
+    }
+
+    fn apply_time(&mut self, now: UnixMs) {
+        self.now = self.now.max(now);
+        let unproved = if self.vouches_finality() { Unproved::Keep } else { Unproved::Forget };
+        self.spending.forget_old(self.now, unproved);
+        self.facts.forget_old(self.now);
+        self.brakes.forget_old(self.now);
+    }
+
+    fn apply_genesis(&mut self, versions: &[Signed]) -> Result<(), StateError> {
+        let chain = GenesisChain::verify(versions).map_err(|_| StateError("genesis"))?;
+        // K3: a replaced peer has no past; what is known of the lost one's journal is not its.
+        if let Some(before) = &self.genesis {
+            let same = |p: &PartyIndex| chain.head().cosigner(*p).is_some_and(|c| before.head().names_keys_of(c));
+            self.peer_heads.retain(|peer, _| same(peer));
+        }
+        self.genesis = Some(chain);
+        self.genesis_versions = versions.to_vec();
         Ok(())
     }
 

@@ -3,8 +3,9 @@
 use crate::case::Case;
 use crate::clauses::{self, Miss};
 use crate::question::Question;
-use ringi_primitives::decision::{Decision, DenyReason};
+use ringi_primitives::decision::{Decision, DenyReason, LimitKey};
 use ringi_primitives::policy_set::{Rule, Ruling, Temperature, Terms};
+use std::collections::BTreeSet;
 
 /// The name in place of a rule's where no rule decided: nothing allows, no fee cap, a cold or unknown vault.
 pub use ringi_primitives::policy_set::DEFAULT_RULE;
@@ -20,6 +21,15 @@ pub(crate) type Denial = (String, DenyReason);
 pub fn decide(question: &Question) -> Decision {
     let judged = Case::open(question).map_err(by_default).and_then(|case| judge(&case));
     judged.unwrap_or_else(|(rule, reason)| Decision::Deny { rule, reason })
+}
+
+/// The limits whose memory decides which rule an intent belongs to, whether it is charged to them or not: who signs merges
+/// these too (rule L1), or two signers would see two rules.
+pub fn watched(question: &Question) -> Vec<LimitKey> {
+    let Ok(case) = Case::open(question) else { return Vec::new() };
+    let named: BTreeSet<&String> = case.vault.rules.iter().flat_map(|r| &r.when.within).collect();
+    let limits = case.vault.limits.iter().filter(|limit| named.contains(&limit.name));
+    limits.flat_map(|limit| clauses::limits::keys(&case, limit)).collect()
 }
 
 /// Whether these rules, and no others, could have allowed this to those who decided it with their own memory: what depends

@@ -42,9 +42,9 @@ impl<'a> Place<'a> {
         self.policy
     }
 
-    /// Whether it is one of these. Who gains nothing is anywhere; whom nobody knows is on no list.
+    /// Whether it is one of these. Whom nobody knows is on no list.
     pub(crate) fn is_any(&self, destinations: &'a [Destination]) -> bool {
-        self.gain == Gain::Nobody || destinations.iter().any(|d| self.is(d))
+        destinations.iter().any(|d| self.is(d))
     }
 
     fn is(&self, destination: &'a Destination) -> bool {
@@ -57,6 +57,7 @@ impl<'a> Place<'a> {
         }
     }
 
+    /// G3: by the lists of the signed set.
     fn on_list(&self, name: &str) -> bool {
         let Gain::By(entry) = self.gain else { return false };
         self.policy.allow_list(name).is_some_and(|l| l.entries.contains(&entry))

@@ -4,7 +4,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::{LimitKey, Spending};
 use ringi_primitives::id::IntentId;
 use ringi_primitives::time::UnixMs;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What has been signed, or is reserved, under each limit. An intent counts once, with its dearest version, from the
 /// time its latest version was signed (rule I3).
@@ -21,10 +21,10 @@ pub trait Spent {
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount;
 }
 
-impl Spent for [Spending] {
+impl<T: AsRef<[Spending]> + ?Sized> Spent for T {
     fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
         let mut dearest: BTreeMap<IntentId, (Amount, UnixMs)> = BTreeMap::new();
-        for entry in self.iter().filter(|s| s.limit == *limit && s.intent != *excluding) {
+        for entry in self.as_ref().iter().filter(|s| s.limit == *limit && s.intent != *excluding) {
             let seen = dearest.entry(entry.intent).or_default();
             *seen = (seen.0.max(entry.amount), seen.1.max(entry.at));
         }
@@ -38,51 +38,7 @@ impl Spent for [Spending] {
     }
 
     fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
-        let own = self.iter().filter(|s| s.limit == *limit && s.intent == *intent);
+        let own = self.as_ref().iter().filter(|s| s.limit == *limit && s.intent == *intent);
         own.map(|s| s.amount).max().unwrap_or_default()
-    }
-}
-
-/// Entries, and which intents are proved final.
-impl Spent for (Vec<Spending>, BTreeSet<IntentId>) {
-    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
-        self.0.in_window(limit, from, excluding)
-    }
-
-    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
-        let open: Vec<Spending> = self.0.iter().filter(|s| !self.1.contains(&s.intent)).cloned().collect();
-        open.outstanding(limit, excluding)
-    }
-
-    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
-        self.0.of_intent(limit, intent)
-    }
-}
-
-impl<const N: usize> Spent for [Spending; N] {
-    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
-        self.as_slice().outstanding(limit, excluding)
-    }
-
-    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
-        self.as_slice().in_window(limit, from, excluding)
-    }
-
-    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
-        self.as_slice().of_intent(limit, intent)
-    }
-}
-
-impl Spent for Vec<Spending> {
-    fn outstanding(&self, limit: &LimitKey, excluding: &IntentId) -> Option<Amount> {
-        self.as_slice().outstanding(limit, excluding)
-    }
-
-    fn in_window(&self, limit: &LimitKey, from: UnixMs, excluding: &IntentId) -> Option<Amount> {
-        self.as_slice().in_window(limit, from, excluding)
-    }
-
-    fn of_intent(&self, limit: &LimitKey, intent: &IntentId) -> Amount {
-        self.as_slice().of_intent(limit, intent)
     }
 }

@@ -68,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "sim",
         &[
+            "model",
             "ringi",
             "cosigner",
             "gateway",
@@ -85,6 +86,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "mpc",
         ],
     ),
+    ("sim/model", &[]),
 ];
 
 /// The folder of a workspace package, relative to the root.

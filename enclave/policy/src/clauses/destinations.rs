@@ -3,11 +3,17 @@
 //! tell is on no list.
 
 use crate::case::Sort;
-use ringi_primitives::policy_set::Destination;
+use crate::places::Gain;
+use ringi_primitives::policy_set::{Rule, Ruling};
 
-/// One of these, if there are any.
-pub(crate) fn holds<'a>(destinations: &'a [Destination], sort: &Sort<'a>) -> bool {
-    destinations.is_empty() || sort.place.is_any(destinations)
+/// One of these, if there are any. A block of destinations speaks of nobody who gains nothing.
+pub(crate) fn holds<'a>(rule: &'a Rule, sort: &Sort<'a>) -> bool {
+    let destinations = &rule.when.destinations;
+    match sort.place.gain() {
+        _ if destinations.is_empty() => true,
+        Gain::Nobody => rule.then != Ruling::Block,
+        Gain::By(_) | Gain::Unknown => sort.place.is_any(destinations),
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +86,10 @@ mod tests {
         assert!(goes(known(), Effect::SelfCancel { network: EVM }));
         let proof = Effect::OwnershipProof { network: EVM, statement: "x".into() };
         assert!(goes(known(), proof));
+        let strangers = Conditions { destinations: vec![Destination::Unlisted], ..Conditions::default() };
+        let mut cancel = World::new(vec![block("strangers", strangers), allow_all()]);
+        cancel.effects = vec![Effect::SelfCancel { network: EVM }];
+        assert!(allows(&cancel, "allow"), "and a block of strangers does not speak of it");
         for kind in [OpaqueKind::Creation, OpaqueKind::Message] {
             assert!(!goes(known(), opaque(kind, None, 0)), "{kind:?}");
             assert!(goes(Destination::Unlisted, opaque(kind, None, 0)), "{kind:?}");

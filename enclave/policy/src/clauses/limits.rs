@@ -23,7 +23,22 @@ pub(crate) fn charges<'a>(case: &Case<'a>, name: &'a str) -> Result<Vec<Charge>,
     said
 }
 
+/// The keys that an intent has in a limit, whether it fits or not.
+pub(crate) fn keys(case: &Case, limit: &Limit) -> Vec<LimitKey> {
+    let asked = asked(case, limit).unwrap_or_default();
+    asked.into_iter().map(|(subject, _)| key(case, limit, subject)).collect()
+}
+
+fn key(case: &Case, limit: &Limit, subject: Subject) -> LimitKey {
+    LimitKey { vault: case.vault.index, name: limit.name.clone(), measure: limit.measure, subject }
+}
+
 fn weigh(case: &Case, limit: &Limit) -> Result<Vec<Charge>, DenyReason> {
+    asked(case, limit)?.into_iter().map(|(subject, amount)| charge(case, limit, subject, amount)).collect()
+}
+
+/// What the intent takes by the limit's measure, for each subject.
+fn asked(case: &Case, limit: &Limit) -> Result<Vec<(Subject, Amount)>, DenyReason> {
     let q = case.question;
     let asked = match limit.per {
         Scope::Vault => vec![(Subject::Vault, case.takes(&limit.measure)?)],
@@ -34,14 +49,13 @@ fn weigh(case: &Case, limit: &Limit) -> Result<Vec<Charge>, DenyReason> {
             by.into_iter().map(|(who, amount)| (Subject::Destination(who), amount)).collect()
         }
     };
-    let asked = asked.into_iter().filter(|(_, amount)| !amount.is_zero());
-    asked.map(|(subject, amount)| charge(case, limit, subject, amount)).collect()
+    Ok(asked.into_iter().filter(|(_, amount)| !amount.is_zero()).collect())
 }
 
 /// The others' sum and this intent's dearest version stay within the limit.
 fn charge(case: &Case, limit: &Limit, subject: Subject, asked: Amount) -> Result<Charge, DenyReason> {
     let q = case.question;
-    let key = LimitKey { vault: case.vault.index, name: limit.name.clone(), measure: limit.measure, subject };
+    let key = key(case, limit, subject);
     // I3: a replacement charges the maximum of its versions, not the sum.
     let amount = asked.max(q.spent.of_intent(&key, &q.intent));
     // L1, L2: on the signed amount, fees included, over everything merged so far. A sum over 256 bits is over every

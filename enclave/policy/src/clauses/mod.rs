@@ -47,7 +47,7 @@ pub(crate) fn matches_sort<'a>(rule: &'a Rule, sort: &Sort<'a>) -> Result<(), &'
     if let Some((_, tag)) = all.iter().find(|(holds, _)| !holds) {
         return Err(tag);
     }
-    if destinations::holds(&when.destinations, sort) { Ok(()) } else { Err("destinations") }
+    if destinations::holds(rule, sort) { Ok(()) } else { Err("destinations") }
 }
 
 /// Whether a rule's conditions on the intent as a whole hold. Those that may be unknown come last.

@@ -27,6 +27,7 @@ impl PolicySet {
         self.check_bounds()?;
         self.check_unique()?;
         self.check_references()?;
+        // G3: whom cosigners believe is checked with the set that says so.
         self.trust.as_ref().map_or(Ok(()), |trust| trust.validate(self))?;
         self.vaults.iter().try_for_each(|v| self.check_vault(v))?;
         self.check_roots()

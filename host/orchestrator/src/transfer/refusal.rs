@@ -32,6 +32,7 @@ pub const REFUSALS: &[RefusalRow] = {
         row("brake.vetoed", RejectedByUser, "Ask who vetoed it why; submit a new intent."),
         row("brake.withdrawn", CancelledByUserRequest, "Nothing; submit a new intent if it is wanted after all."),
         row("brake.*", FrozenManually, LOOK),
+        row("facts.*", UnsignedFacts, "Have the witnesses send fresh statements, then submit a new intent."),
         row("fact.*", UnsignedFacts, "Have the witnesses send fresh statements, then submit a new intent."),
         row("policy.price_missing", UnsignedFacts, "Have enough witnesses sign a fresh price; submit a new intent."),
         row(

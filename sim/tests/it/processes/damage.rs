@@ -49,7 +49,7 @@ fn b1_a_cosigner_with_damaged_records_stays_away_and_admins_let_the_others_resum
         assert_eq!((before.status.as_str(), before.transaction.is_none()), ("rejected", true), "{before:?}");
         let after = life.submit(&Payment::of(3)).await;
         let error = after.error.clone().unwrap();
-        assert_eq!((after.status.as_str(), error.detail.as_str()), ("rejected", "per-day"), "{after:?}");
+        assert_eq!((after.status.as_str(), error.detail.as_str()), ("rejected", "payments"), "{after:?}");
         life.check(&anvil, 1).await;
     });
 }
