@@ -17,7 +17,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Walks of one run; SCHEDULES asks for more. A failure names its number: SCHEDULE repeats it alone.
-const WALKS: u64 = 300;
+const WALKS: u64 = 200;
 /// Steps of a walk.
 const STEPS: usize = 60;
 /// What each intent costs.
