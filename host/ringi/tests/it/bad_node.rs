@@ -26,6 +26,10 @@ enum Mood {
     NonceTooLow,
     /// It keeps transactions to itself and says that they are mined.
     FalseReceipt,
+    /// Every account holds a thousand ether.
+    Rich,
+    /// No account holds anything.
+    Poor,
 }
 
 /// Between platform and node.
@@ -94,6 +98,8 @@ fn told(mood: Mood, request: &Value, node: &str) -> Option<Value> {
         (Mood::WrongChain, _) => None,
         (Mood::NonceTooHigh, "eth_getTransactionCount") => Some(json!("0x63")),
         (Mood::NonceTooLow, "eth_getTransactionCount") => Some(json!("0x0")),
+        (Mood::Rich, "eth_getBalance") => Some(json!(format!("{:#x}", 1_000 * ETHER))),
+        (Mood::Poor, "eth_getBalance") => Some(json!("0x0")),
         (Mood::FalseReceipt, "eth_sendRawTransaction") => {
             let bytes = hex::decode(first.trim_start_matches("0x")).ok()?;
             Some(json!(format!("0x{}", hex::encode(keccak256(&bytes)))))
@@ -109,6 +115,7 @@ fn told(mood: Mood, request: &Value, node: &str) -> Option<Value> {
     }
 }
 
+const ETHER: u128 = 1_000_000_000_000_000_000;
 /// How long a mood lasts: several of the platform's looks.
 const WHILE: Duration = Duration::from_secs(3);
 
@@ -127,6 +134,28 @@ impl Scene<'_> {
         assert!(lasting, "{mood:?}: {now}");
         assert_eq!(self.node.nonce(&self.account), paid, "{mood:?}: nothing is sent");
         self.told_the_truth(between, mood, &transfer, paid);
+    }
+
+    /// Balances are shown as the node says, and decide nothing: what cannot be paid waits with its nonce and says why, and what
+    /// replaces it is paid, however poor the node says the account is.
+    fn is_told_false_balances(&self, between: &Between) {
+        let shown = || {
+            let balances = self.platform.good(&["wallet", "balances", "--key", INITIATOR, &self.wallet]);
+            balances["items"][0]["amount"].as_str().unwrap().to_string()
+        };
+        self.node.fund(&self.account, 1_000);
+        between.is(Mood::Rich);
+        assert_eq!(shown(), (1_000 * ETHER).to_string());
+        let unpaid = self.pay("rich.json", &[]);
+        let blocked = self.platform.until(&unpaid, "blocked");
+        assert_eq!(blocked["error"]["code"], "broadcast.insufficient_funds", "{blocked}");
+        assert_eq!(self.node.nonce(&self.account), 6, "nothing is sent");
+        self.node.fund(&self.account, 10 * ETHER);
+        between.is(Mood::Poor);
+        assert_eq!(shown(), "0");
+        let paid = self.pay("poor.json", &[("--replaces", &unpaid)]);
+        self.told_the_truth(between, Mood::Poor, &paid, 6);
+        self.platform.until(&unpaid, "cancelled");
     }
 
     fn told_the_truth(&self, between: &Between, mood: Mood, transfer: &str, paid: u128) {
@@ -171,4 +200,5 @@ fn i3_a_bad_node_delays_payments_and_doubles_none() {
     let transfer = scene.pay("low.json", &[]);
     std::thread::sleep(WHILE);
     scene.told_the_truth(&between, Mood::NonceTooLow, &transfer, 5);
+    scene.is_told_false_balances(&between);
 }

@@ -35,7 +35,10 @@ impl Scene<'_> {
             ("--out", out),
         ];
         for (name, value) in changes {
-            given.iter_mut().filter(|(n, _)| n == name).for_each(|row| row.1 = value);
+            match given.iter_mut().find(|(n, _)| n == name) {
+                Some(row) => row.1 = value,
+                None => given.push((name, value)),
+            }
         }
         let flags = given.into_iter().flat_map(|(name, value)| [name.to_string(), value.to_string()]);
         ["transfer".to_string(), "draft".to_string()].into_iter().chain(flags).collect()
