@@ -2,7 +2,8 @@
 
 use crate::dice::Dice;
 use crate::sets::{
-    BTC, EVM, FIELDS, FUNCTIONS, Focus, NETWORKS, TYPES, Universe, address, assets, person, usdc, wallet,
+    BTC, EVM, FIELDS, FUNCTIONS, Focus, Holds, NETWORKS, TYPES, Universe, address, assets, contract, mostly, person,
+    usdc, wallet,
 };
 use ringi_policy::{Coins, Question, Spent};
 use ringi_primitives::amount::Amount;
@@ -231,15 +232,16 @@ fn effect(dice: &mut Dice, here: NetworkId, focus: Focus) -> Effect {
     }
 }
 
-/// A small number, an address of the universe, or one with dirt before it.
-fn word(dice: &mut Dice) -> Amount {
+/// A number or an address of the universe, now and then the other or one with dirt before it.
+fn word(dice: &mut Dice, holds: Holds) -> Amount {
     let mut bytes = [0; 32];
-    match dice.below(8) {
-        0..=2 => return Amount::from_u64(dice.below(16)),
-        3 => return dice.amount(),
-        _ => bytes[12..].copy_from_slice(address(EVM, dice.between(5, 9)).raw()),
+    let holds = if dice.chance(15) { dice.pick(&[Holds::Number, Holds::Address]) } else { holds };
+    match holds {
+        Holds::Number if dice.chance(10) => return dice.amount(),
+        Holds::Number => return Amount::from_u64(dice.below(16)),
+        Holds::Address => bytes[12..].copy_from_slice(address(EVM, dice.between(5, 9)).raw()),
     }
-    if dice.chance(12) {
+    if dice.chance(10) {
         bytes[dice.below(12) as usize] = 1;
     }
     Amount::from_be_bytes(bytes)
@@ -247,33 +249,42 @@ fn word(dice: &mut Dice) -> Amount {
 
 fn call(dice: &mut Dice, network: NetworkId) -> Effect {
     let mut data = vec![1, 2, 3, 4];
-    for _ in 0..dice.pick(&[0, 1, 2, 2, 2, 3]) {
-        data.extend(word(dice).to_be_bytes());
+    let words = dice.pick(&[0, 1, 2, 2, 2, 2, 3]);
+    for holds in [Holds::Address, Holds::Number, Holds::Number].into_iter().take(words) {
+        data.extend(word(dice, holds).to_be_bytes());
     }
     if dice.chance(5) {
         data.truncate(dice.below(data.len() as u64 + 1) as usize);
     }
     Effect::Call {
         network,
-        contract: address(network, dice.between(8, 9)),
+        contract: contract(dice, network),
         value: if dice.chance(50) { Amount::ZERO } else { dice.amount() },
-        function: dice.pick(&FUNCTIONS).into(),
+        function: mostly(dice, &FUNCTIONS),
         data,
     }
 }
 
 fn typed_message(dice: &mut Dice, network: NetworkId) -> Effect {
-    // The same path may stand there twice.
-    let fields = (0..dice.below(4)).map(|_| MessageField {
-        path: dice.pick(&FIELDS).into(),
-        word: word(dice),
+    let field = |dice: &mut Dice, (path, holds): (&str, Holds)| MessageField {
+        path: path.into(),
+        word: word(dice, holds),
         text: String::new(),
-    });
+    };
+    let mut fields: Vec<_> = FIELDS.into_iter().map(|named| field(dice, named)).collect();
+    if dice.chance(20) {
+        fields.remove(dice.below(3) as usize);
+    }
+    if dice.chance(10) {
+        // A path that stands there twice, with the same word or another.
+        let again = if dice.chance(50) { fields[0].clone() } else { field(dice, FIELDS[0]) };
+        fields.push(again);
+    }
     Effect::TypedMessage {
         network,
-        fields: fields.collect(),
-        contract: address(network, dice.between(8, 9)),
-        kind: dice.pick(&TYPES).into(),
+        fields,
+        contract: contract(dice, network),
+        kind: mostly(dice, &TYPES),
         payload: Digest::ZERO,
     }
 }

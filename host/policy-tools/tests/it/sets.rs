@@ -26,7 +26,8 @@ pub const BTC: NetworkId = NetworkId::Bitcoin(BitcoinNetwork::Regtest);
 pub const NETWORKS: [NetworkId; 3] = [EVM, OTHER, BTC];
 pub const FUNCTIONS: [&str; 2] = ["f(address,uint256)", "g()"];
 pub const TYPES: [&str; 2] = ["Order(address maker,uint256 amount)", "Other(address maker)"];
-pub const FIELDS: [&str; 3] = ["maker", "amount", "order.maker"];
+pub const FIELDS: [(&str, Holds); 3] =
+    [("maker", Holds::Address), ("amount", Holds::Number), ("order.maker", Holds::Address)];
 const LISTS: [&str; 3] = ["known", "partners", "empty"];
 const TAGS: [&str; 3] = ["a", "b", "c"];
 const GROUPS: [&str; 3] = ["ops", "board", "solo"];
@@ -123,17 +124,24 @@ pub fn universe(dice: &mut Dice) -> Universe {
     let many = dice.chance(30);
     let density = dice.pick(&[4, 8, 14, 25]);
     for number in 0..dice.between(1, if many { 7 } else { 3 }) {
-        // What makes no sense is thrown again: validation knows.
-        for _ in 0..8 {
-            let rule = rule(dice, format!("r{number}"), density, &made);
-            made.policy.vaults[0].rules.push(rule);
-            if made.policy.validate().is_ok() {
-                break;
-            }
-            made.policy.vaults[0].rules.pop();
-        }
+        add_rule(dice, format!("r{number}"), density, &mut made);
+    }
+    if dice.chance(50) {
+        add_rule(dice, "rest".into(), 1, &mut made);
     }
     made
+}
+
+/// What makes no sense is thrown again: validation knows.
+fn add_rule(dice: &mut Dice, name: String, density: u64, made: &mut Universe) {
+    for _ in 0..8 {
+        let rule = rule(dice, name.clone(), density, made);
+        made.policy.vaults[0].rules.push(rule);
+        if made.policy.validate().is_ok() {
+            return;
+        }
+        made.policy.vaults[0].rules.pop();
+    }
 }
 
 fn bare(dice: &mut Dice) -> PolicySet {
@@ -303,7 +311,9 @@ fn beside(dice: &mut Dice, when: &mut Conditions, terms: &mut Terms, universe: &
 
 fn conditions(dice: &mut Dice, density: u64, universe: &Universe) -> Conditions {
     let mut when = Conditions::default();
-    if universe.focus == Focus::Any && dice.chance(density.max(12)) {
+    if universe.focus != Focus::Any && dice.chance(90) {
+        // Anything that is no danger.
+    } else if dice.chance(density.max(12)) {
         when.kinds = dice.some(&KINDS).into_iter().map(String::from).collect();
     } else if dice.chance(50) {
         when.kinds = KINDS.map(String::from).to_vec();
@@ -388,39 +398,68 @@ fn hours(dice: &mut Dice, universe: &Universe) -> Hours {
     Hours { zone, days, from_minute: from as u16, to_minute: to.min(1440) as u16 }
 }
 
-fn test(dice: &mut Dice) -> WordTest {
-    let small = |dice: &mut Dice| Amount::from_u64(dice.below(10));
-    match dice.below(3) {
-        0 => WordTest::OneOf((0..dice.between(1, 3)).map(|_| small(dice)).collect()),
+/// Of a word that holds an address mostly a destination, of another one a number.
+fn test(dice: &mut Dice, address: Holds) -> WordTest {
+    let small = |dice: &mut Dice| Amount::from_u64(dice.below(16));
+    let kind = if dice.chance(15) { dice.below(3) } else { [dice.below(2), 2][address as usize] };
+    match kind {
+        0 => WordTest::OneOf((0..dice.between(2, 12)).map(|_| small(dice)).collect()),
         1 => {
-            let least = small(dice);
-            let most = if dice.chance(20) { Amount::MAX } else { Amount::from_u64(dice.between(5, 15)) };
+            let least = Amount::from_u64(dice.below(4));
+            let most = if dice.chance(20) { Amount::MAX } else { Amount::from_u64(dice.between(3, 15)) };
             WordTest::Between { least, most }
         }
         _ => WordTest::Destination(destinations(dice)),
     }
 }
 
+/// What lies in a word, mostly.
+#[derive(Clone, Copy)]
+pub enum Holds {
+    Number,
+    Address,
+}
+
+/// Mostly the same contract and function, so that rules and calls meet.
+pub fn contract(dice: &mut Dice, network: NetworkId) -> Address {
+    address(network, if dice.chance(80) { 9 } else { 8 })
+}
+
+/// Mostly the first.
+pub fn mostly(dice: &mut Dice, two: &[&str; 2]) -> String {
+    two[usize::from(dice.chance(15))].into()
+}
+
+fn called(dice: &mut Dice, universe: &Universe) -> NetworkId {
+    if dice.chance(90) && universe.network != BTC { universe.network } else { dice.pick(&[EVM, OTHER]) }
+}
+
 fn call(dice: &mut Dice, universe: &Universe) -> CallCondition {
-    let network = if dice.chance(85) { universe.network } else { dice.pick(&[EVM, OTHER]) };
-    let arguments =
-        (0..dice.below(3)).map(|_| ArgumentCondition { word: dice.pick(&[0, 0, 1, 1, 2, 65_535]), test: test(dice) });
+    let network = called(dice, universe);
+    let argument = |dice: &mut Dice| match dice.below(20) {
+        0..=8 => ArgumentCondition { word: 0, test: test(dice, Holds::Address) },
+        9..=17 => ArgumentCondition { word: 1, test: test(dice, Holds::Number) },
+        _ => ArgumentCondition { word: dice.pick(&[2, 65_535]), test: test(dice, Holds::Number) },
+    };
     CallCondition {
         network,
-        arguments: arguments.collect(),
-        contract: address(network, dice.between(8, 9)),
-        function: dice.pick(&FUNCTIONS).into(),
+        arguments: (0..dice.below(3)).map(|_| argument(dice)).collect(),
+        contract: contract(dice, network),
+        function: mostly(dice, &FUNCTIONS),
     }
 }
 
 fn message(dice: &mut Dice, universe: &Universe) -> MessageCondition {
-    let network = if dice.chance(85) { universe.network } else { dice.pick(&[EVM, OTHER]) };
-    let fields = (0..dice.below(3)).map(|_| FieldCondition { field: dice.pick(&FIELDS).into(), test: test(dice) });
+    let network = called(dice, universe);
+    let field = |dice: &mut Dice| {
+        let (path, holds) = dice.pick(&FIELDS);
+        FieldCondition { field: path.into(), test: test(dice, holds) }
+    };
     MessageCondition {
         network,
-        fields: fields.collect(),
-        contract: address(network, dice.between(8, 9)),
-        kind: dice.pick(&TYPES).into(),
+        fields: (0..dice.below(3)).map(|_| field(dice)).collect(),
+        contract: contract(dice, network),
+        kind: mostly(dice, &TYPES),
     }
 }
 
@@ -444,7 +483,7 @@ fn terms(dice: &mut Dice, universe: &Universe) -> Terms {
             terms.max_fees.push(FeeCap { network, most });
         }
     }
-    if dice.chance(35) {
+    if dice.chance(60) {
         terms.approvals = Some(approvals(dice));
     }
     if dice.chance(8) {
