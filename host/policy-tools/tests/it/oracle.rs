@@ -134,6 +134,9 @@ fn work(worker: u64, seed: u64, batches: u64, done: &AtomicU64) -> (Coverage, Ve
 
 #[test]
 fn the_evaluator_says_what_the_model_says() {
+    if std::env::var_os("RINGI_SKIP_ORACLES").is_some() {
+        return eprintln!("left out: RINGI_SKIP_ORACLES is set");
+    }
     let (cases, seed) = (number("RINGI_ORACLE_CASES", 20_000), number("RINGI_ORACLE_SEED", 1));
     let (done, started) = (AtomicU64::new(0), Instant::now());
     let results: Vec<_> = thread::scope(|scope| {
