@@ -129,7 +129,7 @@ class Book:
                 self.ours.add(place)
                 self.tags_at.setdefault(place, set()).update(one["tags"])
 
-    def is_at(self, wanted, place, contract, network):
+    def is_at(self, wanted, place, contract):
         """Whether a place (`network/address`, or UNTOLD) is as a destination says."""
         sort, _, name = wanted.partition(":")
         if sort == "list":
@@ -150,7 +150,7 @@ class Book:
         if word >> 160:
             return False
         place = f"{network}/{word:040x}"
-        return any(self.is_at(wanted, place, None, network) for wanted in test["to"])
+        return any(self.is_at(wanted, place, None) for wanted in test["to"])
 
 
 # One question ----------------------------------------------------------------------------------------------------------------
@@ -269,9 +269,7 @@ class Inquiry:
             if thing.gains == NOBODY:
                 passes = not block
             else:
-                passes = any(
-                    self.book.is_at(d, thing.gains, thing.contract, thing.network) for d in when["destinations"]
-                )
+                passes = any(self.book.is_at(d, thing.gains, thing.contract) for d in when["destinations"])
             if not passes:
                 return "destinations"
         return None
