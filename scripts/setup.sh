@@ -18,6 +18,8 @@ need node nodejs
 need npm npm
 need python3 python3
 python3 -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=(python3-venv)
+# The policies' model reads the machine's time zones.
+[ -e /usr/share/zoneinfo/Europe/Zurich ] || missing+=(tzdata)
 if [ "${1:-}" = image ]; then
     # The enclave's kernel is built from source, and QEMU is unpacked from Debian's packages.
     need flex flex

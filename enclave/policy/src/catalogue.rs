@@ -48,14 +48,15 @@ pub const CLAUSES: [Clause; 19] = [
         &[],
     ),
     when("networks", "The effect is on one of these chains.", &[]),
-    when("assets", "The effect takes one of these assets.", &[]),
+    when("assets", "The effect takes one of these assets; a call or raw bytes the coin, be it none of it.", &[]),
     when("initiators", "The intent is signed by one of these people, or by a member of one of these groups.", &[]),
     when("sources", "The wallet that acts is one of these, or has one of these tags in the signed set.", &["G3"]),
     when(
         "destinations",
         "Recipient, spender, called contract or delegate is on one of these lists, has one of these tags, is a wallet of the \
-         workspace (`internal`), is on no list and no such wallet (`unlisted`), or is this contract. Always on exactly that \
-         network. A self-cancel or ownership proof passes; bytes without a target are unlisted.",
+         workspace (`internal`), is on no list and no such wallet (`unlisted`), each on exactly that network, or is this contract, \
+         on any network of the rule. A self-cancel or ownership proof passes where the rule allows; no block of destinations \
+         means it. Bytes without a target are unlisted.",
         &["G3"],
     ),
     when(
@@ -103,8 +104,8 @@ pub const CLAUSES: [Clause; 19] = [
     then(
         "limits",
         "The intent is charged to these limits of the vault and must fit: at most so much of an asset, in dollars, or so many \
-         intents, over a rolling or calendar window or until final, per vault, wallet, initiator or destination. Replacements \
-         charge the maximum of their versions, not the sum.",
+         intents, over a rolling or calendar window or until final, per vault, wallet, initiator or destination (the fee counts for \
+         each). Replacements charge the maximum of their versions, not the sum. What takes nothing is charged nothing.",
         &["L1", "L2", "L3", "I3", "M1", "T1"],
         Some(DenyReason::LimitExceeded),
     ),
@@ -117,7 +118,8 @@ pub const CLAUSES: [Clause; 19] = [
     then(
         "approvals",
         "All seats of one of these lists are taken: so many distinct people of each group. The initiator counts only where the \
-         rule says so. With an independent display, one of them approved with a key of their own.",
+         rule says so. With an independent display, one of them approved with a key of their own. The list that lacks the fewest \
+         people, the first of several, is named as missing.",
         &["I1", "P2"],
         None,
     ),
@@ -140,9 +142,18 @@ one of its entries does) and what then: block, or allow on terms. A block that m
 wherever the block stands. Otherwise each effect belongs to the first rule that matches it, and the terms of all these rules
 hold. An effect that no rule matches is denied. A deny beats a missing approval, which beats an allow. Denies that no rule
 spoke are named `default`, which no rule may be called.
-Amounts are 256-bit integers in base units, dollars in units of 10^-12; an intent whose sum does not fit denies with
-`policy.overflow`, a limit whose sum does not fit is exceeded. A rule that is reached and needs a price or a balance that no
-witness signed denies with `policy.price_missing` or `policy.balance_missing`.
+
+Amounts are 256-bit integers in base units, dollars in units of 10^-12: what an intent takes of each asset, times the price of
+a whole unit, rounded up, summed. An intent whose sum or product does not fit denies with `policy.overflow`, a limit whose sum
+does not fit is exceeded. A rule that is reached and needs a price or a balance that no witness signed denies with
+`policy.price_missing` or `policy.balance_missing`; nothing of an asset needs neither. A rule is reached by an effect that meets
+its conditions on single effects (`kinds`, `networks`, `assets`, `calls`, `messages`, `destinations`) and that, unless the rule
+blocks, no earlier rule took. Then its conditions on the intent are looked at, `amounts` and `within` last, each list in its
+order, until one does not hold.
+
+Of several denies one is named, the first of: unknown; cold vault; in the order of the rules, a block that matches or a rule
+that is reached and cannot know its conditions; an effect without a rule (`policy.not_permitted`); no fee cap on Bitcoin; the
+terms of the rules in their order, of each rule `signers`, `max_fee`, `caps`, `within`, `limits`.
 
 | part | clause | what it means | denies with | enforces |
 |---|---|---|---|---|

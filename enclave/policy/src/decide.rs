@@ -15,8 +15,8 @@ pub(crate) type Denial = (String, DenyReason);
 
 /// What the policy says. Deterministic; the order of the effects plays no part.
 ///
-/// A deny beats a missing approval, which beats an allow. Of several denies the first in policy order is named, and
-/// any rule before the default. `Allow` and `NeedsApproval` name every rule that an effect belongs to, in policy order.
+/// A deny beats a missing approval, which beats an allow. Which of several denies is named says `docs/rules.md`: blocks, facts
+/// that are missing and effects without a rule come before the terms of any rule. `Allow` and `NeedsApproval` name every rule that an effect belongs to, in policy order.
 /// The charges of an `Allow` hold for this memory and this time only: whoever signs merges and asks again (rule L1).
 pub fn decide(question: &Question) -> Decision {
     let judged = Case::open(question).map_err(by_default).and_then(|case| judge(&case));

@@ -193,7 +193,7 @@ pub(crate) fn rule(set: &PolicySet, rule: &Rule) -> RuleForm {
         assets: when.assets.iter().map(|a| id(set, a)).collect(),
         initiators: when.initiators.iter().map(|i| initiator(set, i)).collect(),
         wallets: when.sources.iter().map(source).collect(),
-        to: when.destinations.iter().map(destination).collect(),
+        to: when.destinations.iter().map(|to| destination(&when.networks, to)).collect(),
         amounts: when.amounts.iter().map(|b| band(set, b)).collect(),
         hours: when.hours.iter().map(hours).collect(),
         from: when.from,
@@ -224,15 +224,16 @@ fn source(source: &Source) -> String {
     }
 }
 
-/// A destination as files spell it. A contract is on an EVM network: no other chain has any.
-pub(crate) fn destination(destination: &Destination) -> String {
+/// A destination as files spell it, in a rule of these networks. A contract is on the rule's one network; where a rule has not
+/// one, as files cannot say, it is shown on Ethereum and not read again.
+pub(crate) fn destination(networks: &[NetworkId], destination: &Destination) -> String {
     match destination {
         Destination::List(name) => format!("list:{name}"),
         Destination::Tag(tag) => format!("tag:{tag}"),
         Destination::Internal => "internal".into(),
         Destination::Unlisted => "unlisted".into(),
         Destination::Contract(address) => {
-            let network = NetworkId::Evm(1);
+            let network = if let [only] = networks { *only } else { NetworkId::Evm(1) };
             format!("contract:{network}/{}", format_address(network, address))
         }
     }
@@ -292,7 +293,9 @@ fn word_form(test: &WordTest, value: Option<&Value>) -> WordForm {
             most: (*most != Amount::MAX || least.is_zero()).then(|| text(*most)),
             ..WordForm::default()
         },
-        WordTest::Destination(to) => WordForm { to: to.iter().map(destination).collect(), ..WordForm::default() },
+        WordTest::Destination(to) => {
+            WordForm { to: to.iter().map(|to| destination(&[], to)).collect(), ..WordForm::default() }
+        }
     }
 }
 
