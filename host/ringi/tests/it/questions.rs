@@ -149,11 +149,11 @@ fn a_set_is_asked_like_its_file_whoever_signed_it() {
     let more = head.replace("members = [\"Amir\", \"Bea\"]", "members = [\"Amir\"]");
     write(at, "next.toml", &format!("{more}{changed}"));
     let changes = good(at, &["policy", "diff", "first", "next.toml"]);
-    let at: Vec<&str> = changes.as_array().unwrap().iter().map(|c| c["at"].as_str().unwrap()).collect();
+    let places: Vec<&str> = changes.as_array().unwrap().iter().map(|c| c["at"].as_str().unwrap()).collect();
     let small = "vaults.desk.rules.small.amounts";
     let large = "vaults.desk.rules.large.allow.approvals";
-    assert_eq!(at, ["groups.treasurers.members", small, small, large], "{changes}");
-    assert_eq!(changes[0], json!({ "at": at[0], "before": "Bea" }));
+    assert_eq!(places, ["groups.treasurers.members", small, small, large], "{changes}");
+    assert_eq!(changes[0], json!({ "at": places[0], "before": "Bea" }));
     let amounts = (changes[1]["before"].as_str().unwrap(), changes[2]["after"].as_str().unwrap());
     assert!(amounts.0.contains("\"100\"") && amounts.1.contains("\"250\""), "{changes}");
     assert_eq!(changes[3], json!({ "at": large, "before": "2 of treasurers", "after": "1 of treasurers" }));
