@@ -80,8 +80,15 @@ pub(crate) const POLICY_DOCUMENT_BYTES: usize = limits::POLICY_BYTES + 64 * 1024
 
 /// Whether a call takes a query. No write does: the query is not signed.
 pub(crate) fn takes_query(method: &Method, route: &str) -> bool {
-    let asking =
-        ["/v1/transfers", "/v1/wallets", "/v1/wallets/{id}/addresses", "/v1/deposits", "/v1/audit", "/v1/attestation"];
+    let asking = [
+        "/v1/transfers",
+        "/v1/wallets",
+        "/v1/wallets/{id}/addresses",
+        "/v1/deposits",
+        "/v1/audit",
+        "/v1/attestation",
+        "/v1/policy/drafts/{id}",
+    ];
     (method == Method::GET || method == Method::HEAD) && asking.contains(&route)
 }
 
@@ -110,6 +117,9 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
         "/v1/wallets" | "/v1/wallets/{id}/addresses" => row(W::Operator, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
         "/v1/genesis" => row(W::Founder, S::Nothing, M::Cbor, GENESIS_CHAIN_BYTES, N::Gateway),
         "/v1/policy" => row(W::Admin, S::Genesis, M::Cbor, POLICY_DOCUMENT_BYTES, N::Gateway),
+        "/v1/policy/drafts" => row(W::Known, S::Policy, M::Cbor, POLICY_DOCUMENT_BYTES, N::Gateway),
+        "/v1/policy/drafts/{id}/signatures" => row(W::Admin, S::Policy, M::Cbor, POLICY_DOCUMENT_BYTES, N::Gateway),
+        "/v1/policy/drafts/{id}/publish" | "/v1/policy/drafts/{id}" => row(W::Admin, S::Policy, M::None, 0, N::Gateway),
         "/v1/orders" => row(W::Admin, S::Genesis, M::Cbor, ORDER_BYTES, N::Gateway),
         "/v1/facts" => row(W::Witness, S::Policy, M::Cbor, FACTS_BYTES, N::Gateway),
         "/v1/recoveries" => row(W::Admin, S::Genesis, M::Cbor, RECOVERY_BYTES, N::Gateway),

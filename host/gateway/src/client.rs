@@ -8,11 +8,12 @@ use crate::problem::Problem;
 use reqwest::Method;
 use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::cbor;
+use ringi_primitives::digest::Digest;
 use ringi_primitives::fact::SignedFact;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::key::{PublicKey, SignatureBytes};
-use ringi_primitives::signed::Signed;
+use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::wire::Recovery;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -119,6 +120,11 @@ impl Request {
     pub fn post(path: &str, body: Vec<u8>, media: Option<&'static str>) -> Request {
         let (path, query) = (path.to_string(), String::new());
         Request { method: Method::POST, path, query, body, media, idempotency_key: random_text() }
+    }
+
+    /// Takes something away.
+    pub fn delete(path: &str) -> Request {
+        Request { method: Method::DELETE, ..Request::post(path, Vec::new(), None) }
     }
 
     /// Under this `Idempotency-Key`: a request that is tried again.
@@ -349,6 +355,37 @@ impl Client {
 
     pub async fn install_policy(&self, set: &Signed) -> Result<model::Installation, ClientError> {
         self.document("/v1/policy", cbor::encode(set)).await
+    }
+
+    /// A document without signatures.
+    pub async fn draft_policy(&self, set: &Signed) -> Result<model::PolicyDraft, ClientError> {
+        self.document("/v1/policy/drafts", cbor::encode(set)).await
+    }
+
+    pub async fn policy_drafts(&self) -> Result<model::PolicyDrafts, ClientError> {
+        self.read("/v1/policy/drafts", "").await
+    }
+
+    /// What is said of the document is the host's word: rebuild it.
+    pub async fn policy_draft(&self, id: Digest) -> Result<model::PolicyDraftDetail, ClientError> {
+        self.read(&format!("/v1/policy/drafts/{id}"), "last=1").await
+    }
+
+    pub async fn sign_policy_draft(
+        &self,
+        id: Digest,
+        signature: &PersonSignature,
+    ) -> Result<model::PolicyDraft, ClientError> {
+        self.document(&format!("/v1/policy/drafts/{id}/signatures"), cbor::encode(signature)).await
+    }
+
+    pub async fn publish_policy_draft(&self, id: Digest) -> Result<model::Installation, ClientError> {
+        let request = Request::post(&format!("/v1/policy/drafts/{id}/publish"), Vec::new(), None);
+        parse(&self.send(&request).await?)
+    }
+
+    pub async fn discard_policy_draft(&self, id: Digest) -> Result<model::PolicyDraft, ClientError> {
+        parse(&self.send(&Request::delete(&format!("/v1/policy/drafts/{id}"))).await?)
     }
 
     /// Waits for the order's end.

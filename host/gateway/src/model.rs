@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod brakes;
 mod documents;
+mod drafts;
 mod intent;
 mod requests;
 mod transfer;
@@ -15,6 +16,10 @@ pub use brakes::{Freeze, Freezes};
 pub use documents::{
     Asset, Assets, Attestation, Caller, Cosigner, Cosigners, Event, Fact, Facts, Genesis, Health, Installation,
     PartyAnswer, Policy, Wanted,
+};
+pub use drafts::{
+    ChangedVerdict, DraftSigner, NotCompared, PolicyChange, PolicyDraft, PolicyDraftDetail, PolicyDrafts,
+    PolicyFinding, PolicyPreview,
 };
 pub use intent::{Action, Intent};
 pub use requests::{NewAddress, NewApproval, NewWallet, PasskeyAssertion};

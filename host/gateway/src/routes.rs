@@ -3,6 +3,7 @@
 mod access;
 mod brakes;
 mod documents;
+mod drafts;
 mod transfers;
 mod wallets;
 
@@ -41,6 +42,10 @@ fn signed() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(documents::assets))
         .routes(routes!(documents::genesis, documents::install_genesis))
         .routes(routes!(documents::policy, documents::install_policy))
+        .routes(routes!(drafts::add, drafts::list))
+        .routes(routes!(drafts::read, drafts::discard))
+        .routes(routes!(drafts::sign))
+        .routes(routes!(drafts::publish))
         .routes(routes!(documents::order))
         .routes(routes!(documents::recover))
         .routes(routes!(documents::facts, documents::submit_facts))

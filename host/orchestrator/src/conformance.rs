@@ -3,7 +3,8 @@
 //! Each function takes an empty store.
 
 use crate::ports::{
-    Commit, EventDraft, Page, Role, RoleRecord, Store, StoreError, TransferFilter, TransferRecord, UniqueRule, Write,
+    Commit, DraftRecord, EventDraft, Page, Role, RoleRecord, Store, StoreError, TransferFilter, TransferRecord,
+    UniqueRule, Write,
 };
 use crate::transfer::{Header, STATUS_TABLE, Status, Transfer};
 use ringi_ledger::{Draft, Head};
@@ -12,7 +13,7 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::approval::{Approval, Evidence};
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::decision::{LimitKey, Spending, Subject};
-use ringi_primitives::digest::Digest;
+use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::effects::{Outpoint, Slot};
 use ringi_primitives::fact::{Fact, SignedFact, Statement};
 use ringi_primitives::httpsig::RequestSignature;
@@ -21,6 +22,7 @@ use ringi_primitives::key::{PublicKey, SignatureBytes};
 use ringi_primitives::network::{BitcoinNetwork, NetworkId};
 use ringi_primitives::plan::Plan;
 use ringi_primitives::policy_set::Measure;
+use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
 use std::collections::BTreeMap;
@@ -137,6 +139,29 @@ pub async fn roles_are_kept(store: &dyn Store) {
     let taken = decided(2, None);
     store.commit(only(Write::Role(taken.clone()))).await.unwrap();
     assert_eq!(store.load().await.unwrap().roles, [first, taken]);
+}
+
+/// Of a draft the newest signatures stay, until it is one no more.
+pub async fn drafts_are_kept(store: &dyn Store) {
+    let drafted = |n: u8| DraftRecord {
+        signed: Signed { body: vec![n], signatures: vec![] },
+        by: PersonId::from_bytes([n; 16]),
+        at: AT.plus_ms(u64::from(n)),
+    };
+    let (first, mut second) = (drafted(1), drafted(2));
+    for record in [&second, &first] {
+        store.commit(only(Write::Draft(Box::new(record.clone())))).await.unwrap();
+    }
+    let key = PublicKey::Ed25519([3; 32]);
+    let signature = PersonSignature { person: first.by, key, signature: SignatureBytes([4; 64]) };
+    second.signed.signatures.push(signature);
+    store.commit(only(Write::Draft(Box::new(second.clone())))).await.unwrap();
+    assert_eq!(store.load().await.unwrap().drafts, [first.clone(), second.clone()]);
+    let ended = |record: &DraftRecord| Write::DraftEnded { digest: record.signed.digest(Domain::PolicySet) };
+    for _ in 0..2 {
+        store.commit(only(ended(&first))).await.unwrap();
+    }
+    assert_eq!(store.load().await.unwrap().drafts, [second]);
 }
 
 /// Ids, references and request nonces are used once; a stale writer loses.

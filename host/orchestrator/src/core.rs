@@ -1,6 +1,7 @@
 //! The orchestrator's one shared state and the one place where a transfer moves: step, commit, mirror, wake.
 
 use crate::brakes::Brakes;
+use crate::drafts::Drafts;
 use crate::error::ServiceError;
 use crate::facts::FactIndex;
 use crate::gates::Gates;
@@ -114,6 +115,10 @@ pub(crate) struct Core {
     pub(crate) brakes: Mutex<Brakes>,
     /// They are handed out one at a time.
     pub(crate) braking: tokio::sync::Mutex<()>,
+    /// Drafts of the next policy set.
+    pub(crate) drafts: Mutex<Drafts>,
+    /// They change one at a time.
+    pub(crate) drafting: tokio::sync::Mutex<()>,
 }
 
 /// Locks without caring about a panic elsewhere: every change under these locks is complete at once.
@@ -145,6 +150,8 @@ impl Core {
             documents: tokio::sync::Mutex::default(),
             brakes: Mutex::default(),
             braking: tokio::sync::Mutex::default(),
+            drafts: Mutex::default(),
+            drafting: tokio::sync::Mutex::default(),
         }
     }
 

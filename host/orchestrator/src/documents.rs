@@ -18,6 +18,7 @@ use ringi_primitives::genesis::{GenesisChain, GenesisError};
 use ringi_primitives::id::OrderId;
 use ringi_primitives::limits;
 use ringi_primitives::order::{Order, OrderAction};
+use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
@@ -100,7 +101,7 @@ pub(crate) async fn policy(core: &Arc<Core>, signed: Signed) -> Result<Installat
     let (digest, sequence) = (next.digest, next.set.sequence);
     let known = workspace.policy.as_ref().is_some_and(|p| p.digest == digest);
     if !known {
-        succeeds(&workspace, &next)?;
+        succeeds(&workspace, &next.set)?;
     }
     let to = parties(&genesis);
     let answers = core.ports.cosigners.install(Document::Policy(next.signed.clone()), &to).await;
@@ -123,12 +124,12 @@ pub(crate) async fn policy(core: &Arc<Core>, signed: Signed) -> Result<Installat
 }
 
 /// Sequences have no gaps and each set names the one before.
-fn succeeds(workspace: &Workspace, next: &InForce) -> Result<(), ServiceError> {
+pub(crate) fn succeeds(workspace: &Workspace, next: &PolicySet) -> Result<(), ServiceError> {
     let (sequence, previous) = match &workspace.policy {
         Some(now) => (now.set.sequence.saturating_add(1), Some(now.digest)),
         None => (1, None),
     };
-    if next.set.sequence == sequence && next.set.previous == previous {
+    if next.sequence == sequence && next.previous == previous {
         return Ok(());
     }
     let message = format!("the next policy set has sequence {sequence} and names the one before");

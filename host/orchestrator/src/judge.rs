@@ -2,10 +2,11 @@
 
 use crate::core::{Core, Live, lock};
 use crate::error::ServiceError;
+use crate::render::is_independent;
 use crate::workspace::{InForce, Workspace};
 use ringi_chain::ChainError;
 use ringi_policy::{Coins, Question, decide};
-use ringi_primitives::approval::{Approval, ApprovalError, Envelope, Evidence};
+use ringi_primitives::approval::{Approval, ApprovalError, Envelope};
 use ringi_primitives::decision::Decision;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::id::{IntentId, PersonId};
@@ -91,8 +92,7 @@ impl Case {
         let (_, facts) = self.weighed(core, asked);
         let valid = self.valid(approvals);
         let people: BTreeSet<PersonId> = valid.iter().map(|a| a.person).collect();
-        let own_key = |a: &&&Approval| matches!(a.evidence, Evidence::Signature { .. });
-        let independent = valid.iter().filter(own_key).map(|a| a.person).collect();
+        let independent = valid.iter().filter(|a| is_independent(a)).map(|a| a.person).collect();
         let spent = lock(&core.spent);
         decide(&Question {
             policy: &self.policy.set,

@@ -12,6 +12,7 @@ pub mod conformance;
 mod core;
 mod deposits;
 mod documents;
+mod drafts;
 mod drive;
 pub mod error;
 mod facts;

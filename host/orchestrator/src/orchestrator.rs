@@ -7,16 +7,19 @@ use crate::incidents::{self, Incident};
 use crate::ports::{DepositSeen, Page, Ports, RequestMemory, Role, Snapshot, TransferFilter};
 use crate::service::{
     AddressKind, AddressView, AskedFor, BalanceView, CallbackOutcome, CallerView, CosignerView, Denial, DepositView,
-    EventView, FactListing, FreezeView, GenesisView, Installation, Listing, NewWallet, PolicyView, ReceiptDocument,
-    RoleView, Service, Submission, SubmitMode, TransferView, WalletView,
+    DraftDetail, DraftSignatures, DraftView, EventView, FactListing, FreezeView, GenesisView, Installation, Listing,
+    NewWallet, PolicyView, ReceiptDocument, RoleView, Service, Submission, SubmitMode, TransferView, WalletView,
 };
 use crate::transfer::{Exposure, Transfer};
 use crate::workspace::{InForce, Workspace};
-use crate::{approve, brakes, chainwatch, deposits, documents, drive, facts, receipt, render, roles, submit, wallets};
+use crate::{
+    approve, brakes, chainwatch, deposits, documents, drafts, drive, facts, receipt, render, roles, submit, wallets,
+};
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
 use ringi_primitives::brake::SignedBrake;
+use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Slot;
 use ringi_primitives::fact::SignedFact;
 use ringi_primitives::genesis::GenesisChain;
@@ -121,6 +124,7 @@ fn verified(snapshot: &Snapshot) -> Result<Workspace, ServiceError> {
 
 fn remember(core: &Core, snapshot: &Snapshot) {
     *lock(&core.brakes) = Brakes::load(&snapshot.brakes, core.now());
+    *lock(&core.drafts) = drafts::load(&snapshot.drafts, &core.workspace());
     let mut slots = lock(&core.slots);
     for (network, account, nonce, owner) in &snapshot.nonces {
         slots.enter_nonce(*network, *account, *nonce, *owner);
@@ -245,6 +249,30 @@ impl Service for Orchestrator {
 
     async fn install_policy(&self, set: Signed) -> Result<Installation, ServiceError> {
         documents::policy(&self.core, set).await
+    }
+
+    async fn draft_policy(&self, set: Signed, by: PersonId) -> Result<DraftView, ServiceError> {
+        drafts::add(&self.core, set, by).await
+    }
+
+    fn drafts(&self) -> Result<Vec<DraftView>, ServiceError> {
+        drafts::all(&self.core)
+    }
+
+    async fn draft(&self, id: Digest, last: u32) -> Result<DraftDetail, ServiceError> {
+        drafts::read(&self.core, id, last).await
+    }
+
+    async fn sign_draft(&self, id: Digest, given: DraftSignatures) -> Result<DraftView, ServiceError> {
+        drafts::sign(&self.core, id, given).await
+    }
+
+    async fn publish_draft(&self, id: Digest) -> Result<Installation, ServiceError> {
+        drafts::publish(&self.core, id).await
+    }
+
+    async fn discard_draft(&self, id: Digest, by: PersonId) -> Result<DraftView, ServiceError> {
+        drafts::discard(&self.core, id, by).await
     }
 
     async fn submit_order(&self, order: Signed) -> Result<Installation, ServiceError> {

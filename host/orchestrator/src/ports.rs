@@ -16,7 +16,7 @@ pub use cosigners::{
 };
 pub use role::{Role, RoleRecord};
 pub use store::{
-    BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, IdempotencyClaim, Page, Paged,
+    BrakeRecord, Commit, Committed, DepositRecord, DraftRecord, EventDraft, EventRecord, IdempotencyClaim, Page, Paged,
     ReceiptRecord, RequestMemory, Snapshot, Store, StoreError, StoredResponse, TransferFilter, TransferRecord,
     UniqueRule, WalletRecord, Write,
 };

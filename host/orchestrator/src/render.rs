@@ -15,6 +15,7 @@ use crate::transfer::{Included, Signed, Transfer, refusal};
 use crate::workspace::{InForce, Workspace};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ringi_primitives::approval::{Approval, Evidence};
 use ringi_primitives::cbor;
 use ringi_primitives::decision::{Decision, MissingApproval};
 use ringi_primitives::effects::Slot;
@@ -22,6 +23,7 @@ use ringi_primitives::genesis::Genesis;
 use ringi_primitives::id::PersonId;
 use ringi_primitives::intent::Intent;
 use ringi_primitives::scheme::PartyIndex;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn missing(list: &[MissingApproval]) -> Vec<MissingView> {
@@ -62,7 +64,7 @@ pub(crate) fn live(live: &Live, case: Option<&Case>, policy: Option<&Arc<InForce
     let mut view = record(&live.record, policy);
     if let Some(case) = case {
         let approvals = case.valid(&live.approvals);
-        view.approvals = approvals.iter().map(|a| approval(a.person, policy)).collect();
+        view.approvals = approvals.iter().map(|a| approval(a.person, is_independent(a), policy)).collect();
         if matches!(live.record.state, Transfer::AwaitingApproval { .. }) {
             view.envelope = Some(STANDARD.encode(cbor::encode(&case.envelope)));
             view.envelope_digest = Some(case.digest);
@@ -82,16 +84,23 @@ pub(crate) async fn stored(core: &Core, stored: TransferRecord) -> Result<Transf
         return Ok(view);
     }
     let mut view = record(&stored, workspace.policy.as_ref());
-    let mut people: Vec<PersonId> = core.ports.store.approvals(id).await?.iter().map(|(_, a)| a.person).collect();
-    people.sort();
-    people.dedup();
-    view.approvals = people.into_iter().map(|p| approval(p, workspace.policy.as_ref())).collect();
+    let mut people: BTreeMap<PersonId, bool> = BTreeMap::new();
+    for (_, given) in core.ports.store.approvals(id).await? {
+        *people.entry(given.person).or_default() |= is_independent(&given);
+    }
+    let view_of = |(person, independent)| approval(person, independent, workspace.policy.as_ref());
+    view.approvals = people.into_iter().map(view_of).collect();
     Ok(view)
 }
 
-fn approval(person: PersonId, policy: Option<&Arc<InForce>>) -> ApprovalView {
+/// P2: a key of their own, and not a page.
+pub(crate) fn is_independent(approval: &Approval) -> bool {
+    matches!(approval.evidence, Evidence::Signature { .. })
+}
+
+fn approval(person: PersonId, independent: bool, policy: Option<&Arc<InForce>>) -> ApprovalView {
     let known = policy.and_then(|p| p.set.people.iter().find(|x| x.id == person));
-    ApprovalView { person, name: known.map(|p| p.name.clone()) }
+    ApprovalView { person, independent, name: known.map(|p| p.name.clone()) }
 }
 
 fn record(record: &TransferRecord, policy: Option<&Arc<InForce>>) -> TransferView {

@@ -7,9 +7,9 @@ mod views;
 
 pub use views::{
     AddressView, ApprovalView, AskedFor, BalanceView, CallbackOutcome, CallerView, CosignerView, DecisionView, Denial,
-    DepositView, ErrorView, EventView, FactListing, FactView, FreezeView, GenesisView, Installation, Listing,
-    MissingView, PartyAnswer, PolicyView, ReceiptDocument, RoleView, Submission, TransactionView, TransferView,
-    WalletView, WantedView,
+    DepositView, DraftDetail, DraftSignatures, DraftSignerView, DraftView, ErrorView, EventView, FactListing, FactView,
+    FreezeView, GenesisView, Installation, Listing, MissingView, PartyAnswer, PolicyView, ReceiptDocument, RoleView,
+    Submission, TransactionView, TransferView, WalletView, WantedView,
 };
 
 use crate::error::ServiceError;
@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_primitives::approval::Approval;
 use ringi_primitives::brake::SignedBrake;
+use ringi_primitives::digest::Digest;
 use ringi_primitives::fact::SignedFact;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{IntentId, PersonId, WalletId};
@@ -187,6 +188,43 @@ pub trait Service: Send + Sync {
     /// # Errors
     /// `policy.*`, `store.*`.
     async fn install_policy(&self, set: Signed) -> Result<Installation, ServiceError>;
+
+    /// Keeps a draft of the next policy set: unsigned, in order, on the set in force, without an error of lint. The same again
+    /// says how it stands.
+    ///
+    /// # Errors
+    /// `policy.*`, `draft.*`, `store.*`.
+    async fn draft_policy(&self, set: Signed, by: PersonId) -> Result<DraftView, ServiceError>;
+
+    /// The drafts, oldest first.
+    ///
+    /// # Errors
+    /// `workspace.not_ready`.
+    fn drafts(&self) -> Result<Vec<DraftView>, ServiceError>;
+
+    /// A draft with its document and what would change, also of the verdicts of the last transfers, at most 200.
+    ///
+    /// # Errors
+    /// `draft.not_found`, `store.*`.
+    async fn draft(&self, id: Digest, last: u32) -> Result<DraftDetail, ServiceError>;
+
+    /// Adds admins' signatures, each verified at once. A draft that does not follow the set in force takes none.
+    ///
+    /// # Errors
+    /// `draft.*`, `store.*`.
+    async fn sign_draft(&self, id: Digest, given: DraftSignatures) -> Result<DraftView, ServiceError>;
+
+    /// Installs a draft that the admin quorum signed, as [`Service::install_policy`] does; it is a draft no more.
+    ///
+    /// # Errors
+    /// `draft.*`, `policy.*`, `store.*`.
+    async fn publish_draft(&self, id: Digest) -> Result<Installation, ServiceError>;
+
+    /// Forgets a draft; says what it was.
+    ///
+    /// # Errors
+    /// `draft.not_found`, `store.*`.
+    async fn discard_draft(&self, id: Digest, by: PersonId) -> Result<DraftView, ServiceError>;
 
     /// Hands an order to every cosigner and waits for its end; key certificates are checked and stored (rules G2, K2).
     ///

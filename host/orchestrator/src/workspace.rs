@@ -26,7 +26,15 @@ pub(crate) struct InForce {
 impl InForce {
     /// Checks form, sense, workspace and admin quorum.
     pub(crate) fn verify(signed: Signed, genesis: &GenesisChain) -> Result<InForce, ServiceError> {
-        let refuse = |code: &str, what: String| ServiceError::bad_request(code, what, "Have the admins sign it again.");
+        let set = InForce::read(&signed, genesis)?;
+        if !genesis.head().quorum_signed(&signed, Domain::PolicySet) {
+            return Err(refuse("policy.signatures", "the policy set lacks the admin quorum".into()));
+        }
+        Ok(InForce { set, digest: signed.digest(Domain::PolicySet), signed })
+    }
+
+    /// Checks form, sense and workspace; says nothing about signatures.
+    pub(crate) fn read(signed: &Signed, genesis: &GenesisChain) -> Result<PolicySet, ServiceError> {
         let set: PolicySet = signed
             .decode_unverified(limits::POLICY_BYTES)
             .map_err(|e| refuse("policy.malformed", format!("policy set: {e}")))?;
@@ -34,11 +42,12 @@ impl InForce {
         if set.genesis != genesis.root() {
             return Err(refuse("policy.genesis", "the policy set is for another workspace".into()));
         }
-        if !genesis.head().quorum_signed(&signed, Domain::PolicySet) {
-            return Err(refuse("policy.signatures", "the policy set lacks the admin quorum".into()));
-        }
-        Ok(InForce { set, digest: signed.digest(Domain::PolicySet), signed })
+        Ok(set)
     }
+}
+
+fn refuse(code: &str, what: String) -> ServiceError {
+    ServiceError::bad_request(code, what, "Have the admins sign it again.")
 }
 
 /// Everything signed that decisions rest on.

@@ -2,7 +2,7 @@
 
 use crate::{Fresh, PolicyForm, to_set};
 use ringi_primitives::digest::Digest;
-use ringi_primitives::id::PersonId;
+use ringi_primitives::id::{PersonId, WalletId};
 use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::time::UnixMs;
 
@@ -60,6 +60,11 @@ limits = [
 "#,
         key(12)
     )
+}
+
+/// A wallet that the file does not name.
+pub fn unnamed_wallet() -> WalletId {
+    WalletId::from_bytes([7; 16])
 }
 
 pub fn form(rules: &str) -> PolicyForm {

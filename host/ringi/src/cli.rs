@@ -12,7 +12,7 @@ pub use access::{AccessCheckArgs, AccessCommand};
 pub use approver::{ApproverCommand, ApproverServeArgs};
 pub use brakes::{FreezeArgs, StopArgs};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
-pub use policy::{CanArgs, ExplainArgs, PolicyToolCommand};
+pub use policy::{CanArgs, DraftedArgs, ExplainArgs, PlanArgs, PolicyChangeCommand, PolicyToolCommand};
 pub use recovery::{DrillArgs, OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 pub use witness::WitnessCommand;
 
@@ -542,6 +542,9 @@ pub enum PolicyCommand {
     /// Questions to a policy.
     #[command(flatten)]
     Tool(PolicyToolCommand),
+    /// A change, step by step.
+    #[command(flatten)]
+    Change(PolicyChangeCommand),
     /// Make a policy set from a readable file, unsigned.
     New {
         /// TOML or JSON.
@@ -588,6 +591,8 @@ pub enum PolicyCommand {
         #[arg(long)]
         out: PathBuf,
     },
+    /// Replay a platform's last transfers under the set in force and under this one: every verdict that would change.
+    Preview(PlanArgs),
     /// Fail unless it is in order and signed by a quorum.
     Validate {
         /// The policy set.

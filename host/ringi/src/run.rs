@@ -117,11 +117,13 @@ fn run_policy(command: PolicyCommand, output: Output) -> Done {
         PolicyCommand::New { from, genesis, previous, out } => {
             policy::new(&from, &genesis, previous.as_deref(), &out, output)
         }
+        PolicyCommand::Change(command) => runtime()?.block_on(policy::change::run(command, output)),
         PolicyCommand::Tool(command) => policy::tools::run(command, output),
         PolicyCommand::Sign { file, key, genesis } => policy::sign(&file, &key, &genesis, output),
         PolicyCommand::Fetch { api, genesis, out } => {
             runtime()?.block_on(remote::fetch_policy(&api, &genesis, &out, output))
         }
+        PolicyCommand::Preview(args) => runtime()?.block_on(policy::preview::run(&args, output)),
         PolicyCommand::Show { file, genesis } => policy::show(&file, genesis.as_deref(), output),
         PolicyCommand::Validate { file, genesis } => policy::validate(&file, &genesis, output),
     }

@@ -7,8 +7,8 @@ use crate::write::signed;
 use async_trait::async_trait;
 use ringi_ledger::Entry;
 use ringi_orchestrator::ports::{
-    BrakeRecord, Commit, Committed, DepositRecord, EventDraft, EventRecord, Page, Paged, ReceiptRecord, Role,
-    RoleRecord, Snapshot, Store, StoreError, TransferFilter, TransferRecord, WalletRecord,
+    BrakeRecord, Commit, Committed, DepositRecord, DraftRecord, EventDraft, EventRecord, Page, Paged, ReceiptRecord,
+    Role, RoleRecord, Snapshot, Store, StoreError, TransferFilter, TransferRecord, WalletRecord,
 };
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
@@ -132,10 +132,19 @@ async fn snapshot(pool: &SqlitePool) -> Result<Snapshot, StoreError> {
     let facts = all(pool, "SELECT signed FROM facts ORDER BY witness, kind, subject").await?;
     let brakes = all(pool, "SELECT digest, signed FROM brakes WHERE ended = 0 ORDER BY at_ms, digest").await?;
     let answers = all(pool, "SELECT brake, cosigner, code FROM brake_answers ORDER BY brake, cosigner").await?;
+    let drafts = "SELECT drafted_by, at_ms, signed FROM policy_drafts ORDER BY at_ms, digest";
+    let drafts = all(pool, drafts).await?;
     let last = all(pool, "SELECT coalesce(max(sequence), 0) FROM events").await?;
     Ok(Snapshot {
         genesis: each(&genesis, |r| document(r, 0))?,
         brakes: with_answers(&brakes, &answers)?,
+        drafts: each(&drafts, |r| {
+            Ok(DraftRecord {
+                signed: document(r, 2)?,
+                by: PersonId::from_bytes(bytes(r, 0)?),
+                at: UnixMs(number(r, 1)?),
+            })
+        })?,
         policy: each(&policy, |r| document(r, 0))?.pop(),
         roles: each(&roles, role)?,
         certificates: each(&certificates, |r| document(r, 0))?,

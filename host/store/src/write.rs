@@ -2,7 +2,7 @@
 
 use crate::error::store;
 use ringi_orchestrator::ports::{
-    DepositRecord, ReceiptRecord, RoleRecord, StoreError, TransferRecord, WalletRecord, Write,
+    DepositRecord, DraftRecord, ReceiptRecord, RoleRecord, StoreError, TransferRecord, WalletRecord, Write,
 };
 use ringi_orchestrator::transfer::Transfer;
 use ringi_primitives::address::Address;
@@ -11,7 +11,7 @@ use ringi_primitives::brake::SignedBrake;
 use ringi_primitives::cbor;
 use ringi_primitives::certificate::SignedCertificate;
 use ringi_primitives::decision::Spending;
-use ringi_primitives::digest::Digest;
+use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::effects::Outpoint;
 use ringi_primitives::fact::{Fact, SignedFact};
 use ringi_primitives::id::{IntentId, WalletId};
@@ -56,6 +56,8 @@ pub(crate) async fn write(c: &mut SqliteConnection, write: Write) -> Done {
         Write::BrakeAnswer { brake, cosigner, code } => brake_answer(c, brake, cosigner, code).await,
         Write::BrakesEnded { digests } => brakes_ended(c, &digests).await,
         Write::Role(record) => role(c, &record).await,
+        Write::Draft(record) => draft(c, &record).await,
+        Write::DraftEnded { digest } => draft_ended(c, digest).await,
     }
 }
 
@@ -293,6 +295,26 @@ async fn fact(c: &mut SqliteConnection, record: &SignedFact) -> Done {
     .await
     .map_err(store)
     .map(|_| ())
+}
+
+async fn draft(c: &mut SqliteConnection, record: &DraftRecord) -> Done {
+    sqlx::query(
+        "INSERT INTO policy_drafts (digest, drafted_by, at_ms, signed) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (digest) DO UPDATE SET signed = excluded.signed",
+    )
+    .bind(record.signed.digest(Domain::PolicySet).0.to_vec())
+    .bind(record.by.bytes().to_vec())
+    .bind(signed(record.at.0)?)
+    .bind(cbor::encode(&record.signed))
+    .execute(c)
+    .await
+    .map_err(store)
+    .map(|_| ())
+}
+
+async fn draft_ended(c: &mut SqliteConnection, digest: Digest) -> Done {
+    let query = sqlx::query("DELETE FROM policy_drafts WHERE digest = $1").bind(digest.0.to_vec());
+    query.execute(c).await.map_err(store).map(|_| ())
 }
 
 async fn brake(c: &mut SqliteConnection, digest: Digest, at: UnixMs, document: &SignedBrake) -> Done {

@@ -22,7 +22,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("host/ledger", &["primitives", "chain", "policy", "mpc"]),
     ("host/relay", &["primitives", "chain", "policy", "mpc"]),
     ("host/enclave-host", &["nsm", "nsm-device", "eif", "attestation", "primitives", "chain", "policy", "mpc"]),
-    ("host/orchestrator", &["provider", "ledger", "relay", "enclave-host", "primitives", "chain", "policy", "mpc"]),
+    (
+        "host/orchestrator",
+        &["provider", "ledger", "relay", "enclave-host", "policy-tools", "primitives", "chain", "policy", "mpc"],
+    ),
     ("host/access", &["orchestrator", "primitives"]),
     ("host/policy-tools", &["policy", "chain", "primitives"]),
     ("host/store", &["orchestrator", "ledger", "relay", "primitives"]),

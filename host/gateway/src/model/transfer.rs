@@ -122,6 +122,8 @@ pub struct GivenApproval {
     /// Who.
     #[schema(value_type = String)]
     pub person: PersonId,
+    /// Whether they signed with a key of their own, and not on a page (rule P2).
+    pub independent: bool,
     /// Their name in the policy set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,

@@ -2,6 +2,7 @@
 
 use crate::description::{fresh_document, operations};
 use crate::desk::{ADMIN, APPROVER, Desk, INITIATOR, intent, role_of, submission};
+use crate::drafts;
 use crate::feed::Feed;
 use crate::http::Ask;
 use crate::world;
@@ -10,6 +11,7 @@ use ringi_gateway::Config;
 use ringi_gateway::peer::Proxies;
 use ringi_orchestrator::Service;
 use ringi_orchestrator::ports::Role;
+use ringi_primitives::cbor;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -49,7 +51,9 @@ fn name(role: Option<Role>) -> &'static str {
 fn key_for(operation: &str) -> u8 {
     match operation {
         "submitTransfer" | "dryRunTransfer" | "cancelTransfer" | "createWallet" | "createAddress" => INITIATOR,
-        "installGenesis" | "installPolicy" | "submitOrder" | "submitRecovery" | "liftFreezes" => ADMIN,
+        "installGenesis" | "installPolicy" | "signPolicyDraft" | "publishPolicyDraft" | "discardPolicyDraft"
+        | "submitOrder" | "submitRecovery" | "liftFreezes" => ADMIN,
+        "draftPolicy" => INITIATOR,
         _ => APPROVER,
     }
 }
@@ -60,6 +64,7 @@ fn permitted(access: &Access, operation: &Operation, role: Option<Role>) -> bool
         "createWallet" => Target::Vault { name: "hot" },
         "grantRole" | "revokeRole" => Target::Person { id: "p", role: None, to: Some(Role::Viewer) },
         "submitTransfer" | "dryRunTransfer" => wallet,
+        _ if operation.path.starts_with("/v1/policy/") => Target::Workspace,
         _ if operation.path.contains("{id}") => wallet,
         _ => Target::Workspace,
     };
@@ -110,14 +115,18 @@ fn harmless(operation: &Operation) -> Ask {
     let id = match operation.path.split('/').nth(2) {
         Some("wallets") => world::wallet().wallet.to_string(),
         Some("access") => world::person(BYSTANDER).to_string(),
+        Some("policy") => "00".repeat(32),
         _ => world::intent_id(1).to_string(),
     };
     let path = operation.path.replace("{id}", &id);
     match operation.name.as_str() {
         "grantRole" => role_of(BYSTANDER, "viewer"),
         "installGenesis" | "installPolicy" | "submitOrder" | "submitRecovery" | "submitFacts" | "freeze"
-        | "liftFreezes" | "vetoTransfer" | "withdrawTransfer" => Ask::cbor(&path, vec![0xff]),
-        "revokeRole" | "cancelTransfer" => Ask::new("POST", &path),
+        | "liftFreezes" | "vetoTransfer" | "withdrawTransfer" | "draftPolicy" | "signPolicyDraft" => {
+            Ask::cbor(&path, vec![0xff])
+        }
+        "revokeRole" | "cancelTransfer" | "publishPolicyDraft" => Ask::new("POST", &path),
+        "discardPolicyDraft" => Ask::new("DELETE", &path),
         "followEvents" => Ask::get(&path).with("last-event-id", "none"),
         _ if operation.method == "GET" => Ask::get(&path),
         _ => Ask::json(&path, "{}"),
@@ -272,6 +281,14 @@ async fn a_vault_that_is_closed_to_somebody_is_neither_moved_nor_seen() {
     }
     let name = json!({"vault": "hot", "name": "second"}).to_string();
     desk.refuses(&Ask::json("/v1/wallets", name).by(ADMIN), 403, "access.forbidden").await;
+    desk.good(&submission(intent(2, 5))).await;
+    let draft = drafts::second(drafts::stricter);
+    desk.good(&Ask::cbor("/v1/policy/drafts", cbor::encode(&draft)).by(INITIATOR)).await;
+    for (who, seen) in [(INITIATOR, 1), (APPROVER, 0)] {
+        let told = desk.good(&Ask::get(&drafts::at(&draft, "")).by(who)).await;
+        let changed = told["preview"]["changed"].as_array().unwrap().len();
+        assert_eq!((changed, &told["preview"]["compared"]), (seen, &json!(2)), "{told}");
+    }
     desk.orchestrator.set_role(world::person(KEEPER), Some(Role::Viewer), "test").await.unwrap();
     let mut feed = Feed::open(&desk, Ask::get("/v1/events").by(APPROVER)).await;
     let last = desk.orchestrator.events_after(0, 1000).await.unwrap().last().unwrap().clone();

@@ -1,6 +1,7 @@
 //! The description: checked in, and true of the running server. [`hold`] is called for every answer of every test.
 
 use crate::desk::{ADMIN, APPROVER, Desk, INITIATOR, intent, ordered, recovery, recovery_order, submission};
+use crate::drafts;
 use crate::feed::Feed;
 use crate::http::{Ask, Reply};
 use crate::schema::faults;
@@ -307,6 +308,20 @@ async fn p1_a_freeze_outlives_the_gateway() {
     );
 }
 
+/// Drafted, looked at, signed, discarded, and drafted again and published.
+async fn change_the_policy(desk: &Desk) {
+    let signed = drafts::second(drafts::stricter);
+    let draft = || Ask::cbor("/v1/policy/drafts", cbor::encode(&signed)).by(INITIATOR);
+    desk.good(&draft()).await;
+    desk.good(&Ask::new("DELETE", &drafts::at(&signed, "")).by(ADMIN)).await;
+    desk.good(&draft()).await;
+    desk.good(&Ask::get("/v1/policy/drafts").by(APPROVER)).await;
+    desk.good(&Ask::get(&drafts::at(&signed, "")).by(APPROVER)).await;
+    let signature = cbor::encode(&drafts::signature(ADMIN, &signed));
+    desk.good(&Ask::cbor(&drafts::at(&signed, "/signatures"), signature).by(ADMIN)).await;
+    desk.good(&Ask::new("POST", &drafts::at(&signed, "/publish")).by(ADMIN)).await;
+}
+
 /// A deposit, as a watcher tells it.
 async fn deposit(desk: &Desk) {
     let seen = DepositSeen {
@@ -342,6 +357,7 @@ async fn every_call_succeeds_as_described() {
     desk.good(&submission(intent(2, 5_000_000))).await;
     desk.good(&Ask::new("POST", &format!("/v1/transfers/{}/cancel", world::intent_id(2))).by(INITIATOR)).await;
     brake_everything(&desk).await;
+    change_the_policy(&desk).await;
     deposit(&desk).await;
     desk.good(&recovery(recovery_order(2)).by(ADMIN)).await;
     let wallet = format!("/v1/wallets/{}", world::wallet().wallet);

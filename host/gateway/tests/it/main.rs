@@ -5,6 +5,7 @@ mod bodies;
 mod description;
 mod desk;
 mod documents;
+mod drafts;
 mod feed;
 mod http;
 mod idempotency;

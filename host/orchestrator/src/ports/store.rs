@@ -17,7 +17,7 @@ use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::effects::Outpoint;
 use ringi_primitives::fact::SignedFact;
-use ringi_primitives::id::{IntentId, WalletId};
+use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::order::KeyId;
 use ringi_primitives::scheme::PartyIndex;
@@ -187,6 +187,17 @@ pub struct BrakeRecord {
     pub answers: Vec<(PartyIndex, Option<String>)>,
 }
 
+/// A draft of the next policy set. Its document's digest is its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftRecord {
+    /// The document, with the signatures it has so far.
+    pub signed: Signed,
+    /// Who drafted it.
+    pub by: PersonId,
+    /// When.
+    pub at: UnixMs,
+}
+
 /// An event to append to the feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventDraft {
@@ -337,6 +348,13 @@ pub enum Write {
     },
     /// What was decided of a person's role; the newest stays.
     Role(RoleRecord),
+    /// A draft of the next policy set; of the same document the newest stays.
+    Draft(Box<DraftRecord>),
+    /// A draft is one no more.
+    DraftEnded {
+        /// Which; an unknown one is nothing.
+        digest: Digest,
+    },
 }
 
 /// One atomic step: rows, feed, audit log.
@@ -384,6 +402,8 @@ pub struct Snapshot {
     pub facts: Vec<SignedFact>,
     /// Brakes that have not ended, oldest first.
     pub brakes: Vec<BrakeRecord>,
+    /// Drafts of the next policy set, oldest first.
+    pub drafts: Vec<DraftRecord>,
     /// Sequence of the feed's newest event.
     pub last_event: u64,
 }

@@ -1,13 +1,16 @@
 //! Plain data of the service, as JSON shows it: ids and amounts as text, times RFC 3339, documents as base64 of their CBOR.
 
 use crate::ports::Role;
+use ringi_policy_tools::diff::Change;
+use ringi_policy_tools::lint::Finding;
+use ringi_policy_tools::preview::Preview;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::digest::Digest;
 use ringi_primitives::httpsig::RequestSignature;
 use ringi_primitives::id::{BrakeId, IntentId, OrderId, PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
-use ringi_primitives::signed::Signed;
+use ringi_primitives::signed::{PersonSignature, Signed};
 use ringi_primitives::time::UnixMs;
 use serde::Serialize;
 
@@ -121,6 +124,8 @@ pub struct TransferView {
 pub struct ApprovalView {
     /// Who.
     pub person: PersonId,
+    /// Whether they signed with a key of their own, and not on a page (rule P2).
+    pub independent: bool,
     /// Their name in the policy set.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -376,6 +381,61 @@ pub struct PolicyView {
     pub sequence: u64,
     /// The document.
     pub signed: Signed,
+}
+
+/// Who signed a draft.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DraftSignerView {
+    /// Who.
+    pub person: PersonId,
+    /// Their name in genesis.
+    pub name: String,
+}
+
+/// A draft of the next policy set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DraftView {
+    /// The document's digest: what admins sign.
+    pub id: Digest,
+    /// The sequence it would have.
+    pub sequence: u64,
+    /// `open`, `ready` (a quorum signed) or `stale` (another set came in force).
+    pub state: &'static str,
+    /// Who drafted it.
+    pub drafted_by: PersonId,
+    /// Their name, if they have a key in the workspace.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drafted_by_name: Option<String>,
+    /// When.
+    pub drafted_at: UnixMs,
+    /// k: admins who signed it.
+    pub signatures: Vec<DraftSignerView>,
+    /// How many are needed.
+    pub quorum: u32,
+}
+
+/// A draft with all that is known of it; advice, to be rebuilt from the document by whoever signs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DraftDetail {
+    /// How it stands.
+    pub draft: DraftView,
+    /// base64 of the document's CBOR, with the signatures so far.
+    pub document: String,
+    /// What lint says; no errors.
+    pub findings: Vec<Finding>,
+    /// What changes from the set in force.
+    pub changes: Vec<Change>,
+    /// Verdicts on past transfers that would change.
+    pub preview: Preview,
+}
+
+/// An admin's consent to a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DraftSignatures {
+    /// A signature alone.
+    Detached(PersonSignature),
+    /// The signed document.
+    Document(Signed),
 }
 
 /// What witnesses have said.

@@ -156,7 +156,7 @@ fn the_table_names_each_status_once_and_has_every_sub_status() {
 }
 
 /// Areas of codes that are no reason for a transfer's end: events, and refusals of requests that are no transfers.
-const ELSEWHERE: [&str; 22] = [
+const ELSEWHERE: [&str; 26] = [
     "access",
     "address",
     "approval.added",
@@ -167,6 +167,7 @@ const ELSEWHERE: [&str; 22] = [
     "cosigner.upgraded",
     "deposit",
     "deposits",
+    "draft",
     "enclosure",
     "events",
     "order",
@@ -179,6 +180,9 @@ const ELSEWHERE: [&str; 22] = [
     "wallet",
     "webauthn",
     "policy.installed",
+    "policy.drafted",
+    "policy.draft_signed",
+    "policy.draft_discarded",
 ];
 
 /// Codes in the sources of what refuses transfers: text of the form `area.reason`.

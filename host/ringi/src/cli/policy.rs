@@ -1,5 +1,6 @@
 //! `ringi policy lint|diff|explain|can`: what a policy does, before anybody signs it.
 
+use super::ApiArgs;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -60,4 +61,70 @@ pub struct CanArgs {
     /// Kinds of effects; may be repeated.
     #[arg(long = "kind", default_values_t = ["transfer".to_string()])]
     pub kinds: Vec<String>,
+}
+
+/// A change of the policy set in force, step by step, over a running platform.
+#[derive(Subcommand)]
+pub enum PolicyChangeCommand {
+    /// Draft the set that follows from a file, and say what lint finds, what changes, and which past verdicts would.
+    Plan(PlanArgs),
+    /// List the drafts.
+    Drafts {
+        /// The platform.
+        #[command(flatten)]
+        api: ApiArgs,
+    },
+    /// Show a draft: rebuilt here from its document, whatever the host says of it.
+    Review(DraftedArgs),
+    /// Rebuild a draft and sign the very document that is shown, with an admin's key.
+    #[command(name = "approve")]
+    ApproveDraft(DraftedArgs),
+    /// Put a draft in force that a quorum of admins signed.
+    Apply {
+        /// The platform; --key is an admin's.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The draft's id.
+        draft: String,
+    },
+    /// Throw a draft away.
+    Discard {
+        /// The platform; --key is an admin's.
+        #[command(flatten)]
+        api: ApiArgs,
+        /// The draft's id.
+        draft: String,
+    },
+}
+
+/// `ringi policy plan` and `preview`.
+#[derive(Args)]
+pub struct PlanArgs {
+    /// A policy file (`.toml`, `.json`) or an unsigned policy set.
+    pub file: PathBuf,
+    /// The platform.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// The pinned genesis; never take it from the host.
+    #[arg(long)]
+    pub genesis: PathBuf,
+    /// How many transfers to replay, the newest.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub last: u32,
+}
+
+/// `ringi policy review` and `approve`.
+#[derive(Args)]
+pub struct DraftedArgs {
+    /// The draft's id.
+    pub draft: String,
+    /// The platform; to approve, --key is an admin's.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// The pinned genesis; never take it from the host.
+    #[arg(long)]
+    pub genesis: PathBuf,
+    /// How many transfers to replay, the newest.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub last: u32,
 }

@@ -1,5 +1,7 @@
 //! Policy sets on the admins' machines: written as a readable file, turned into the signed document, shown again.
 
+pub mod change;
+pub mod preview;
 pub mod tools;
 
 pub use ringi_policy_tools::{PolicyForm, from_set};
@@ -140,15 +142,24 @@ pub fn validate(path: &Path, genesis: &Path, output: Output) -> Done {
 /// # Errors
 /// If it is of another workspace, makes no sense or lacks the quorum.
 pub fn verified(signed: &Signed, chain: &GenesisChain) -> Result<PolicySet, Failure> {
+    let set = sound(signed, chain)?;
+    if shown(signed, &set, Some(chain)).signed != Some(true) {
+        let next = "ask a quorum of admins to sign it";
+        return Err(Failure::new("cli.admin_quorum", "the policy set lacks the admin quorum", next));
+    }
+    Ok(set)
+}
+
+/// A policy set of this workspace that makes sense; says nothing about signatures.
+///
+/// # Errors
+/// If it is of another workspace or makes no sense.
+fn sound(signed: &Signed, chain: &GenesisChain) -> Result<PolicySet, Failure> {
     let set: PolicySet = signed
         .decode_unverified(limits::POLICY_BYTES)
         .map_err(|e| Failure::new("cli.document", e, "check that it is a policy set"))?;
     set.validate().map_err(|e| Failure::new("cli.policy", e, "correct the policy file and make the set again"))?;
     same_genesis(&set, chain)?;
-    if shown(signed, &set, Some(chain)).signed != Some(true) {
-        let next = "ask a quorum of admins to sign it";
-        return Err(Failure::new("cli.admin_quorum", "the policy set lacks the admin quorum", next));
-    }
     Ok(set)
 }
 

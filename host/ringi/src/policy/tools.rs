@@ -1,5 +1,6 @@
 //! `ringi policy lint|diff|explain|can`, over policy files and policy sets alike.
 
+use super::preview::InForce;
 use super::{PolicyForm, read_signed, to_set};
 use crate::cli::{CanArgs, ExplainArgs, PolicyToolCommand};
 use crate::failure::{Done, Failure};
@@ -7,16 +8,17 @@ use crate::fresh;
 use crate::output::Output;
 use ringi_policy::{Coins, Question, decide, explain};
 use ringi_policy_tools::can::{Query, can};
-use ringi_policy_tools::diff::diff;
-use ringi_policy_tools::lint::{Severity, lint};
+use ringi_policy_tools::diff::{Change, diff};
+use ringi_policy_tools::lint::{Finding, Severity, lint};
 use ringi_policy_tools::preview::words;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::Spending;
 use ringi_primitives::digest::Digest;
+use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::id::PersonId;
 use ringi_primitives::intent::Intent;
 use ringi_primitives::network::NetworkId;
-use ringi_primitives::policy_set::{AllowEntry, PolicySet};
+use ringi_primitives::policy_set::{AllowEntry, KINDS, PolicySet};
 use ringi_primitives::wallet::WalletRef;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,11 +32,9 @@ pub fn run(command: PolicyToolCommand, output: Output) -> Done {
     match command {
         PolicyToolCommand::Lint { file } => run_lint(&file, output),
         PolicyToolCommand::Diff { before, after } => {
-            let (before, after) = (load(&before)?, load(&after)?);
+            let (before, after) = pair(&before, &after)?;
             output.show(&diff(&before, &after), |changes| {
-                let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".into());
-                let lines: Vec<_> =
-                    changes.iter().map(|c| format!("{}: {} -> {}", c.at, side(&c.before), side(&c.after))).collect();
+                let lines: Vec<_> = changes.iter().map(shown_change).collect();
                 if lines.is_empty() { "no change".into() } else { lines.join("\n") }
             });
             Ok(())
@@ -46,22 +46,58 @@ pub fn run(command: PolicyToolCommand, output: Output) -> Done {
 
 /// A policy file becomes the set it would be; a set is taken as it is, whoever signed it.
 fn load(path: &Path) -> Result<PolicySet, Failure> {
-    let is_file = path.extension().is_some_and(|e| e == "toml" || e == "json");
-    if !is_file {
+    if !is_form(path) {
         return read_signed(path).map(|(_, set)| set);
     }
     let form: PolicyForm = crate::form::read(path)?;
     to_set(&form, Digest::ZERO, None)
 }
 
+/// A change in a line.
+pub(crate) fn shown_change(change: &Change) -> String {
+    let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".into());
+    format!("{}: {} -> {}", change.at, side(&change.before), side(&change.after))
+}
+
+/// A finding in a line.
+pub(crate) fn finding(found: &Finding) -> String {
+    let how = if found.severity == Severity::Error { "error" } else { "warning" };
+    format!("{how}: {}: {}: {} ({})", found.vault, found.rule, found.text, found.code)
+}
+
+/// Two policies to compare. Ids that only one of two files would make are no difference: a file continues the other one.
+fn pair(before: &Path, after: &Path) -> Result<(PolicySet, PolicySet), Failure> {
+    let continues = |file: &Path, other: &PolicySet| {
+        let form: PolicyForm = crate::form::read(file)?;
+        to_set(&form, other.genesis, Some((Digest::ZERO, other)))
+    };
+    if is_form(after) {
+        let before = load(before)?;
+        let after = continues(after, &before)?;
+        return Ok((before, after));
+    }
+    let after = load(after)?;
+    let before = if is_form(before) { continues(before, &after)? } else { load(before)? };
+    Ok((before, after))
+}
+
+/// A file as what follows the set in force: ids of people, vaults and assets stay.
+pub(crate) fn load_after(path: &Path, chain: &GenesisChain, now: &InForce) -> Result<PolicySet, Failure> {
+    if !is_form(path) {
+        return read_signed(path).map(|(_, set)| set);
+    }
+    let form: PolicyForm = crate::form::read(path)?;
+    to_set(&form, chain.root(), Some((now.digest, &now.set)))
+}
+
+fn is_form(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "toml" || e == "json")
+}
+
 fn run_lint(file: &Path, output: Output) -> Done {
     let findings = lint(&load(file)?, fresh::now_whole_s());
     output.show(&findings, |findings| {
-        let line = |f: &ringi_policy_tools::lint::Finding| {
-            let how = if f.severity == Severity::Error { "error" } else { "warning" };
-            format!("{how}: {}: {}: {} ({})", f.vault, f.rule, f.text, f.code)
-        };
-        let lines: Vec<_> = findings.iter().map(line).collect();
+        let lines: Vec<_> = findings.iter().map(finding).collect();
         if lines.is_empty() { "nothing found".into() } else { lines.join("\n") }
     });
     if findings.iter().any(|f| f.severity == Severity::Error) {
@@ -151,6 +187,9 @@ fn run_can(args: &CanArgs, output: Output) -> Done {
         None => person(&set, name).map(|id| vec![id]),
     };
     let without: Vec<Vec<PersonId>> = args.without.iter().map(excluded).collect::<Result<_, _>>()?;
+    if let Some(kind) = args.kinds.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
+        return Err(wrong(format!("no kind `{kind}`; the kinds are {}", KINDS.join(", "))));
+    }
     let query = Query {
         kinds: args.kinds.clone(),
         asset: asset.key,

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::path::Path;
 
 pub const GENESIS: &str = "data/genesis.ringi";
-const ADMINS: [&str; 2] = ["data/development/admin-1.key", "data/development/admin-2.key"];
+pub const ADMINS: [&str; 2] = ["data/development/admin-1.key", "data/development/admin-2.key"];
 const SUPPLIER: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const STRANGER: &str = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC";
 const ETHER: u128 = 1_000_000_000_000_000_000;
@@ -67,7 +67,7 @@ impl Scene<'_> {
 }
 
 /// The owner's next policy: two of two treasurers above 1 ether, one supplier, one day's cap.
-fn write_policy(folder: &Path, platform: &Platform) {
+pub fn write_policy(folder: &Path, platform: &Platform) {
     let initiator = ringi::keys::SecretKey::load(&folder.join(INITIATOR)).unwrap().public().text();
     let approver = |name: &str| {
         let made = platform.good(&["keygen", "--out", name, "--kind", "p256"]);
@@ -281,6 +281,37 @@ fn a_waiting_payment_is_cancelled_by_its_initiator(scene: &Scene) {
     assert_eq!((shown["status"].as_str(), shown["error"]["code"].as_str()), (Some("rejected"), Some("policy.denied")));
 }
 
+/// A small payment and a large one have been made: what a stricter policy would have said of them.
+fn a_policy_is_previewed_over_what_was_paid(scene: &Scene) {
+    let platform = &scene.platform;
+    let preview = |file: &str, more: &[&str]| {
+        platform.good(&[&["policy", "preview", file, "--key", INITIATOR, "--genesis", GENESIS], more].concat())
+    };
+    let text = std::fs::read_to_string(platform.folder.join("next.toml")).unwrap();
+    assert_eq!(preview("next.toml", &[]), json!({ "compared": 2, "changed": [], "not_compared": [] }));
+    let write = |name: &str, text: String| std::fs::write(platform.folder.join(name), text).unwrap();
+    write("strict.toml", text.replace("at_most = \"1\"", "at_most = \"0.001\""));
+    let found = preview("strict.toml", &[]);
+    let changed = found["changed"].as_array().unwrap();
+    assert_eq!(changed.len(), 1, "the large one had two approvals, and needs two: {found}");
+    let said = (&changed[0]["before"], &changed[0]["after"]);
+    assert_eq!(said, (&json!("allowed by payments"), &json!("waits for 2 more of treasurers by large")));
+    assert_eq!(preview("strict.toml", &["--last", "1"])["compared"], 1, "the newest only");
+    assert_eq!(preview("strict.toml", &["--last", "1"])["changed"], json!([]));
+    let share = "allow = { caps = [{ of = \"native-31337\", balance_basis_points = 5000 }], max_fees";
+    write("share.toml", text.replacen("allow = { max_fees", share, 1));
+    let found = preview("share.toml", &[]);
+    assert_eq!((&found["compared"], &found["changed"]), (&json!(1), &json!([])), "{found}");
+    assert_eq!(found["not_compared"][0]["why"], "balances of the past are not kept");
+    let with = |file: &'static str, key: &'static str, last: &'static str| {
+        ["policy", "preview", file, "--key", key, "--genesis", GENESIS, "--last", last]
+    };
+    platform.refuses(&with("next.toml", INITIATOR, "0"), "cli.usage");
+    platform.refuses(&with("missing.toml", INITIATOR, "5"), "cli.file");
+    platform.refuses(&with("data/genesis.ringi", INITIATOR, "5"), "cli.document");
+    platform.refuses(&with("next.toml", "missing", "5"), "cli.file");
+}
+
 fn wrong_input_is_refused_with_a_code_and_a_hint(scene: &Scene) {
     let platform = &scene.platform;
     let transfers = platform.good(&["transfer", "list", "--key", INITIATOR]);
@@ -486,6 +517,7 @@ fn the_platform_from_its_first_start_to_a_verified_receipt() {
     let scene = a_wallet_is_made_and_funded(&node, platform);
     a_small_payment_completes_and_its_receipt_verifies(&scene);
     a_large_payment_waits_for_two_people(&scene);
+    a_policy_is_previewed_over_what_was_paid(&scene);
     a_waiting_payment_is_cancelled_by_its_initiator(&scene);
     wrong_input_is_refused_with_a_code_and_a_hint(&scene);
     an_order_is_carried_out_once(&scene);

@@ -23,6 +23,7 @@ conforms!(
     approvals_and_spendings_are_kept,
     pages_cover_everything_once,
     roles_are_kept,
+    drafts_are_kept,
     the_audit_log_chains,
 );
 
