@@ -103,7 +103,7 @@ class Thing:
         else:
             self.gains = UNTOLD if kind in DANGEROUS else NOBODY
         # Whom it pays is no contract, though it may have code.
-        self.contract = None if kind in ("transfer", "transfer_from") else who
+        self.contract = None if kind in ("transfer", "transfer_from") else self.gains
         self.on_chain = kind not in MESSAGES
 
 

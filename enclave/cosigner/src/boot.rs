@@ -249,7 +249,8 @@ impl Cosigner {
         self.boot.asked_at = self.now;
         self.fence_granter(from, grant.granter, grant.granter_key);
         grant.certificates.iter().for_each(|c| self.take_epoch_proof(c));
-        self.now = self.now.max(grant.now.min(self.now.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
+        // T1: however often a peer says it.
+        self.now = self.now.max(grant.now.min(self.clock.plus_ms(ringi_primitives::limits::CLOCK_SKEW_MS)));
         self.note_bans(from, &grant.banned);
         let facts = self.adopt_facts(&grant.facts);
         // What is remembered here already, and known to be there, is not recorded again: a grant is as long as a life.

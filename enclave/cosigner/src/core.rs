@@ -77,6 +77,8 @@ pub struct Cosigner {
     pub(crate) ceremonies: Ceremonies,
     pub(crate) kits: CeremonyKits,
     pub(crate) now: UnixMs,
+    /// The same by its own clock alone: what peers say moves time by a bounded skew from here.
+    pub(crate) clock: UnixMs,
     /// The newest record the host says is durable.
     pub(crate) stored: u64,
     /// `None` for a plain process.
@@ -140,6 +142,7 @@ impl Cosigner {
             kits: CeremonyKits::default(),
             channels: None,
             now: now.max(state.now),
+            clock: now,
             out: Vec::new(),
             broken: None,
             state,
@@ -169,8 +172,7 @@ impl Cosigner {
     /// # Errors
     /// [`Fatal`] ends the cosigner; refusals are frames, not errors.
     pub fn handle(&mut self, frame: ToCosigner, now: UnixMs) -> Result<Vec<FromCosigner>, Fatal> {
-        // T1: never back.
-        self.now = self.now.max(now);
+        self.pass(now);
         let Some(frame) = self.heard(frame) else { return self.drain() };
         match frame {
             // Late bytes of a connection to the key service say nothing any more.
@@ -200,7 +202,7 @@ impl Cosigner {
     /// # Errors
     /// As [`Cosigner::handle`].
     pub fn tick(&mut self, now: UnixMs) -> Result<Vec<FromCosigner>, Fatal> {
-        self.now = self.now.max(now);
+        self.pass(now);
         self.expire_sessions();
         self.expire_ceremony();
         self.retry_channels();
@@ -208,6 +210,12 @@ impl Cosigner {
         self.retry_boot();
         self.retry_bans();
         self.drain()
+    }
+
+    /// T1: never back.
+    fn pass(&mut self, now: UnixMs) {
+        self.clock = self.clock.max(now);
+        self.now = self.now.max(now);
     }
 
     fn drain(&mut self) -> Result<Vec<FromCosigner>, Fatal> {

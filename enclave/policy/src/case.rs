@@ -2,7 +2,6 @@
 
 use crate::places::{Gain, Place};
 use crate::question::Question;
-use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::decision::{Charge, DenyReason};
@@ -168,7 +167,7 @@ impl<'a> Sort<'a> {
             kind: effect.kind(),
             network: effect.network(),
             assets: effect.spends().into_iter().map(|(asset, _)| asset).collect(),
-            place: Place::new(policy, gain, contract_of(effect)),
+            place: Place::new(policy, gain, empowers(effect)),
             on_chain: !message,
         }
     }
@@ -182,10 +181,7 @@ impl<'a> Sort<'a> {
     }
 }
 
-/// The contract or code that gains power; `None` for what pays somebody.
-fn contract_of(effect: &Effect) -> Option<Address> {
-    match effect {
-        Effect::Transfer { .. } | Effect::TransferFrom { .. } => None,
-        _ => effect.beneficiary(),
-    }
+/// Whether whoever gains is a contract or code that gains power; not what pays somebody.
+fn empowers(effect: &Effect) -> bool {
+    !matches!(effect, Effect::Transfer { .. } | Effect::TransferFrom { .. })
 }

@@ -54,8 +54,8 @@ pub const CLAUSES: [Clause; 19] = [
     when(
         "destinations",
         "Recipient, spender, called contract or delegate is on one of these lists, has one of these tags, is a wallet of the \
-         workspace (`internal`), is on no list and no such wallet (`unlisted`), each on exactly that network, or is this contract, \
-         on any network of the rule. A self-cancel or ownership proof passes where the rule allows; no block of destinations \
+         workspace (`internal`), is on no list and no such wallet (`unlisted`), or is this contract. Always on exactly that \
+         network. A self-cancel or ownership proof passes where the rule allows; no block of destinations \
          means it. Bytes without a target are unlisted.",
         &["G3"],
     ),

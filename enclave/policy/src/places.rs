@@ -1,6 +1,5 @@
 //! What the policy set knows of the address that gains by an effect; looked up once, however many rules ask.
 
-use ringi_primitives::address::Address;
 use ringi_primitives::policy_set::{AllowEntry, Destination, PolicySet};
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -20,8 +19,8 @@ pub enum Gain {
 pub(crate) struct Place<'a> {
     policy: &'a PolicySet,
     gain: Gain,
-    /// The contract that is called, approved or delegated to; `None` for payments.
-    contract: Option<Address>,
+    /// Whether a contract is called, approved or delegated to; not for payments.
+    is_contract: bool,
     lists: RefCell<BTreeMap<&'a str, bool>>,
     tags: RefCell<BTreeMap<&'a str, bool>>,
     internal: OnceCell<bool>,
@@ -29,9 +28,9 @@ pub(crate) struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    pub(crate) fn new(policy: &'a PolicySet, gain: Gain, contract: Option<Address>) -> Place<'a> {
+    pub(crate) fn new(policy: &'a PolicySet, gain: Gain, is_contract: bool) -> Place<'a> {
         let (lists, tags) = (RefCell::default(), RefCell::default());
-        Place { policy, gain, contract, lists, tags, internal: OnceCell::new(), listed: OnceCell::new() }
+        Place { policy, gain, is_contract, lists, tags, internal: OnceCell::new(), listed: OnceCell::new() }
     }
 
     pub(crate) fn gain(&self) -> Gain {
@@ -53,7 +52,7 @@ impl<'a> Place<'a> {
             Destination::Tag(tag) => remember(&self.tags, tag, || self.tagged(tag)),
             Destination::Internal => self.is_internal(),
             Destination::Unlisted => !self.is_internal() && !*self.listed.get_or_init(|| self.on_any_list()),
-            Destination::Contract(address) => self.contract == Some(*address),
+            Destination::Contract(entry) => self.is_contract && self.gain == Gain::By(*entry),
         }
     }
 

@@ -11,8 +11,8 @@ use ringi_primitives::decision::LimitKey;
 use ringi_primitives::effects::{Effect, OpaqueKind};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{
-    Approvals, Band, Cap, Conditions, Destination, Display, FeeCap, Initiator, Limit, Measure, OwnApproval, Rule,
-    Ruling, Scope, Source, Terms, Window,
+    AllowEntry, Approvals, Band, Cap, Conditions, Destination, Display, FeeCap, Initiator, Limit, Measure, OwnApproval,
+    Rule, Ruling, Scope, Source, Terms, Window,
 };
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ fn a_destination() -> impl Strategy<Value = Destination> {
         Just(Destination::Tag("reserve".into())),
         Just(Destination::Internal),
         Just(Destination::Unlisted),
-        Just(Destination::Contract(address(9))),
+        Just(Destination::Contract(AllowEntry { network: EVM, address: address(9) })),
     ]
 }
 

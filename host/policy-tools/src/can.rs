@@ -190,7 +190,7 @@ impl<'a> World<'a> {
         let listed = self.set.allow_lists.iter().flat_map(|l| &l.entries);
         let own = self.set.wallets.iter().flat_map(|w| &w.addresses);
         let named = self.vault.rules.iter().flat_map(|r| &r.when.destinations).filter_map(|d| match d {
-            Destination::Contract(address) => Some(AllowEntry { network, address: *address }),
+            Destination::Contract(entry) => Some(*entry).filter(|e| e.network == network),
             _ => None,
         });
         let contracts: BTreeSet<AllowEntry> = named.collect();
@@ -425,7 +425,7 @@ fn gains(when: &Conditions, place: &Place) -> bool {
         Destination::Tag(tag) => place.tags.contains(tag),
         Destination::Internal => place.internal,
         Destination::Unlisted => !place.internal && place.lists.is_empty(),
-        Destination::Contract(address) => place.address.is_some_and(|e| e.address == *address),
+        Destination::Contract(entry) => place.address == Some(*entry),
     };
     when.destinations.is_empty() || when.destinations.iter().any(is)
 }

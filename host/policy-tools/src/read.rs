@@ -257,7 +257,7 @@ impl Names<'_> {
             assets: form.assets.iter().map(|id| Ok(self.asset(id)?.key)).collect::<Result<_, FileError>>()?,
             initiators: form.initiators.iter().map(|i| self.initiator(i)).collect::<Result<_, _>>()?,
             sources: form.wallets.iter().map(|s| source(s)).collect::<Result<_, _>>()?,
-            destinations: destinations(form)?,
+            destinations: form.to.iter().map(|d| destination(d)).collect::<Result<_, _>>()?,
             amounts: form.amounts.iter().map(|b| self.band(b)).collect::<Result<_, _>>()?,
             hours: form.hours.iter().map(hours).collect::<Result<_, _>>()?,
             from: form.from,
@@ -342,19 +342,6 @@ fn source(text: &str) -> Result<Source, FileError> {
     }
 }
 
-/// A set names contracts without their chain, so a file that means one on one chain says so of the whole rule: else the same
-/// address elsewhere would pass too.
-fn destinations(form: &RuleForm) -> Result<Vec<Destination>, FileError> {
-    let elsewhere = |text: &&String| {
-        let place = text.strip_prefix("contract:").and_then(|place| place.split_once('/'));
-        place.is_some_and(|(network, _)| !matches!(&form.networks[..], [only] if only.to_string() == network))
-    };
-    if let Some(text) = form.to.iter().find(elsewhere) {
-        return Err(wrong(format!("`{text}` needs `networks` of exactly its network")));
-    }
-    form.to.iter().map(|text| destination(text)).collect()
-}
-
 fn destination(text: &str) -> Result<Destination, FileError> {
     match text.split_once(':') {
         None if text == "internal" => Ok(Destination::Internal),
@@ -365,7 +352,7 @@ fn destination(text: &str) -> Result<Destination, FileError> {
             let (network, account) =
                 place.split_once('/').ok_or_else(|| wrong(format!("`{text}` lacks an address")))?;
             let network = network.parse().map_err(|_| wrong(format!("`{network}` is no network")))?;
-            address(network, account).map(Destination::Contract)
+            Ok(Destination::Contract(AllowEntry { network, address: address(network, account)? }))
         }
         _ => {
             let forms = "`list:NAME`, `tag:NAME`, `internal`, `unlisted` or `contract:NETWORK/ADDRESS`";

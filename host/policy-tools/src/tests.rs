@@ -74,15 +74,6 @@ fn mistakes_are_named() {
         ("block = true\nallow = {}", "either `block = true` or `allow"),
         ("to = [\"suppliers\"]\nallow = {}", "destination `suppliers` is not"),
         ("to = [\"list:nobody\"]\nallow = {}", "unknown allow-list"),
-        ("to = [\"contract:eip155:1/{EXCHANGE}\"]\nallow = {}", "needs `networks` of exactly its network"),
-        (
-            "networks = [\"eip155:1\", \"eip155:10\"]\nto = [\"contract:eip155:1/{EXCHANGE}\"]\nallow = {}",
-            "needs `networks` of exactly its network",
-        ),
-        (
-            "networks = [\"eip155:10\"]\nto = [\"contract:eip155:1/{EXCHANGE}\"]\nblock = true",
-            "needs `networks` of exactly its network",
-        ),
         ("initiators = [\"Ines\"]\nallow = {}", "`group:NAME` or `person:NAME`"),
         ("initiators = [\"person:Nora\"]\nallow = {}", "no person `Nora`"),
         ("wallets = [\"hot\"]\nallow = {}", "`wallet:ID` or `tag:NAME`"),

@@ -16,7 +16,6 @@ use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::id::PersonId;
 use ringi_primitives::limits;
-use ringi_primitives::network::NetworkId;
 use ringi_primitives::passkey::Passkey;
 use ringi_primitives::policy_set::{
     AllowEntry, ArgumentCondition, Band, CallCondition, Cap, CoinCondition, Destination, Display, FeeCap,
@@ -193,7 +192,7 @@ pub(crate) fn rule(set: &PolicySet, rule: &Rule) -> RuleForm {
         assets: when.assets.iter().map(|a| id(set, a)).collect(),
         initiators: when.initiators.iter().map(|i| initiator(set, i)).collect(),
         wallets: when.sources.iter().map(source).collect(),
-        to: when.destinations.iter().map(|to| destination(&when.networks, to)).collect(),
+        to: when.destinations.iter().map(destination).collect(),
         amounts: when.amounts.iter().map(|b| band(set, b)).collect(),
         hours: when.hours.iter().map(hours).collect(),
         from: when.from,
@@ -224,17 +223,15 @@ fn source(source: &Source) -> String {
     }
 }
 
-/// A destination as files spell it, in a rule of these networks. A contract is on the rule's one network; where a rule has not
-/// one, as files cannot say, it is shown on Ethereum and not read again.
-pub(crate) fn destination(networks: &[NetworkId], destination: &Destination) -> String {
+/// A destination as files spell it.
+pub(crate) fn destination(destination: &Destination) -> String {
     match destination {
         Destination::List(name) => format!("list:{name}"),
         Destination::Tag(tag) => format!("tag:{tag}"),
         Destination::Internal => "internal".into(),
         Destination::Unlisted => "unlisted".into(),
-        Destination::Contract(address) => {
-            let network = if let [only] = networks { *only } else { NetworkId::Evm(1) };
-            format!("contract:{network}/{}", format_address(network, address))
+        Destination::Contract(AllowEntry { network, address }) => {
+            format!("contract:{network}/{}", format_address(*network, address))
         }
     }
 }
@@ -293,9 +290,7 @@ fn word_form(test: &WordTest, value: Option<&Value>) -> WordForm {
             most: (*most != Amount::MAX || least.is_zero()).then(|| text(*most)),
             ..WordForm::default()
         },
-        WordTest::Destination(to) => {
-            WordForm { to: to.iter().map(|to| destination(&[], to)).collect(), ..WordForm::default() }
-        }
+        WordTest::Destination(to) => WordForm { to: to.iter().map(destination).collect(), ..WordForm::default() },
     }
 }
 

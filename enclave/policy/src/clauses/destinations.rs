@@ -21,10 +21,15 @@ mod tests {
     use crate::fixture::*;
     use ringi_primitives::decision::DenyReason::{Denied, NotPermitted};
     use ringi_primitives::effects::{Effect, OpaqueKind};
-    use ringi_primitives::policy_set::{Conditions, Destination};
+    use ringi_primitives::network::NetworkId;
+    use ringi_primitives::policy_set::{AllowEntry, Conditions, Destination};
 
     fn to(destinations: Vec<Destination>, effect: Effect) -> World {
         World::new(vec![allow("p", Conditions { destinations, ..kinds(&[effect.kind()]) })]).asks(vec![effect])
+    }
+
+    fn contract(network: NetworkId, n: u8) -> Destination {
+        Destination::Contract(AllowEntry { network, address: address(n) })
     }
 
     fn goes(destination: Destination, effect: Effect) -> bool {
@@ -45,7 +50,7 @@ mod tests {
         let list = |name: &str| Destination::List(name.into());
         let tag = |name: &str| Destination::Tag(name.into());
         let places =
-            [list("known"), list("empty"), tag("suppliers"), tag("reserve"), Internal, Unlisted, Contract(address(9))];
+            [list("known"), list("empty"), tag("suppliers"), tag("reserve"), Internal, Unlisted, contract(EVM, 9)];
         for (address, expected) in [
             (7, [true, false, true, false, false, false, false]),
             (8, [false, false, false, true, true, false, false]),
@@ -67,8 +72,9 @@ mod tests {
             let call = opaque(OpaqueKind::Call, Some(address_of), 0);
             for effect in [approve, delegate, call] {
                 assert_eq!(goes(known(), effect.clone()), on, "{effect:?}");
-                assert!(goes(Destination::Contract(address(address_of)), effect.clone()), "{effect:?}");
-                assert!(!goes(Destination::Contract(address(3)), effect.clone()), "{effect:?}");
+                assert!(goes(contract(EVM, address_of), effect.clone()), "{effect:?}");
+                assert!(!goes(contract(OTHER_EVM, address_of), effect.clone()), "{effect:?}");
+                assert!(!goes(contract(EVM, 3), effect.clone()), "{effect:?}");
             }
         }
     }

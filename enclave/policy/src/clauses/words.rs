@@ -13,7 +13,7 @@ pub(crate) fn holds(test: &WordTest, word: Amount, sort: &Sort) -> bool {
         WordTest::OneOf(words) => words.contains(&word),
         WordTest::Between { least, most } => (*least..=*most).contains(&word),
         WordTest::Destination(any) => account(word, sort.network).is_some_and(|entry| {
-            let place = Place::new(sort.place.policy(), Gain::By(entry), None);
+            let place = Place::new(sort.place.policy(), Gain::By(entry), false);
             place.is_any(any)
         }),
     }

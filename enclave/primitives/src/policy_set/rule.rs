@@ -8,6 +8,7 @@ use crate::amount::Amount;
 use crate::asset::AssetKey;
 use crate::id::{PersonId, WalletId};
 use crate::network::NetworkId;
+use crate::policy_set::AllowEntry;
 use crate::scheme::PartyIndex;
 use crate::time::UnixMs;
 use minicbor::{Decode, Encode};
@@ -128,7 +129,7 @@ pub enum Destination {
     Unlisted,
     /// A contract that is called, that is approved or whose code is delegated to.
     #[n(4)]
-    Contract(#[n(0)] Address),
+    Contract(#[n(0)] AllowEntry),
 }
 
 /// What an amount counts.

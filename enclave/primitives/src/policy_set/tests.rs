@@ -470,7 +470,7 @@ fn conditions_that_cannot_hold_are_refused() {
     assert_eq!(test(WordTest::Between { least: two, most: one }), senseless("empty range of an argument"));
     assert_eq!(test(WordTest::OneOf(BTreeSet::new())), senseless("argument without a value"));
     assert_eq!(test(WordTest::Destination(vec![])), senseless("argument without a destination"));
-    let contract = Destination::Contract(address(1));
+    let contract = Destination::Contract(AllowEntry { network: EVM, address: address(1) });
     assert_eq!(test(WordTest::Destination(vec![contract])), senseless("argument without a destination"));
     assert_eq!(test(WordTest::Destination(vec![Destination::List("x".into())])), unknown("allow-list"));
 }

@@ -191,7 +191,7 @@ pub fn destinations(d: &mut Dice) -> Vec<Destination> {
         Destination::Tag(d.text()),
         Destination::Internal,
         Destination::Unlisted,
-        Destination::Contract(address(d)),
+        Destination::Contract(entry(d)),
     ]
 }
 

@@ -371,7 +371,8 @@ fn conditions(dice: &mut Dice, density: u64, universe: &Universe) -> Conditions 
 fn destinations(dice: &mut Dice) -> Vec<Destination> {
     let lists = LISTS.map(|l| Destination::List(l.into()));
     let tags = TAGS.map(|t| Destination::Tag(t.into()));
-    let contracts = [7, 8, 9].map(|n| Destination::Contract(address(EVM, n)));
+    let contracts = [(EVM, 7), (EVM, 8), (EVM, 9), (OTHER, 9)]
+        .map(|(network, n)| Destination::Contract(AllowEntry { network, address: address(network, n) }));
     let plain = [Destination::Internal, Destination::Unlisted];
     dice.some(&[&lists[..], &tags[..], &contracts[..], &plain[..], &plain[..]].concat())
 }

@@ -196,7 +196,7 @@ fn destination(destination: &Destination) -> Value {
         Destination::Tag(tag) => text(format!("tag:{tag}")),
         Destination::Internal => json!("internal"),
         Destination::Unlisted => json!("unlisted"),
-        Destination::Contract(contract) => text(format!("contract:{}", address(contract))),
+        Destination::Contract(contract) => text(format!("contract:{}", entry(contract))),
     }
 }
 

@@ -1,8 +1,10 @@
 //! T1: windows end at the earliest of the signers' clocks, expiries are held against the latest; a minute apart is too far.
 
 use super::{SIGNED, dollar_permits, pay, permit, restart, unsigned};
-use ringi_cosigner::state::Record;
-use ringi_sim::inside::opened;
+use ringi_cosigner::message::{BootGrant, PeerMessage};
+use ringi_cosigner::state::{Record, State};
+use ringi_primitives::time::UnixMs;
+use ringi_sim::inside::{Inside, opened};
 use ringi_sim::requests::{Draft, Standard, outcomes};
 use ringi_sim::world::{World, party};
 
@@ -113,6 +115,27 @@ fn t1_the_earliest_clock_decides_where_a_window_ends() {
     assert!(unsigned(&said) && said.contains(&"policy.limit_exceeded".into()), "{said:?}");
     world.pass(20_000);
     assert_eq!(pay(&mut world, &standard, 2, 550_000, 1, &[1, 2]), SIGNED);
+}
+
+/// A corrupted peer that says over and over, while it lets another in, how late it is moves that one's clock by the minute that
+/// skew allows, once; else it would make it forget what a window still holds.
+#[test]
+fn t1_a_peer_pushes_no_clock_however_often_it_says_its_own() {
+    let (mut world, _) = Standard::world(46);
+    let inside = Inside::of(&mut world, party(3), party(1));
+    inside.meddle(|_, _, message| match message {
+        PeerMessage::BootGrant(grant) => {
+            let late = BootGrant { now: UnixMs(u64::MAX), part: 0, parts: 2, ..(*grant).clone() };
+            let lies = std::iter::repeat_n(PeerMessage::BootGrant(Box::new(late)), 500);
+            lies.chain([PeerMessage::BootGrant(grant)]).collect()
+        }
+        other => vec![other],
+    });
+    restart(&mut world, 3);
+    let mut memory = State::default();
+    opened(&world, party(3)).iter().for_each(|record| memory.apply(record).unwrap());
+    assert!(memory.now > world.now, "the lie was heard");
+    assert!(memory.now <= world.now.plus_ms(60_000), "{} ms", memory.now.0 - world.now.0);
 }
 
 /// A clock that is set back does not bring an expired intent back, and neither does a restart.
