@@ -94,7 +94,7 @@ async fn next_batch(follower: &mut Follower) -> Option<Vec<EventView>> {
     }
 }
 
-/// What of a batch the follower may see; `None` ends the stream of who may follow no longer.
+/// H1: what of a batch the follower may see; `None` ends the stream of who may follow no longer.
 async fn visible(follower: &Follower, batch: Vec<EventView>) -> Option<Vec<EventView>> {
     let (api, caller) = (&follower.api, &follower.caller);
     if !permission::decide(api, caller, "followEvents", &Subject::Workspace).allows() {
