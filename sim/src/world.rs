@@ -24,6 +24,8 @@ use zeroize::Zeroizing;
 
 /// 2026-01-01T00:00:00Z, where the world's clock starts.
 pub const START: UnixMs = UnixMs(1_767_225_600_000);
+/// Frames carried at once at most: far more than any exchange between few cosigners takes.
+const FRAMES: usize = 100_000;
 
 /// A frame on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -410,8 +412,12 @@ impl World {
     }
 
     /// Carries frames until none is left.
+    ///
+    /// # Panics
+    /// If cosigners answer each other without end.
     pub fn run(&mut self) {
-        while self.step() {}
+        let rests = (0..FRAMES).any(|_| !self.step());
+        assert!(rests, "cosigners do not come to rest");
     }
 
     /// Carries the oldest frame; false if there is none.

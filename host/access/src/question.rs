@@ -1,4 +1,4 @@
-//! What Cedar is asked: a person, an operation, a thing, from where.
+//! What Cedar is asked (H1): a person, an operation, a thing, from where.
 
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,

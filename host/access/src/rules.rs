@@ -1,4 +1,4 @@
-//! The access policies in force, and their verdicts. Whatever cannot be evaluated is refused.
+//! The access policies in force, and their verdicts (H1). Whatever cannot be evaluated is refused.
 
 use crate::question::Question;
 use crate::{DEFAULT, SCHEMA};
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn default_deny_and_forbid_before_permit() {
+    fn h1_default_deny_and_forbid_before_permit() {
         let submit = |role| ask("submitTransfer", role, WALLET);
         assert_eq!(reason("", submit(None)), (Reason::NoRole, String::new()));
         assert_eq!(reason("", submit(Some(Role::Viewer))), (Reason::NotPermitted, String::new()));
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_held_against_lists() {
+    fn h1_addresses_are_held_against_lists() {
         let own = "forbid (principal in Role::\"editor\", action, resource)
             unless { context.ip.isInRange(ip(\"10.0.0.0/8\")) || context.ip.isInRange(ip(\"fd00::/8\")) };";
         let from = |address: &str| Question {
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_evaluated_is_refused() {
+    fn h1_what_cannot_be_evaluated_is_refused() {
         let owner = |action| ask(action, Some(Role::Owner), WALLET);
         assert_eq!(reason("", owner("noSuchOperation")).0, Reason::Faulty);
         assert_eq!(reason("", owner("installPolicy")).0, Reason::Faulty, "an operation on a thing that it is not for");
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn own_policies_are_checked_before_they_are_in_force() {
+    fn h1_own_policies_are_checked_before_they_are_in_force() {
         let refused = |own: &str| Access::new(Some(own)).err().unwrap_or_else(|| panic!("taken: {own}"));
         assert!(matches!(refused("permit (principal"), AccessError::Malformed(_)));
         for senseless in [
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn owners_are_made_and_unmade_by_owners() {
+    fn h1_owners_are_made_and_unmade_by_owners() {
         let change = |by, role, to| ask("grantRole", Some(by), Target::Person { id: "someone", role, to });
         let (owner, admin) = (Role::Owner, Role::Admin);
         assert_eq!(reason("", change(owner, None, Some(owner))).0, Reason::Permitted);
@@ -265,5 +265,15 @@ mod tests {
         for other in Role::ALL.into_iter().filter(|r| ![owner, admin].contains(r)) {
             assert_eq!(reason("", change(other, None, Some(Role::Viewer))).0, Reason::NotPermitted, "{other:?}");
         }
+    }
+
+    /// An operator's policy under the id of a built-in one stands beside it, not in its place.
+    #[test]
+    fn h1_own_policies_take_no_built_in_one_s_place() {
+        let own = "@id(\"owners-are-made-by-owners\") permit (principal, action, resource);";
+        let change = ask("grantRole", Some(Role::Admin), Target::Person { id: "x", role: None, to: Some(Role::Owner) });
+        assert_eq!(reason(own, change), (Reason::Forbidden, "owners-are-made-by-owners".into()));
+        let submit = ask("submitTransfer", None, WALLET);
+        assert_eq!(reason(own, submit), (Reason::Permitted, "own:owners-are-made-by-owners".into()));
     }
 }

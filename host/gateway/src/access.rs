@@ -1,4 +1,4 @@
-//! Who may call what, how large its body is and of which type: one table over the routes.
+//! Who may call what (H1), how large its body is and of which type: one table over the routes.
 
 use axum::http::Method;
 use ringi_primitives::limits;
@@ -127,5 +127,18 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
         "/v1/access/{id}/revoke" => row(W::Known, S::Genesis, M::None, 0, N::Gateway),
         "/v1/access/check" => row(W::Known, S::Genesis, M::Json, SMALL_BYTES, N::Nobody),
         _ => row(W::Admin, S::Policy, M::Json, SMALL_BYTES, N::Gateway),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h1_a_write_that_is_not_listed_is_an_admin_s() {
+        for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
+            let row = access(&method, "/v1/new");
+            assert_eq!((row.who, row.stage), (Who::Admin, Stage::Policy), "{method}");
+        }
     }
 }

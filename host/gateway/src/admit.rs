@@ -196,7 +196,7 @@ fn authenticate(api: &Api, parts: &Parts, body: &[u8]) -> Result<Caller, Problem
     Ok(Caller { signature, view, address })
 }
 
-/// Whether the key is one for this call.
+/// H1: whether the key is one for this call.
 fn fits(api: &Api, caller: &Caller, access: &Access) -> Result<(), Problem> {
     let purpose = caller.view.purpose;
     let admin = || purpose == "admin" || is_admin(api, &caller.signature.key);

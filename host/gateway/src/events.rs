@@ -94,7 +94,7 @@ async fn next_batch(follower: &mut Follower) -> Option<Vec<EventView>> {
     }
 }
 
-/// What of a batch the follower may see; `None` ends the stream of who may follow no longer.
+/// H1: what of a batch the follower may see; `None` ends the stream of who may follow no longer.
 async fn visible(follower: &Follower, batch: Vec<EventView>) -> Option<Vec<EventView>> {
     let (api, caller) = (&follower.api, &follower.caller);
     if !permission::decide(api, caller, "followEvents", &Subject::Workspace).allows() {
@@ -105,10 +105,11 @@ async fn visible(follower: &Follower, batch: Vec<EventView>) -> Option<Vec<Event
     for event in batch {
         let named = event.data.get("wallet").and_then(|w| w.as_str());
         let wallet: Option<WalletId> = named.unwrap_or(&event.subject).parse().ok();
-        let is_shown = match (wallet, event.subject.parse()) {
-            (Some(wallet), _) => sight.of("readWallet", wallet).await,
-            (None, Ok(transfer)) => sight.of_transfer(transfer).await,
-            (None, Err(_)) => Ok(true),
+        let is_shown = match (event.subject.parse(), wallet) {
+            (Ok(_), Some(wallet)) => sight.of("readTransfer", wallet).await,
+            (Ok(transfer), None) => sight.of_transfer(transfer).await,
+            (Err(_), Some(wallet)) => sight.of("readWallet", wallet).await,
+            (Err(_), None) => Ok(true),
         };
         if is_shown.map_err(|p| tracing::warn!(code = p.code, "an event stream ends")).ok()? {
             shown.push(event);

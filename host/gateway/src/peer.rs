@@ -1,4 +1,4 @@
-//! Where a request comes from: the connection's other end, or what a trusted proxy says of it.
+//! Where a request comes from (H1): the connection's other end, or what a trusted proxy says of it.
 
 use crate::codes::Code;
 use crate::problem::Problem;
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_proxy_is_believed_and_only_what_it_added_itself() {
+    fn h1_only_a_proxy_is_believed_and_only_what_it_added_itself() {
         let is = |address: &str| Ok(address.to_string());
         assert_eq!(caller("198.51.100.7", &["10.1.1.1"]), is("198.51.100.7"));
         assert_eq!(caller("10.0.0.9", &["203.0.113.5"]), is("203.0.113.5"));

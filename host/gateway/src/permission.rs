@@ -1,6 +1,6 @@
 //! May this person do that: each operation is an action of the access policies, held against them before its handler runs.
 //!
-//! The host's own door, closed by default: whatever cannot be asked is refused. Every refusal goes into the audit log.
+//! The host's own door (H1), closed by default: whatever cannot be asked is refused. Every refusal goes into the audit log.
 
 use crate::admit::Caller;
 use crate::api::Api;
@@ -238,5 +238,20 @@ impl<'a> Sight<'a> {
         }
         let subject = transfer(self.api, id).await?;
         Ok(decide(self.api, self.caller, "readTransfer", &subject).allows())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is not there is outside every vault; what cannot be looked up is no such thing.
+    #[test]
+    fn h1_what_cannot_be_looked_up_is_refused() {
+        let answer = |class| found(Err::<(), _>(ServiceError::new(class, "store.test", "", ""))).is_ok();
+        assert!(answer(ErrorClass::NotFound));
+        for class in [ErrorClass::Unavailable, ErrorClass::Internal, ErrorClass::Conflict] {
+            assert!(!answer(class), "{class:?}");
+        }
     }
 }

@@ -8,6 +8,8 @@ const HELD: &[&str] = &[
     "G1", "G2", "G3", "K1", "K2", "K3", "A1", "I1", "I2", "I3", "I4", "S1", "L1", "L2", "B1", "T1", "C1", "C2", "R1",
     "E1", "E2", "E3", "P1", "P2", "M1", "L3",
 ];
+/// The host's own door: no rule of the protocol, but checks all the same.
+const DOOR: &str = "H1";
 
 /// A row: rule, clause, file and function of the check, the text that is replaced and by what, the package whose test it
 /// is (with cargo's choice of its test programs), the test.
@@ -82,7 +84,7 @@ fn every_row_names_a_check_and_a_test_that_exist() {
         if code.matches(&row.search).count() != 1 {
             wrong.push(format!("{}: `{}` does not stand exactly once", row.file, row.search));
         }
-        if !code.contains(&format!("fn {}(", row.function)) {
+        if !["(", "<"].iter().any(|after| code.contains(&format!("fn {}{after}", row.function))) {
             wrong.push(format!("{}: no function {}", row.file, row.function));
         }
         if !code.contains(&row.rule) {
@@ -99,6 +101,7 @@ fn every_row_names_a_check_and_a_test_that_exist() {
 fn every_rule_that_holds_has_a_row_with_a_test() {
     let tests = tests();
     let found: BTreeSet<String> = rows().into_iter().filter(|r| exists(r, &tests)).map(|r| r.rule).collect();
-    none("rules without a row", HELD.iter().filter(|r| !found.contains(**r)).map(|r| (*r).to_string()).collect());
-    none("rows of no rule", found.into_iter().filter(|r| !HELD.contains(&r.as_str())).collect());
+    let wanted = || HELD.iter().chain([&DOOR]);
+    none("rules without a row", wanted().filter(|r| !found.contains(**r)).map(|r| (*r).to_string()).collect());
+    none("rows of no rule", found.into_iter().filter(|r| !wanted().any(|w| w == r)).collect());
 }

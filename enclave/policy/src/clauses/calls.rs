@@ -115,4 +115,18 @@ mod tests {
             .unwrap();
         assert!(!goes(with(0, list("known")), call(&[dirty, amount(5)])));
     }
+
+    /// Calls of one function that carry other arguments are told apart: each of them is held to the tests.
+    #[test]
+    fn every_call_of_a_batch_is_held_to_its_tests() {
+        let at_most = |most| {
+            let test = WordTest::Between { least: Amount::ZERO, most: amount(most) };
+            rule(|c| c.arguments = vec![ArgumentCondition { word: 1, test }])
+        };
+        let [five, six] = [5, 6].map(|n| call(&[word_of(7), amount(n)]));
+        for batch in [vec![five.clone(), six.clone()], vec![six, five.clone(), five]] {
+            assert!(allows(&at_most(6).asks(batch.clone()), "p"));
+            assert_eq!(at_most(5).asks(batch).decide(), deny_default(NotPermitted));
+        }
+    }
 }

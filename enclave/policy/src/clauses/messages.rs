@@ -78,4 +78,12 @@ mod tests {
         assert!(!goes(other(|m| m.contract = address(8)), message(&[])));
         assert!(!goes(other(|m| m.kind = "Other(address maker)".into()), message(&[])));
     }
+
+    /// Messages of one type that carry other fields are told apart: each of them is held to the tests.
+    #[test]
+    fn c2_every_message_is_held_to_its_tests() {
+        let both = || vec![message(&[("amount", 5)]), message(&[("amount", 6)])];
+        assert!(allows(&rule(vec![at_most("amount", 6)]).asks(both()), "p"));
+        assert_eq!(rule(vec![at_most("amount", 5)]).asks(both()).decide(), deny_default(NotPermitted));
+    }
 }

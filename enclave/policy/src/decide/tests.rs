@@ -93,6 +93,28 @@ fn an_explanation_names_the_condition_that_did_not_hold() {
     assert_eq!(misses, [("swaps", vec![Some("kinds")]), ("board", vec![Some("initiators")]), ("allow", vec![None])]);
 }
 
+/// What no rule can tell apart is looked at once; what one can, each by itself.
+#[test]
+fn an_explanation_has_one_line_for_like_effects() {
+    let misses = |effects: Vec<Effect>| {
+        let world = World::new(vec![allow("transfers", kinds(&["transfer"]))]).asks(effects);
+        explain(&world.question()).unwrap().remove(0).misses
+    };
+    assert_eq!(misses(vec![transfer(usdc(), 7, 1), transfer(usdc(), 7, 2)]), [None]);
+    assert_eq!(misses(vec![transfer(usdc(), 7, 1), transfer(usdc(), 8, 1)]), [None, None]);
+    assert_eq!(misses(vec![transfer(usdc(), 7, 1), transfer(eth(), 7, 1)]), [None, None]);
+    assert_eq!(misses(vec![approve(), transfer(usdc(), 7, 1), approve()]), [Some("kinds"), None]);
+    let call = |data: u8| Effect::Call {
+        network: EVM,
+        contract: address(9),
+        value: amount(0),
+        function: "g()".into(),
+        data: vec![data],
+    };
+    assert_eq!(misses(vec![call(1), call(1)]), [Some("kinds")]);
+    assert_eq!(misses(vec![call(1), call(2)]), [Some("kinds"), Some("kinds")]);
+}
+
 /// A receipt holds no memory and no prices: of the claimed rules they are believed, of no others, and nothing else is.
 #[test]
 fn claimed_rules_are_believed_only_where_nobody_can_look() {
@@ -117,4 +139,36 @@ fn claimed_rules_are_believed_only_where_nobody_can_look() {
     assert_eq!(by(&world, &["nonsense"]), deny("rest", DenyReason::FeeCap));
     world.rules().push(block("stop", from_person(1)));
     assert_eq!(by(&world, &["alone"]), deny("stop", DenyReason::Denied));
+}
+
+/// Nor does it hold balances; the amounts it does hold.
+#[test]
+fn claimed_rules_are_held_to_the_caps_that_a_receipt_can_show() {
+    use ringi_primitives::policy_set::{Cap, Measure};
+    let capped = |more: Option<Cap>| {
+        let share = Cap::ShareOfBalance { asset: usdc(), basis_points: 1 };
+        let caps = more.into_iter().chain([share]).collect();
+        World::new(vec![allow_with("share", kinds(&["transfer"]), Terms { caps, ..Terms::default() })])
+    };
+    let claimed = |world: &World| decide_as_claimed(&world.question(), &["share".to_string()]);
+    assert_eq!(capped(None).decide(), deny("share", DenyReason::BalanceMissing));
+    assert_eq!(claimed(&capped(None)), Decision::Allow { charges: vec![], rules: vec!["share".into()] });
+    let most = Cap::Amount { measure: Measure::Asset(usdc()), most: amount(99) };
+    assert_eq!(claimed(&capped(Some(most))), deny("share", DenyReason::TransactionCap));
+}
+
+/// L1: also where the intent is charged to another limit in the end.
+#[test]
+fn l1_limits_that_decide_which_rule_it_is_are_watched() {
+    let alone = ringi_primitives::policy_set::Conditions { within: vec!["day".into()], ..kinds(&["transfer"]) };
+    let rest = allow_with("rest", ringi_primitives::policy_set::Conditions::default(), charging(&["all"]));
+    let mut world = World::new(vec![allow("alone", alone), rest]);
+    world.limits().extend([per_day("all", usdc(), 100), per_day("day", usdc(), 1)]);
+    assert!(allows(&world, "rest"));
+    let names = |world: &World| watched(&world.question()).into_iter().map(|key| key.name).collect::<Vec<_>>();
+    assert_eq!(names(&world), ["day"]);
+    assert_eq!(watched(&world.question()).remove(0).subject, ringi_primitives::decision::Subject::Vault);
+    assert!(names(&world.clone().asks(vec![transfer(eth(), 7, 1)])).is_empty(), "it takes nothing of this limit");
+    world.initiator = person(9);
+    assert!(names(&world).is_empty(), "nothing is known of a stranger's");
 }

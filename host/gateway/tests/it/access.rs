@@ -6,9 +6,13 @@ use crate::drafts;
 use crate::feed::Feed;
 use crate::http::Ask;
 use crate::world;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
 use ringi_access::{Access, Question, Target};
-use ringi_gateway::Config;
-use ringi_gateway::peer::Proxies;
+use ringi_gateway::peer::{Peer, Proxies};
+use ringi_gateway::{Config, Gateway};
 use ringi_orchestrator::Service;
 use ringi_orchestrator::ports::Role;
 use ringi_primitives::cbor;
@@ -144,7 +148,7 @@ fn expected() -> Vec<(String, Vec<bool>)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_operation_answers_every_role_as_the_table_says() {
+async fn h1_every_operation_answers_every_role_as_the_table_says() {
     let desk = Desk::ready().await;
     desk.good(&submission(intent(1, 5_000_000))).await;
     let set = async |who: u8, role: Option<Role>| {
@@ -169,6 +173,62 @@ async fn every_operation_answers_every_role_as_the_table_says() {
     assert_eq!(asked, expected.len() * 10);
 }
 
+/// A key is for what the policy set or genesis says, whatever the role of its person permits.
+#[tokio::test(flavor = "multi_thread")]
+async fn h1_every_operation_takes_keys_of_its_purpose_only() {
+    const WITNESS: u8 = 20;
+    let desk = Desk::ready().await;
+    for who in [INITIATOR, APPROVER] {
+        desk.orchestrator.set_role(world::person(who), Some(Role::Owner), "test").await.unwrap();
+    }
+    for operation in signed() {
+        let fitting: &[u8] = match operation.name.as_str() {
+            "submitTransfer" | "dryRunTransfer" | "cancelTransfer" => &[INITIATOR],
+            "createWallet" | "createAddress" => &[INITIATOR, ADMIN],
+            "installGenesis" | "installPolicy" | "submitOrder" | "submitRecovery" | "liftFreezes" => &[ADMIN],
+            "listFacts" | "submitFacts" => &[INITIATOR, APPROVER, ADMIN, WITNESS],
+            _ => &[INITIATOR, APPROVER, ADMIN],
+        };
+        for who in [INITIATOR, APPROVER, ADMIN, WITNESS] {
+            let reply = desk.send(&harmless(&operation).by(who)).await;
+            let is_refused = reply.status == 403 && reply.code() == "auth.key_purpose";
+            assert_eq!(!is_refused, fitting.contains(&who), "{} by {who}: {}", operation.name, reply.value());
+        }
+    }
+}
+
+/// What the body of an intent names is what is asked about.
+#[tokio::test(flavor = "multi_thread")]
+async fn h1_an_intent_is_of_the_wallet_that_it_names() {
+    let own = "@id(\"still\") forbid (principal, action in Action::\"initiate\", resource in Vault::\"hot\");";
+    let desk = Desk::ready_with(guarded(own, &[])).await;
+    desk.refuses(&submission(intent(1, 5_000_000)), 403, "access.forbidden").await;
+    let dry_run = Ask::json("/v1/transfers/dry-run", intent(1, 5_000_000)).by(INITIATOR);
+    desk.refuses(&dry_run, 403, "access.forbidden").await;
+}
+
+/// Whoever mounts the router without saying where requests come from has closed it.
+#[tokio::test(flavor = "multi_thread")]
+async fn h1_an_unknown_address_is_refused() {
+    let desk = Desk::ready().await;
+    let service: Arc<dyn Service> = Arc::new(desk.orchestrator.clone());
+    let router = TowerToHyperService::new(Gateway::new(service, Config::default()).unwrap().router());
+    let ask = Ask::get("/v1/wallets");
+    let send = async |peer: Option<Peer>| {
+        let mut request = Request::get(&ask.path);
+        for (name, value) in &ask.clone().by(ADMIN).headers {
+            request = request.header(name, value);
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        peer.map(|peer| request.extensions_mut().insert(peer));
+        router.call(request).await.unwrap().status().as_u16()
+    };
+    assert_eq!(send(Some(Peer([127, 0, 0, 1].into()))).await, 200);
+    assert_eq!(send(None).await, 403);
+    let refused = denials(&desk).await.pop().unwrap();
+    assert_eq!((&refused["code"], &refused["ip"]), (&"access.faulty".into(), &Value::Null));
+}
+
 /// The denials in the audit log, newest last.
 async fn denials(desk: &Desk) -> Vec<Value> {
     let all = desk.audited().await;
@@ -176,7 +236,7 @@ async fn denials(desk: &Desk) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_no_role_sees_who_they_are_and_each_refusal_is_written_down() {
+async fn h1_who_has_no_role_sees_who_they_are_and_each_refusal_is_written_down() {
     let desk = Desk::ready().await;
     desk.good(&Ask::new("POST", &format!("/v1/access/{}/revoke", world::person(APPROVER))).by(ADMIN)).await;
     let me = desk.good(&Ask::get("/v1/caller").by(APPROVER)).await;
@@ -207,7 +267,7 @@ async fn who_has_no_role_sees_who_they_are_and_each_refusal_is_written_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn roles_are_durable_and_the_last_owner_stays() {
+async fn h1_roles_are_durable_and_the_last_owner_stays() {
     let desk = Desk::ready().await;
     let revoke = |who: u8| Ask::new("POST", &format!("/v1/access/{}/revoke", world::person(who)));
     desk.refuses(&revoke(ADMIN).by(ADMIN), 409, "access.last_owner").await;
@@ -240,7 +300,7 @@ fn guarded(own: &str, proxies: &[&str]) -> Config {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn addresses_are_the_connection_s_own_unless_a_known_proxy_says_otherwise() {
+async fn h1_addresses_are_the_connection_s_own_unless_a_known_proxy_says_otherwise() {
     let own = "@id(\"office\") forbid (principal in Role::\"approver\", action, resource)
         unless { context.ip.isInRange(ip(\"10.20.0.0/16\")) };";
     let ask = || Ask::get("/v1/wallets").by(APPROVER);
@@ -265,7 +325,7 @@ async fn addresses_are_the_connection_s_own_unless_a_known_proxy_says_otherwise(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_vault_that_is_closed_to_somebody_is_neither_moved_nor_seen() {
+async fn h1_a_vault_that_is_closed_to_somebody_is_neither_moved_nor_seen() {
     let own =
         "@id(\"closed\") forbid (principal, action, resource in Vault::\"hot\") unless { principal.name == \"p1\" };";
     let desk = Desk::ready_with(guarded(own, &[])).await;
@@ -289,6 +349,8 @@ async fn a_vault_that_is_closed_to_somebody_is_neither_moved_nor_seen() {
         let changed = told["preview"]["changed"].as_array().unwrap().len();
         assert_eq!((changed, &told["preview"]["compared"]), (seen, &json!(2)), "{told}");
     }
+    let address = Ask::json(&format!("/v1/wallets/{wallet}/addresses"), "{}");
+    desk.refuses(&address.by(ADMIN), 403, "access.forbidden").await;
     desk.orchestrator.set_role(world::person(KEEPER), Some(Role::Viewer), "test").await.unwrap();
     let mut feed = Feed::open(&desk, Ask::get("/v1/events").by(APPROVER)).await;
     let last = desk.orchestrator.events_after(0, 1000).await.unwrap().last().unwrap().clone();

@@ -1,7 +1,7 @@
 //! The feed: events with ids, resumed without gap or repetition.
 
 use crate::description::hold;
-use crate::desk::{Desk, INITIATOR, intent, submission};
+use crate::desk::{ADMIN, APPROVER, Desk, INITIATOR, intent, role_of, submission};
 use crate::http::{Ask, PATIENCE, Reply};
 use crate::world;
 use ringi_gateway::Config;
@@ -144,6 +144,32 @@ async fn a_stream_ends_with_the_server_and_goes_on_with_the_next() {
     desk.good(&submission(intent(1, 5_000_000))).await;
     let mut again = Feed::open(&desk, follow().with("last-event-id", &seen.to_string())).await;
     assert_eq!(again.next().await.id, seen + 1);
+}
+
+/// Who may see a wallet, but not its transfers, hears of the wallet only.
+#[tokio::test(flavor = "multi_thread")]
+async fn h1_the_feed_leaves_out_transfers_that_may_not_be_read() {
+    let own = "forbid (principal in Role::\"approver\", action == Action::\"readTransfer\", resource);";
+    let access = Some(Arc::new(ringi_access::Access::new(Some(own)).unwrap()));
+    let desk = Desk::ready_with(Config { access, ..Config::default() }).await;
+    desk.good(&submission(intent(1, 5_000_000))).await;
+    desk.good(&role_of(3, "viewer").by(ADMIN)).await;
+    let mut feed = Feed::open(&desk, Ask::get("/v1/events").by(APPROVER)).await;
+    let names: Vec<String> = feed.take(9).await.into_iter().map(|e| e.name).collect();
+    assert_eq!(names.last().map(String::as_str), Some("access.granted"), "{names:?}");
+    assert!(names.contains(&"wallet.created".to_string()) && !names.iter().any(|n| n.starts_with("transfer.")));
+}
+
+/// Who loses their role loses the stream, and is not told of that either.
+#[tokio::test(flavor = "multi_thread")]
+async fn h1_a_stream_ends_with_the_role_that_may_follow_it() {
+    let desk = Desk::ready().await;
+    let mut feed = Feed::open(&desk, Ask::get("/v1/events").by(APPROVER)).await;
+    feed.take(8).await;
+    desk.good(&Ask::new("POST", &format!("/v1/access/{}/revoke", world::person(APPROVER))).by(ADMIN)).await;
+    let to_its_end = async { while feed.more().await {} };
+    tokio::time::timeout(PATIENCE, to_its_end).await.expect("the stream goes on");
+    assert!(!feed.heard.contains("event:"), "{}", feed.heard);
 }
 
 #[tokio::test(flavor = "multi_thread")]
