@@ -45,7 +45,7 @@ mod tests {
     /// Address 7 is on `known`, which has the tag `suppliers`; 8 is wallet 2's, which has the tag `reserve`; 9 is nobody's.
     #[test]
     fn g3_an_address_is_what_the_signed_set_says() {
-        use Destination::{Contract, Internal, Unlisted};
+        use Destination::{Internal, Unlisted};
         let pays = |to| transfer(usdc(), to, 5);
         let list = |name: &str| Destination::List(name.into());
         let tag = |name: &str| Destination::Tag(name.into());
