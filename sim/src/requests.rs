@@ -92,6 +92,7 @@ pub fn policy(genesis: Digest) -> PolicySet {
     PolicySet {
         freezers: None,
         vetoers: None,
+        change_delay_s: None,
         version: 1,
         genesis,
         sequence: 1,

@@ -239,11 +239,9 @@ impl Cosigner {
         if grant.granter == head.boot && head.key.is_some_and(|key| key != grant.granter_key) {
             return self.event(Code::BootRolledBack.text(), Some(from), None);
         }
-        if let Some(set) = &grant.policy
-            && let Ok((digest, sequence, true)) = self.check_policy(set)
-        {
-            self.put_in_force(set);
-            self.emit(FromCosigner::PolicyInstalled { digest, sequence });
+        if let Some(set) = &grant.policy {
+            // One that is wrong or not due changes nothing; a peer under another set signs nothing with this one.
+            let _ = self.take_policy(set);
         }
         // It comes: no need to ask again yet.
         self.boot.asked_at = self.now;

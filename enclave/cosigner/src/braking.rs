@@ -202,12 +202,9 @@ impl Cosigner {
 
     /// P1: a peer's policy set, higher than the one here and signed by the admin quorum.
     pub(crate) fn take_peer_policy(&mut self, from: PartyIndex, signed: &Signed) {
-        match self.check_policy(signed) {
-            Ok((digest, sequence, true)) => {
-                self.put_in_force(signed);
-                self.emit(FromCosigner::PolicyInstalled { digest, sequence });
-            }
-            Ok((_, _, false)) => {}
+        match self.take_policy(signed) {
+            Ok(_) => {}
+            Err(refusal) if refusal.code == Code::PolicyPending.text() => {}
             Err(_) => self.event("policy.unproved", Some(from), None),
         }
     }

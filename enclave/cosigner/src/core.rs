@@ -507,19 +507,41 @@ impl Cosigner {
 
     /// G3, P1: a policy set signed by the admin quorum, the successor of the one in force.
     fn install_policy(&mut self, signed: &Signed) {
-        match self.check_policy(signed) {
-            Ok((digest, sequence, fresh)) => {
-                if fresh {
-                    self.put_in_force(signed);
-                }
-                self.emit(FromCosigner::PolicyInstalled { digest, sequence });
-            }
+        match self.take_policy(signed) {
+            Ok((digest, sequence, false)) => self.emit(FromCosigner::PolicyInstalled { digest, sequence }),
+            Ok((_, _, true)) => {}
             Err(refusal) => self.refuse_document(None, refusal),
         }
     }
 
+    /// A set from anybody: in force from here on, if it may be. Its digest, sequence, and whether that is new.
+    pub(crate) fn take_policy(&mut self, signed: &Signed) -> Result<(Digest, u64, bool), Refusal> {
+        let (digest, sequence, fresh) = self.check_policy(signed)?;
+        if fresh {
+            self.check_announced(digest)?;
+            self.put_in_force(signed);
+            self.emit(FromCosigner::PolicyInstalled { digest, sequence });
+        }
+        Ok((digest, sequence, fresh))
+    }
+
+    /// P1: by this cosigner's own clock, from when it heard of this set itself; whoever tells of another begins anew.
+    fn check_announced(&mut self, set: Digest) -> Result<(), Refusal> {
+        let Some(delay_s) = self.state.policy.as_ref().and_then(|p| p.set.change_delay_s) else { return Ok(()) };
+        let known = self.state.announced.filter(|(announced, _)| *announced == set).map(|(_, at)| at);
+        let at = known.unwrap_or(self.now);
+        if known.is_none() {
+            let sequence = self.record(&[Record::Announced { set, at }]);
+            self.event("policy.announced", None, None);
+            // B1: a journal cut back to an announcement before this one gets no grant.
+            self.tell_all(&PeerMessage::Head { boot: self.state.boot, sequence });
+        }
+        let due = at.plus_ms(delay_s.saturating_mul(1000));
+        if self.clock < due { Err(Code::PolicyPending.because(due.to_string())) } else { Ok(()) }
+    }
+
     /// Whether a signed set may be (or is) in force here: its digest, sequence, and whether it is new.
-    pub(crate) fn check_policy(&self, signed: &Signed) -> Result<(Digest, u64, bool), Refusal> {
+    fn check_policy(&self, signed: &Signed) -> Result<(Digest, u64, bool), Refusal> {
         let genesis =
             self.state.genesis.as_ref().ok_or_else(|| Code::GenesisMissing.because("no genesis installed"))?;
         let set: PolicySet =

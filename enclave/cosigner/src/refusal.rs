@@ -28,6 +28,8 @@ pub enum Code {
     PolicyMissing,
     /// An older policy set than the one in force, or not its successor.
     PolicySequence,
+    /// The next policy set is announced, and the delay of the set in force is not over (rule P1).
+    PolicyPending,
     /// The intent does not parse.
     IntentMalformed,
     /// The initiator's signature does not verify, or the key is nobody's (rule I1).
@@ -140,6 +142,7 @@ impl Code {
             Code::PolicyMismatch => "policy.mismatch",
             Code::PolicyMissing => "policy.missing",
             Code::PolicySequence => "policy.sequence",
+            Code::PolicyPending => "policy.pending",
             Code::IntentMalformed => "intent.malformed",
             Code::InitiatorSignature => "intent.signature",
             Code::IntentExpired => "intent.expired",

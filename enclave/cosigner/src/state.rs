@@ -268,6 +268,16 @@ pub enum Record {
         #[n(0)]
         drill: SignedDrill,
     },
+    /// The next policy set is announced, in the place of any other (rule P1).
+    #[n(31)]
+    Announced {
+        /// Its digest.
+        #[n(0)]
+        set: Digest,
+        /// When.
+        #[n(1)]
+        at: UnixMs,
+    },
     /// The latest time seen (rule T1).
     #[n(17)]
     Time {
@@ -331,6 +341,8 @@ pub struct State {
     pub genesis: Option<GenesisChain>,
     /// Policy in force.
     pub policy: Option<Policy>,
+    /// The set that is announced to follow it, and since when.
+    pub announced: Option<(Digest, UnixMs)>,
     /// Boot number.
     pub boot: u64,
     /// Up to which record the memory was whole when this boot began.
@@ -387,6 +399,7 @@ impl State {
             }
             Record::Genesis { versions } => self.apply_genesis(versions)?,
             Record::Policy { set } => self.apply_policy(set)?,
+            Record::Announced { set, at } => self.announced = Some((*set, *at)),
             Record::Boot { boot, whole } => (self.boot, self.whole, self.granted) = (*boot, *whole, false),
             Record::Granted => self.granted = true,
             Record::Pending { .. } | Record::Activated { .. } | Record::Share { .. } => self.apply_key(record)?,
@@ -504,6 +517,7 @@ impl State {
     fn apply_policy(&mut self, signed: &Signed) -> Result<(), StateError> {
         let set: PolicySet = signed.decode_unverified(limits::POLICY_BYTES).map_err(|_| StateError("policy"))?;
         set.validate().map_err(|_| StateError("policy"))?;
+        self.announced = None;
         self.policy = Some(Policy { signed: signed.clone(), digest: signed.digest(Domain::PolicySet), set });
         Ok(())
     }
@@ -550,6 +564,7 @@ impl State {
             records.push(Record::Genesis { versions: self.genesis_versions.clone() });
         }
         records.extend(self.policy.iter().map(|p| Record::Policy { set: p.signed.clone() }));
+        records.extend(self.announced.iter().map(|(set, at)| Record::Announced { set: *set, at: *at }));
         records.push(Record::Boot { boot: self.boot, whole: self.whole });
         records.extend(self.granted.then_some(Record::Granted));
         for key in self.keys.active.values() {

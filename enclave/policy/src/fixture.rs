@@ -200,6 +200,7 @@ impl World {
         let policy = PolicySet {
             freezers: None,
             vetoers: None,
+            change_delay_s: None,
             version: 1,
             genesis: Digest::ZERO,
             sequence: 1,

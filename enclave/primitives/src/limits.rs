@@ -78,6 +78,8 @@ pub const NONCE_BYTES: usize = 64;
 pub const WINDOW_S: u64 = 366 * 24 * 3600;
 /// Signers' clocks may differ by a minute (rule T1).
 pub const CLOCK_SKEW_MS: u64 = 60_000;
+/// Longest time that a policy set is announced before it may come in force.
+pub const CHANGE_DELAY_S: u64 = 30 * 24 * 3600;
 /// An order is used within a day of being issued (rule G2).
 pub const ORDER_LIFE_MS: u64 = 24 * 3600 * 1000;
 /// Who one cosigner's kit is encrypted to: each costs 18 kB of the kit and some 50 ms of every peer (rule K3).

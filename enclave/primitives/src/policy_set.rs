@@ -79,6 +79,9 @@ pub struct PolicySet {
     /// The group any one of which vetoes an intent that is not signed (rule P1); `None`: nobody does.
     #[n(19)]
     pub vetoers: Option<String>,
+    /// How many seconds the set after this one is announced before it may come in force (rule P1); `None`: it comes at once.
+    #[n(20)]
+    pub change_delay_s: Option<u64>,
 }
 
 /// A person or program that signs intents or approvals.

@@ -26,6 +26,8 @@ use ringi_primitives::wire::Recovery;
 use serde_json::json;
 use std::sync::Arc;
 
+/// What a cosigner says of a set that is announced and not due (rule P1).
+const PENDING: &str = "policy.pending";
 const SIGN_AGAIN: &str = "Have the admins sign it again.";
 
 pub(crate) fn parties(genesis: &GenesisChain) -> Vec<PartyIndex> {
@@ -110,6 +112,7 @@ pub(crate) async fn policy(core: &Arc<Core>, signed: Signed) -> Result<Installat
         return Ok(installation);
     }
     if installation.acknowledged == 0 {
+        note_announced(core, digest, &answers).await?;
         return Err(nobody_took_it(&answers));
     }
     let write = Write::Policy { sequence, digest, signed: Box::new(next.signed.clone()) };
@@ -136,12 +139,28 @@ pub(crate) fn succeeds(workspace: &Workspace, next: &PolicySet) -> Result<(), Se
     Err(ServiceError::conflict("policy.succession", message, "Build it on the set in force."))
 }
 
+/// P1: a set that must wait is in the audit log from when cosigners heard of it.
+async fn note_announced(core: &Core, digest: Digest, answers: &[Acknowledgement]) -> Result<(), ServiceError> {
+    let waits = |a: &&Acknowledgement| matches!(&a.answer, DocumentAnswer::Refused(r) if r.code == PENDING);
+    let heard = answers.iter().filter(waits).count();
+    if heard == 0 {
+        return Ok(());
+    }
+    let (event, audit) =
+        notice(core.now(), "policy.announced", digest.hex(), json!({ "digest": digest, "acknowledged": heard }));
+    core.commit(Commit { writes: vec![], events: vec![event], audit: vec![audit] }).await.map(|_| ())
+}
+
 fn nobody_took_it(answers: &[Acknowledgement]) -> ServiceError {
     let refusal = answers.iter().find_map(|a| match &a.answer {
         DocumentAnswer::Refused(refusal) => Some(refusal),
         _ => None,
     });
     match refusal {
+        Some(r) if r.code == PENDING => {
+            let message = format!("it is announced, and may come in force at {}", r.detail);
+            ServiceError::conflict(PENDING, message, "Hand in the same document again then.")
+        }
         Some(r) => {
             let message = format!("every cosigner that answered refused it: {}", r.detail);
             ServiceError::unprocessable(&r.code, message, "Correct the document.")
@@ -289,8 +308,11 @@ pub(crate) async fn keep_in_force(core: Arc<Core>) {
                 }
             }
         }
-        if changed.changed().await.is_err() {
-            return;
+        // Also without a change: a set may be announced there, and become due.
+        let sweep = tokio::time::sleep(std::time::Duration::from_millis(core.config.sweep_ms));
+        tokio::select! {
+            () = sweep => {}
+            health = changed.changed() => if health.is_err() { return },
         }
     }
 }

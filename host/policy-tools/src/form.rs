@@ -19,6 +19,9 @@ pub struct PolicyForm {
     /// The group any one of which may veto a transfer that is not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vetoers: Option<String>,
+    /// How many seconds the set after this one is announced before it may come in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change_delay_s: Option<u64>,
     /// Who may initiate and approve.
     #[serde(default)]
     pub people: Vec<PersonForm>,

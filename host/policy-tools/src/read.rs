@@ -68,6 +68,7 @@ pub fn to_set(
     let set = PolicySet {
         freezers: form.freezers.clone(),
         vetoers: form.vetoers.clone(),
+        change_delay_s: form.change_delay_s,
         version: 1,
         genesis,
         sequence: previous.map_or(1, |(_, set)| set.sequence.saturating_add(1)),

@@ -78,6 +78,7 @@ pub fn from_set(set: &PolicySet) -> PolicyForm {
             .collect(),
         freezers: set.freezers.clone(),
         vetoers: set.vetoers.clone(),
+        change_delay_s: set.change_delay_s,
         trust: set.trust.as_ref().map(from_trust),
         vaults: set.vaults.iter().map(|v| vault(set, v)).collect(),
     }

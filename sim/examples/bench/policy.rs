@@ -64,6 +64,7 @@ fn policy(rules: Vec<Rule>) -> PolicySet {
     PolicySet {
         freezers: None,
         vetoers: None,
+        change_delay_s: None,
         version: 1,
         genesis: Digest::ZERO,
         sequence: 1,

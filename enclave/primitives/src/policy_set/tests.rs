@@ -56,6 +56,7 @@ fn sound() -> PolicySet {
     PolicySet {
         freezers: None,
         vetoers: None,
+        change_delay_s: None,
         version: 1,
         genesis: Digest::ZERO,
         sequence: 1,

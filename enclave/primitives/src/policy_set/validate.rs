@@ -119,6 +119,8 @@ impl PolicySet {
 
     /// P1: who may brake is a group of this set; none is without members.
     fn check_brakes(&self) -> Result<(), PolicySetError> {
+        let delay = self.change_delay_s.is_none_or(|s| (1..=limits::CHANGE_DELAY_S).contains(&s));
+        check(delay, PolicySetError::Senseless("delay of a change"))?;
         let mut named = [&self.freezers, &self.vetoers].into_iter().flatten();
         check(named.all(|name| self.group(name).is_some()), PolicySetError::Unknown("group"))
     }

@@ -46,6 +46,7 @@ fn verdict(change: impl FnOnce(&mut Trust)) -> Result<(), PolicySetError> {
         messages: vec![],
         freezers: None,
         vetoers: None,
+        change_delay_s: None,
         trust: Some(trust),
     };
     // The whole set's check is what cosigners call.

@@ -351,6 +351,7 @@ pub fn policy_set(d: &mut Dice) -> PolicySet {
         trust: d.maybe(trust),
         freezers: d.maybe(Dice::text),
         vetoers: d.maybe(Dice::text),
+        change_delay_s: d.maybe(Dice::u64),
     }
 }
 

@@ -224,6 +224,12 @@ pub const SERVICE: &[Entry] = &[
     row("page.cursor", 400, "the cursor is not one this server gave", "Start at the first page."),
     row("policy.genesis", 400, "the policy set is for another workspace", "Take this workspace's genesis digest."),
     row("policy.malformed", 400, "the policy set is no canonical document", "Have the admins sign it again."),
+    row(
+        "policy.pending",
+        409,
+        "the policy set is announced and not due",
+        "Hand in the same document again when it is due.",
+    ),
     row("policy.senseless", 400, "the policy set contradicts itself", "Correct it and have the admins sign again."),
     row("policy.signatures", 400, "no quorum of admins signed the policy set", "Collect the missing signatures."),
     row("policy.succession", 409, "the policy set does not follow the one in force", "Build it on the set in force."),

@@ -199,6 +199,7 @@ fn bare(dice: &mut Dice) -> PolicySet {
         trust: None,
         freezers: None,
         vetoers: None,
+        change_delay_s: None,
     }
 }
 

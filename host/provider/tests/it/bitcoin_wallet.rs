@@ -78,6 +78,7 @@ fn policy() -> PolicySet {
     PolicySet {
         freezers: None,
         vetoers: None,
+        change_delay_s: None,
         version: 1,
         genesis: Digest::ZERO,
         sequence: 1,

@@ -43,6 +43,7 @@ impl Wallet {
         let policy = PolicySet {
             freezers: None,
             vetoers: None,
+            change_delay_s: None,
             version: 1,
             genesis: Digest::ZERO,
             sequence: 1,

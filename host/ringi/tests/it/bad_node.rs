@@ -81,8 +81,9 @@ fn answer(stream: TcpStream, mood: &Mutex<Mood>, node: &str) -> Option<()> {
         Mood::Silent => std::thread::sleep(Duration::from_secs(60)),
         _ => {}
     }
-    let result = told(mood, &request, node)?;
-    let text = json!({"jsonrpc": "2.0", "id": request["id"], "result": result}).to_string();
+    let mut answer = told(mood, &request, node)?;
+    answer["id"] = request["id"].clone();
+    let text = answer.to_string();
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length:";
     let mut stream = stream;
     stream.write_all(format!("{head} {}\r\n\r\n{text}", text.len()).as_bytes()).ok()
@@ -91,11 +92,19 @@ fn answer(stream: TcpStream, mood: &Mutex<Mood>, node: &str) -> Option<()> {
 /// What the node says in this mood; `None` ends the connection.
 fn told(mood: Mood, request: &Value, node: &str) -> Option<Value> {
     let method = request["method"].as_str()?;
+    Some(match lie(mood, method, request, node)? {
+        Some(result) => json!({"jsonrpc": "2.0", "result": result}),
+        None => Node::answer(node, method, request["params"].clone()),
+    })
+}
+
+/// What it says in the place of the truth, if anything; `None` ends the connection.
+fn lie(mood: Mood, method: &str, request: &Value, node: &str) -> Option<Option<Value>> {
     let first = request["params"][0].as_str().unwrap_or_default();
-    match (mood, method) {
+    Some(match (mood, method) {
         (Mood::WrongChain, "eth_chainId") => Some(json!("0x1")),
         // Nothing else is asked of it by who knows better.
-        (Mood::WrongChain, _) => None,
+        (Mood::WrongChain, _) => return None,
         (Mood::NonceTooHigh, "eth_getTransactionCount") => Some(json!("0x63")),
         (Mood::NonceTooLow, "eth_getTransactionCount") => Some(json!("0x0")),
         (Mood::Rich, "eth_getBalance") => Some(json!(format!("{:#x}", 1_000 * ETHER))),
@@ -111,8 +120,8 @@ fn told(mood: Mood, request: &Value, node: &str) -> Option<Value> {
                 "status": "0x1", "gasUsed": "0x5208", "effectiveGasPrice": "0x1",
             }))
         }
-        _ => Some(Node::ask(node, method, request["params"].clone())),
-    }
+        _ => None,
+    })
 }
 
 const ETHER: u128 = 1_000_000_000_000_000_000;

@@ -53,6 +53,13 @@ impl Node {
 
     /// Asks the node under this address.
     pub fn ask(url: &str, method: &str, params: Value) -> Value {
+        let answer = Node::answer(url, method, params);
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// Its whole answer, which may be a refusal.
+    pub fn answer(url: &str, method: &str, params: Value) -> Value {
         let address = url.trim_start_matches("http://");
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let head = format!(
@@ -64,9 +71,7 @@ impl Node {
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        let answer: Value = serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap();
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].clone()
+        serde_json::from_str(text.split_once("\r\n\r\n").unwrap().1).unwrap()
     }
 
     fn number(&self, method: &str, account: &str) -> u128 {

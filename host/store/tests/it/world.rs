@@ -149,6 +149,7 @@ pub fn policy(sequence: u64, previous: Option<Digest>) -> Signed {
     let set = PolicySet {
         freezers: Some("board".into()),
         vetoers: Some("board".into()),
+        change_delay_s: None,
         version: 1,
         genesis: root(),
         sequence,

@@ -3,6 +3,7 @@
 mod boots;
 mod border;
 mod brakes;
+mod delay;
 mod enclaves;
 mod facts;
 mod keys;

@@ -76,6 +76,7 @@ pub fn policy() -> PolicySet {
     PolicySet {
         freezers: None,
         vetoers: None,
+        change_delay_s: None,
         version: 1,
         genesis: Digest([7; 32]),
         sequence: 1,
