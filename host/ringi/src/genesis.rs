@@ -290,7 +290,7 @@ fn recipient_form(r: &RecoveryRecipient) -> RecipientForm {
     RecipientForm { cosigner: r.cosigner.number(), person: Some(r.person), key: public_text(&r.key) }
 }
 
-fn body(signed: &Signed) -> Result<Genesis, Failure> {
+pub(crate) fn body(signed: &Signed) -> Result<Genesis, Failure> {
     let genesis: Genesis = signed
         .decode_unverified(limits::GENESIS_BYTES)
         .map_err(|e| Failure::new("cli.document", e, "check that it is the file you mean"))?;

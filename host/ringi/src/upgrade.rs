@@ -36,7 +36,7 @@ const AGAIN: &str = "look at log.json in the data folder, mend what it says and 
 /// If the platform runs, is not attested, or a hand-over is refused; it may be run again.
 pub async fn upgrade(args: UpgradeArgs, output: Output) -> Done {
     let UpgradeArgs { to, data, cosigner, enclave, machines, log } = args;
-    let overrides = Overrides { listen: None, cosigner, enclave, machines, log };
+    let overrides = Overrides { listen: None, cosigner, enclave, found_by: None, machines, log };
     let settings = settings::read(&data, overrides)?;
     log::start(&data.join("log.json"), &settings.log)?;
     if settings.enclave == EnclaveKind::Plain {

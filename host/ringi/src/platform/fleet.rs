@@ -4,6 +4,7 @@
 
 use super::attempts::{Attempts, Awaited, Waiting};
 use super::incidents::Incidents;
+use super::start::Attested;
 use crate::recovery::{KitFile, Kits};
 use async_trait::async_trait;
 use ringi_enclave_host::{Event, Events, Supervised};
@@ -47,6 +48,7 @@ struct Shared {
     /// Who waits for a cosigner's document, first to last: they are answered in order.
     attesting: Mutex<BTreeMap<PartyIndex, VecDeque<Awaiting>>>,
     incidents: Incidents,
+    attested: Option<Arc<Attested>>,
 }
 
 /// Who waits for a document.
@@ -64,6 +66,7 @@ impl Fleet {
         relay: Relay,
         incidents: Incidents,
         kits: Kits,
+        attested: Option<Arc<Attested>>,
     ) -> Fleet {
         let (supervised, events): (Vec<_>, Vec<_>) = members.into_iter().map(|(s, e)| ((s.me(), s), e)).unzip();
         let unknown = |party| Facts {
@@ -82,6 +85,7 @@ impl Fleet {
             kits,
             attesting: Mutex::default(),
             incidents,
+            attested,
         }));
         for (me, events) in order.into_iter().zip(events) {
             tokio::spawn(listen(fleet.clone(), me, events));
@@ -361,6 +365,12 @@ impl Cosigners for Fleet {
     }
 
     async fn install(&self, document: Document, to: &[PartyIndex]) -> Vec<Acknowledgement> {
+        if let (Document::Genesis(versions), Some(attested)) = (&document, &self.0.attested)
+            && let Err(failure) = attested.close_keys(versions).await
+        {
+            tracing::error!(code = failure.code, "no cosigner is given this genesis: {}", failure.what);
+            return to.iter().map(|party| unreachable(*party)).collect();
+        }
         let (awaited, frame, life_ms) = match document {
             Document::Genesis(versions) => (Awaited::Genesis, ToCosigner::InstallGenesis { versions }, DOCUMENT_MS),
             Document::Policy(set) => (Awaited::Policy, ToCosigner::InstallPolicy { set }, DOCUMENT_MS),
@@ -386,6 +396,10 @@ impl Cosigners for Fleet {
         });
         futures::future::join_all(asks).await
     }
+}
+
+fn unreachable(party: PartyIndex) -> Acknowledgement {
+    Acknowledgement { party, answer: DocumentAnswer::Unreachable }
 }
 
 /// The waiting end of an answer.

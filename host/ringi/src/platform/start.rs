@@ -6,7 +6,7 @@ use super::fleet::Fleet;
 use super::incidents::{self, Incidents};
 use super::records::{RecordSettings, kept_so};
 use super::settings::{EnclaveKind, Settings};
-use crate::failure::Failure;
+use crate::failure::{Done, Failure};
 use crate::recovery::Kits;
 use ringi_attestation::{Pcr, PcrIndex, Root};
 use ringi_eif::Measurements;
@@ -14,13 +14,15 @@ use ringi_enclave_host::{Backoff, Emulation, Enclave, Fault, Home, Nitro, Proces
 use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Incident, Orchestrator, Service};
-use ringi_primitives::genesis::{Assurance, GenesisChain};
+use ringi_primitives::genesis::{Assurance, GenesisChain, Measurement};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::signed::Signed;
 use ringi_provider::bitcoin::{FeeRate, FixedCoins};
 use ringi_provider::evm::{Node, NodeConfig};
 use ringi_relay::{Faithful, Relay};
 use ringi_store::SqliteStore;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -59,6 +61,26 @@ impl Attested {
         let kms = BuiltInKms::start(&folder.join("kms"), root).await?;
         let (enclave, measurements, assurance) = built(settings, authority.as_ref(), &kms)?;
         Ok(Attested { kms, measurements, root, assurance, enclave, authority })
+    }
+
+    /// E1: before a first genesis reaches a cosigner, the keys of the built-in server that it names become its cosigners' alone,
+    /// for good. Later versions name keys that were made for one image and closed then.
+    ///
+    /// # Errors
+    /// The server's; no genesis that does not verify.
+    pub async fn close_keys(&self, versions: &[Signed]) -> Done {
+        if versions.len() != 1 {
+            return Ok(());
+        }
+        let chain = GenesisChain::verify(versions).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
+        let image = |m: &Measurement| (m.pcr == PcrIndex::IMAGE.number()).then(|| m.value.as_slice().try_into().ok());
+        let images: BTreeSet<Pcr> = chain.head().measurements.iter().filter_map(image).flatten().map(Pcr).collect();
+        for (key, cosigner) in chain.head().kms_keys.iter().zip(&chain.head().cosigners) {
+            if self.kms.keeps(key) {
+                self.kms.close(key, chain.root(), cosigner.index, images.clone()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Another program or image beside it, under the same root and key server.
@@ -183,7 +205,7 @@ impl Platform {
             }
         };
         let (incidents, told) = Incidents::new();
-        let fleet = start_fleet(folder, settings, enclave, incidents).await?;
+        let fleet = start_fleet(folder, settings, enclave, attested.clone(), incidents).await?;
         let (chains, coins) = open_chains(folder, settings)?;
         let ports = Ports {
             store: store.clone(),
@@ -274,6 +296,7 @@ async fn start_fleet(
     folder: &Path,
     settings: &Settings,
     enclave: Arc<dyn Enclave>,
+    attested: Option<Arc<Attested>>,
     incidents: Incidents,
 ) -> Result<Fleet, Failure> {
     let (relay, mut notices) = Relay::new(Arc::new(Faithful));
@@ -312,7 +335,7 @@ async fn start_fleet(
         tracing::error!(code = failure.code, cosigner = party.number(), "{}", failure.what);
         eprintln!("warning: {failure}");
     }
-    Ok(Fleet::join(members, &away, relay, incidents, Kits::new(folder.join("kits"))))
+    Ok(Fleet::join(members, &away, relay, incidents, Kits::new(folder.join("kits")), attested))
 }
 
 fn program(path: &Path) -> Result<PathBuf, Failure> {

@@ -14,6 +14,7 @@ mod kms;
 mod lost;
 mod node;
 mod platform;
+mod production;
 mod recovery;
 mod upgrade;
 mod witness;

@@ -39,6 +39,7 @@ fn the_platform() {
         cosigner: None,
         enclave: None,
         machines: Default::default(),
+        found_by: None,
         log: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
