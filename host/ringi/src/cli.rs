@@ -12,7 +12,7 @@ mod witness;
 pub use access::{AccessCheckArgs, AccessCommand};
 pub use approver::{ApproverCommand, ApproverServeArgs};
 pub use brakes::{FreezeArgs, StopArgs};
-pub use cosigner::{AttestArgs, CosignerCommand, FoundingCheckArgs, UpgradeArgs};
+pub use cosigner::{AttestArgs, CosignerCommand, FoundingCheckArgs, UpgradeArgs, UpgradeOrderArgs};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
 pub use policy::{CanArgs, ExplainArgs, PolicyToolCommand};
 pub use recovery::{DrillArgs, OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
@@ -665,6 +665,8 @@ pub enum OrderCommand {
     },
     /// Order that the shares of a lost cosigner come back, from its kits, into the one that replaces it.
     Recovery(RecoveryOrderArgs),
+    /// Order that a cosigner hands its state over to another image, which genesis allows (rule E1).
+    Upgrade(UpgradeOrderArgs),
     /// Order a drill: recipients open a running cosigner's kits for it, and it compares. In production no key signs and no
     /// address is issued before (rule K3).
     Drill(DrillArgs),

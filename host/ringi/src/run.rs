@@ -148,6 +148,7 @@ fn run_order(command: OrderCommand, output: Output) -> Done {
             let freezes = brakes::digests(&freezes)?;
             order::new(OrderAction::Unfreeze { freezes }, &genesis, &out, output)
         }
+        OrderCommand::Upgrade(args) => order::upgrade(&args, output),
         OrderCommand::Recovery(args) => recovery::order(&args, output),
         OrderCommand::Drill(args) => recovery::drill(&args, output),
         OrderCommand::Sign { file, key, genesis } => order::sign(&file, &key, &genesis, output),

@@ -1,4 +1,4 @@
-//! `ringi cosigner` and `ringi genesis check` as clap reads them.
+//! `ringi cosigner`, `ringi order upgrade` and `ringi genesis check` as clap reads them.
 
 use super::ApiArgs;
 use crate::platform::settings::{EnclaveKind, Machines};
@@ -17,7 +17,9 @@ pub enum CosignerCommand {
         /// The program.
         program: PathBuf,
     },
-    /// Move every cosigner of a stopped development workspace to another program or image, each under an order (rule E1).
+    /// Move cosigners of a stopped platform to another program or image, each under an order (rule E1). In a development
+    /// workspace all, signed for here; else under --genesis and --order. A platform that runs takes the same orders with
+    /// `ringi install order`, and goes on signing.
     Upgrade(UpgradeArgs),
 }
 
@@ -42,6 +44,12 @@ pub struct FoundingCheckArgs {
 pub struct UpgradeArgs {
     /// The new program; with emulated machines, the new image.
     pub to: PathBuf,
+    /// All versions of genesis, the newest allowing the new image: signed by the admins elsewhere.
+    #[arg(long, requires = "orders")]
+    pub genesis: Option<PathBuf>,
+    /// A signed order of `ringi order upgrade`; once for each cosigner that moves.
+    #[arg(long = "order", requires = "genesis")]
+    pub orders: Vec<PathBuf>,
     /// The data folder; the present program or image is that of its ringi.toml.
     #[arg(long, env = "RINGI_DATA", default_value = "data")]
     pub data: PathBuf,
@@ -77,4 +85,21 @@ pub struct AttestArgs {
     /// Leave the document and its nonce in this new file, as evidence for recovery recipients.
     #[arg(long)]
     pub out: Option<PathBuf>,
+}
+
+/// `ringi order upgrade`.
+#[derive(Args)]
+pub struct UpgradeOrderArgs {
+    /// The cosigner that moves.
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub cosigner: u8,
+    /// A register of the new image, such as 0=HEX; all that genesis names of it.
+    #[arg(long, value_name = "N=HEX", required = true)]
+    pub pcr: Vec<String>,
+    /// All versions of genesis; the newest must allow the image.
+    #[arg(long)]
+    pub genesis: PathBuf,
+    /// The new file.
+    #[arg(long)]
+    pub out: PathBuf,
 }

@@ -1,6 +1,5 @@
 //! A development workspace: every key lies in the data folder. For first runs and the demo; never for real money.
 
-use super::built_in_kms::BuiltInKms;
 use super::start::{Attested, Platform, of_service};
 use crate::documents::{GenesisFile, add_signature, read_genesis, write};
 use crate::failure::{Done, Failure};
@@ -9,12 +8,12 @@ use crate::genesis::{AdminForm, GenesisForm, from_form};
 use crate::keys::{KeyKind, SecretKey};
 use crate::order::order;
 use crate::policy::{PolicyForm, to_set};
-use ringi_attestation::{Expectation, Moment, Pcr, PcrIndex, verify};
+use ringi_attestation::{Expectation, Moment, verify};
 use ringi_orchestrator::ports::{Cosigners as _, Introduction, Role};
 use ringi_orchestrator::service::Installation;
 use ringi_primitives::cbor;
 use ringi_primitives::claim::{CLAIM_BYTES, Claim};
-use ringi_primitives::digest::{Digest, Domain};
+use ringi_primitives::digest::Domain;
 use ringi_primitives::genesis::{Genesis, GenesisChain};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::order::{KeyId, OrderAction};
@@ -246,18 +245,6 @@ async fn seen(
         keys.push(attested.kms.create_key().await?);
     }
     Ok(keys)
-}
-
-/// E1: from now on each key is for this workspace's measured cosigner, and nobody changes that.
-pub(crate) async fn close(kms: &BuiltInKms, measured: &[(PcrIndex, Pcr)], keys: &[String], root: Digest) -> Done {
-    let images: BTreeSet<Pcr> =
-        measured.iter().filter(|(pcr, _)| *pcr == PcrIndex::IMAGE).map(|(_, value)| *value).collect();
-    for (key, n) in keys.iter().zip(1u8..) {
-        if let Some(party) = PartyIndex::new(n) {
-            kms.close(key, root, party, images.clone()).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Until all cosigners have granted each other's boots (rule B1): nothing can be ordered of them before.

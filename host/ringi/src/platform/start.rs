@@ -3,6 +3,8 @@
 use super::built_in_kms::BuiltInKms;
 use super::chains::{BitcoinNet, Chains, EvmNet};
 use super::fleet::Fleet;
+use super::handover::Homes;
+use super::images::{self, Images};
 use super::incidents::{self, Incidents};
 use super::records::{RecordSettings, kept_so};
 use super::settings::{EnclaveKind, Settings};
@@ -224,6 +226,7 @@ impl Platform {
         }
         let mut followers = chains.follow(&service);
         followers.spawn(incidents::keep(orchestrator.clone(), told));
+        followers.spawn(images::watch(fleet.clone(), service.clone()));
         let followers = tokio::sync::Mutex::new(followers);
         Ok(Platform { service, fleet, attested, coins, orchestrator, followers })
     }
@@ -303,15 +306,25 @@ async fn start_fleet(
     tokio::spawn(async move { while notices.recv().await.is_some() {} });
     let (mut members, mut failed) = (Vec::new(), Vec::new());
     let bucket = settings.records.as_ref().map(RecordSettings::bucket).transpose()?;
+    let images = attested.map(|attested| Images { data: folder.to_owned(), settings: settings.clone(), attested });
     for number in 1..=settings.cosigners {
         let party = PartyIndex::new(number).ok_or_else(|| {
             Failure::new("cli.cosigners", "there are at most nine cosigners", "set cosigners to 2 to 9")
         })?;
         let home = folder.join("cosigners").join(number.to_string());
+        // A move between folders that was cut off has to end first.
+        Homes::of(folder, party)?;
         std::fs::create_dir_all(&home).map_err(|e| Failure::file(&home, &e))?;
         kept_so(&home, bucket.as_ref())?;
+        let enclave = match images.as_ref().map(|images| images.of_home(&home)).transpose() {
+            Ok(own) => own.unwrap_or_else(|| enclave.clone()),
+            Err(failure) => {
+                failed.push((party, failure));
+                continue;
+            }
+        };
         let place = Home { folder: home.clone(), bucket: bucket.clone() };
-        let started = supervise(enclave.clone(), party, place, Backoff::default()).await;
+        let started = supervise(enclave, party, place, Backoff::default()).await;
         match started {
             Ok(member) => members.push(member),
             Err(e) => {
@@ -335,7 +348,7 @@ async fn start_fleet(
         tracing::error!(code = failure.code, cosigner = party.number(), "{}", failure.what);
         eprintln!("warning: {failure}");
     }
-    Ok(Fleet::join(members, &away, relay, incidents, Kits::new(folder.join("kits")), attested))
+    Ok(Fleet::join(members, &away, relay, incidents, Kits::new(folder.join("kits")), images))
 }
 
 fn program(path: &Path) -> Result<PathBuf, Failure> {

@@ -16,6 +16,7 @@ mod node;
 mod platform;
 mod production;
 mod recovery;
+mod rolling;
 mod upgrade;
 mod witness;
 mod workspace;

@@ -8,8 +8,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 
 const ADMINS: [&str; 3] = ["ada", "grace", "joan"];
-const GENESIS: &str = "genesis.ringi";
-const ROOT: &str = "data/simulation/root.der";
+pub const GENESIS: &str = "genesis.ringi";
+pub const ROOT: &str = "data/simulation/root.der";
 const PAYEE: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 const CENT: u128 = 10_000_000_000_000_000;
 const ETHER: u128 = 1_000_000_000_000_000_000;
@@ -20,7 +20,7 @@ pub struct Office<'a> {
     pub platform: Platform,
     pub genesis: &'static str,
     pub wallet: String,
-    paid: u128,
+    pub paid: u128,
 }
 
 /// Settings, and `ringi up` until it waits for its admins.
@@ -32,7 +32,7 @@ fn waiting(folder: &Path, node: &Node) -> Platform {
     Platform::up(folder)
 }
 
-fn registers(platform: &Platform, program: &Path) -> Vec<String> {
+pub fn registers(platform: &Platform, program: &Path) -> Vec<String> {
     let shown = platform.good(&["cosigner", "measure", program.to_str().unwrap()]);
     shown["pcrs"].as_array().unwrap().iter().map(|pcr| pcr.as_str().unwrap().to_string()).collect()
 }
@@ -69,7 +69,7 @@ fn keys_of_people(folder: &Path) -> Vec<String> {
 }
 
 /// A quorum of admins signs a document, in place.
-fn two_sign(platform: &Platform, what: &str, file: &str, genesis: &str) {
+pub fn two_sign(platform: &Platform, what: &str, file: &str, genesis: &str) {
     for key in &ADMINS[..2] {
         platform.good(&[what, "sign", file, "--key", key, "--genesis", genesis]);
     }
