@@ -4,6 +4,7 @@ mod approver;
 mod attested;
 mod bad_node;
 mod brakes;
+mod bucket;
 mod callback;
 mod ceremonies;
 mod commands;
