@@ -139,10 +139,7 @@ pub async fn check(args: &FoundingCheckArgs, output: Output) -> Done {
     if said.len() != genesis.cosigners.len() {
         return Err(differs("it names another number of cosigners than the platform runs"));
     }
-    let root = match named.is_empty() {
-        true => None,
-        false => Some(trusted(&genesis, &root_of(&args.root)?)?),
-    };
+    let root = if named.is_empty() { None } else { Some(trusted(&genesis, &root_of(&args.root)?)?) };
     for cosigner in &genesis.cosigners {
         says_so(cosigner, &said)?;
         if let Some(root) = root {

@@ -13,13 +13,11 @@ use crate::log;
 use crate::output::Output;
 use crate::platform::development::Development;
 use crate::platform::settings::{self, Founders, Overrides, Settings};
-use crate::platform::start::Platform;
+use crate::platform::start::{Hazards, Platform};
 use crate::policy::PolicyForm;
 use indicatif::{ProgressBar, ProgressStyle};
-use ringi_orchestrator::ports::{CrashPoints, NoCrash};
 use ringi_primitives::scheme::Scheme;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -36,14 +34,14 @@ const TICK: Duration = Duration::from_millis(120);
 /// # Errors
 /// If the folder is in use or damaged, a program is missing, or the address is taken.
 pub async fn up(args: UpArgs, output: Output) -> Done {
-    up_fragile(args, output, Arc::new(NoCrash)).await
+    up_among(args, output, Hazards::default()).await
 }
 
-/// The same for whoever kills it at a crash point, to see it go on.
+/// The same among these hazards.
 ///
 /// # Errors
 /// As [`up`].
-pub async fn up_fragile(args: UpArgs, output: Output, crash: Arc<dyn CrashPoints>) -> Done {
+pub async fn up_among(args: UpArgs, output: Output, hazards: Hazards) -> Done {
     std::fs::create_dir_all(&args.data).map_err(|e| Failure::file(&args.data, &e))?;
     let overrides = Overrides {
         listen: args.listen,
@@ -61,7 +59,7 @@ pub async fn up_fragile(args: UpArgs, output: Output, crash: Arc<dyn CrashPoints
     })?;
     let config = crate::access::config(&args.data, &settings.access)?;
     let approvers = CallbackDesk::open(&args.data, &settings.approvers)?;
-    let platform = Platform::start_fragile(&args.data, &settings, crash).await?;
+    let platform = Platform::start_among(&args.data, &settings, hazards).await?;
     let service = platform.service.clone();
     let asking = approvers.map(|desk| tokio::spawn(desk.run(service)));
     let served = serve(&args.data, &settings, &platform, (listener, config), output).await;

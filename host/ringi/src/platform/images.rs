@@ -28,6 +28,9 @@ pub const NEXT_FORM: &str = "next.toml";
 /// How often the data folder is looked at for it.
 const LOOKS: Duration = Duration::from_secs(2);
 
+/// An image and its registers.
+type Measured = (Arc<dyn Enclave>, Vec<(PcrIndex, Pcr)>);
+
 /// What runs, and what comes next.
 pub struct Images {
     /// The data folder.
@@ -64,7 +67,7 @@ impl Images {
     ///
     /// # Errors
     /// If it cannot be used.
-    fn next(&self) -> Result<Option<(Arc<dyn Enclave>, Vec<(PcrIndex, Pcr)>)>, Failure> {
+    fn next(&self) -> Result<Option<Measured>, Failure> {
         let path = self.data.join(NEXT);
         // Measuring a program means reading it: only where there is a file.
         if !path.exists() {
@@ -185,7 +188,7 @@ pub fn movable(settings: &Settings) -> Done {
     Err(Failure::new("upgrade.records", "records in a bucket cannot be handed over to another image yet", next))
 }
 
-/// One cosigner that waits for its turn.
+/// All cosigners but this one.
 pub fn others(chain: &GenesisChain, cosigner: PartyIndex) -> impl Iterator<Item = PartyIndex> {
     chain.head().cosigners.iter().map(|c| c.index).filter(move |index| *index != cosigner)
 }

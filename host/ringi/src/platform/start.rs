@@ -165,6 +165,23 @@ fn qemu(settings: &Settings, authority: Arc<Authority>) -> Result<Qemu, Failure>
         .map_err(|e| Failure::new(e.code(), e, "build it with RINGI_SIMULATION=1 scripts/image.sh"))
 }
 
+/// What befalls a platform whose owner wants to see it go on; nothing, unless somebody arranges it.
+pub struct Hazards {
+    /// Where its process may end.
+    pub crash: Arc<dyn CrashPoints>,
+    /// What stands between it and its cosigners.
+    pub between: Between,
+}
+
+/// Puts something in an enclave's place that starts that enclave and owns its stream, as whoever owns the machine may.
+pub type Between = Arc<dyn Fn(Arc<dyn Enclave>) -> Arc<dyn Enclave> + Send + Sync>;
+
+impl Default for Hazards {
+    fn default() -> Hazards {
+        Hazards { crash: Arc::new(NoCrash), between: Arc::new(|enclave| enclave) }
+    }
+}
+
 /// A running platform without its API.
 pub struct Platform {
     /// What the API calls.
@@ -185,18 +202,15 @@ impl Platform {
     /// # Errors
     /// If the folder is in use, the store damaged, or a cosigner does not start.
     pub async fn start(folder: &Path, settings: &Settings) -> Result<Platform, Failure> {
-        Platform::start_fragile(folder, settings, Arc::new(NoCrash)).await
+        Platform::start_among(folder, settings, Hazards::default()).await
     }
 
-    /// The same for whoever kills it at a crash point, to see it go on.
+    /// The same among these hazards.
     ///
     /// # Errors
     /// As [`Platform::start`].
-    pub async fn start_fragile(
-        folder: &Path,
-        settings: &Settings,
-        crash: Arc<dyn CrashPoints>,
-    ) -> Result<Platform, Failure> {
+    pub async fn start_among(folder: &Path, settings: &Settings, hazards: Hazards) -> Result<Platform, Failure> {
+        let Hazards { crash, between } = hazards;
         let store = Arc::new(open_store(folder).await?);
         founded_so(folder, settings.enclave)?;
         let (enclave, attested): (Arc<dyn Enclave>, _) = match settings.enclave {
@@ -207,7 +221,7 @@ impl Platform {
             }
         };
         let (incidents, told) = Incidents::new();
-        let fleet = start_fleet(folder, settings, enclave, attested.clone(), incidents).await?;
+        let fleet = start_fleet(folder, settings, (enclave, between), attested.clone(), incidents).await?;
         let (chains, coins) = open_chains(folder, settings)?;
         let ports = Ports {
             store: store.clone(),
@@ -298,7 +312,7 @@ pub fn of_service(error: ringi_orchestrator::ServiceError) -> Failure {
 async fn start_fleet(
     folder: &Path,
     settings: &Settings,
-    enclave: Arc<dyn Enclave>,
+    (enclave, between): (Arc<dyn Enclave>, Between),
     attested: Option<Arc<Attested>>,
     incidents: Incidents,
 ) -> Result<Fleet, Failure> {
@@ -324,7 +338,7 @@ async fn start_fleet(
             }
         };
         let place = Home { folder: home.clone(), bucket: bucket.clone() };
-        let started = supervise(enclave, party, place, Backoff::default()).await;
+        let started = supervise(between(enclave), party, place, Backoff::default()).await;
         match started {
             Ok(member) => members.push(member),
             Err(e) => {
