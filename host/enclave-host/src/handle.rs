@@ -31,6 +31,8 @@ const RECORDS_BYTES: usize = 1024 * 1024;
 const FRAME_HEAD_BYTES: usize = 64;
 /// How long the last frames of an ended cosigner are read.
 const DRAIN_MS: u64 = 1000;
+/// How long a cosigner whose stream has ended is given to end itself: its last lines tell why.
+const MUTE_MS: u64 = 3000;
 
 /// What a run of a cosigner says, in order; the last one is [`Event::Ended`]. Read it, or the cosigner will wait.
 pub type Events = mpsc::Receiver<Event>;
@@ -227,14 +229,17 @@ impl Run {
     }
 }
 
-/// The ending that a task reports; pends for ever once the task has ended well.
+/// The ending that a task reports. One that has ended well has come to the stream's end: the process ends by itself or is
+/// stopped, and one that does neither can say nothing any more.
 async fn fault(task: &mut JoinHandle<Result<(), Ending>>, done: &mut bool) -> Option<Ending> {
     let result = task.await;
     *done = true;
     match result {
         Ok(Err(ending)) => Some(ending),
-        // A clean end of the stream: the process ends by itself or is stopped.
-        Ok(Ok(())) => std::future::pending().await,
+        Ok(Ok(())) => {
+            tokio::time::sleep(Duration::from_millis(MUTE_MS)).await;
+            Some(Ending::Broke { code: "enclave.mute", detail: "its stream has ended, and it has not".into() })
+        }
         Err(e) => Some(Ending::Records { code: "enclave.task", detail: format!("a task failed: {e}") }),
     }
 }

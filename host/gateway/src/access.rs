@@ -18,6 +18,8 @@ pub(crate) enum Who {
     Admin,
     /// Anybody while there is no genesis (the document's own signatures decide, rule G1); afterwards an admin.
     Founder,
+    /// Anybody while there is no genesis, which cannot be written without; afterwards as [`Who::Known`].
+    Visitor,
 }
 
 /// What must be in force before the route answers.
@@ -98,11 +100,15 @@ pub(crate) fn access(method: &Method, route: &str) -> Access {
     let row = |who, stage, media, body_bytes, nonce| Access { who, stage, media, body_bytes, nonce };
     if method == Method::GET || method == Method::HEAD {
         let stage = match route {
-            "/v1/caller" | "/v1/access" | "/v1/audit" | "/v1/genesis" | "/v1/policy" | "/v1/cosigners"
-            | "/v1/attestation" | "/v1/events" => S::Genesis,
+            "/v1/cosigners" | "/v1/attestation" => S::Nothing,
+            "/v1/caller" | "/v1/access" | "/v1/audit" | "/v1/genesis" | "/v1/policy" | "/v1/events" => S::Genesis,
             _ => S::Policy,
         };
-        let who = if route == "/v1/facts" { W::Witness } else { W::Known };
+        let who = match route {
+            "/v1/facts" => W::Witness,
+            "/v1/cosigners" | "/v1/attestation" => W::Visitor,
+            _ => W::Known,
+        };
         return row(who, stage, M::None, 0, N::Nobody);
     }
     match route {

@@ -58,13 +58,14 @@ async fn check(api: &Arc<Api>, request: Request, next: Next) -> Result<Response,
         return Err(Problem::because(Code::RequestQuery, "this call takes no query"));
     }
     check_stage(api, &access)?;
-    let founding = access.who == Who::Founder && api.service.genesis().is_none();
+    let founding = matches!(access.who, Who::Founder | Who::Visitor) && api.service.genesis().is_none();
     if !founding && !parts.headers.contains_key("signature") && !parts.headers.contains_key("signature-input") {
         return Err(Problem::of(Code::AuthUnsigned));
     }
     let body = read_body(api, &parts.headers, body, &access).await?;
     if founding {
-        // G1: nobody is known yet; the document's own signatures decide, and the same document again changes nothing.
+        // G1: nobody is known yet; the document's own signatures decide, and the same document again changes nothing. What
+        // cosigners say of themselves is for whoever writes it.
         let request = Request::from_parts(parts, Body::from(body));
         return detached(api, &route, next, request, None).await;
     }
@@ -201,7 +202,7 @@ fn fits(api: &Api, caller: &Caller, access: &Access) -> Result<(), Problem> {
     let purpose = caller.view.purpose;
     let admin = || purpose == "admin" || is_admin(api, &caller.signature.key);
     let may = match access.who {
-        Who::Known => purpose != "witness",
+        Who::Known | Who::Visitor => purpose != "witness",
         Who::Witness => true,
         Who::Initiator => purpose == "initiate",
         Who::Operator => purpose == "initiate" || admin(),
@@ -211,7 +212,7 @@ fn fits(api: &Api, caller: &Caller, access: &Access) -> Result<(), Problem> {
         let wanted = match access.who {
             Who::Initiator => "this call takes a key that initiates",
             Who::Operator => "this call takes a key that initiates or an admin's",
-            Who::Known => "this call takes a person's key",
+            Who::Known | Who::Visitor => "this call takes a person's key",
             _ => "this call takes an admin's key",
         };
         return Err(Problem::because(Code::AuthKeyPurpose, wanted));

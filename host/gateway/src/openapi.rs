@@ -16,7 +16,7 @@ is `ed25519:<hex>` or `p256:<hex>`. A signature lives at most 300 seconds and it
 signed again under the same Idempotency-Key. Reads carry an Idempotency-Key too (any value): one signed form for all. The query is not \
 signed: it only ever narrows a read. A key that approves reads and sends approvals, a key that initiates also writes, an admin's key \
 sends the admins' documents. Amounts are strings of base units, times RFC 3339 in UTC. The first genesis is installed without a \
-request signature.";
+request signature; until then what the cosigners say of themselves, for whoever writes it, is read without one too.";
 
 /// Header parameters of every signed call.
 fn headers(is_write: IsWrite) -> Vec<Value> {

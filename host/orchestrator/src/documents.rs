@@ -6,6 +6,7 @@ use crate::ports::{Acknowledgement, Commit, Document, DocumentAnswer, Write};
 use crate::render;
 use crate::roles;
 use crate::service::Installation;
+use crate::upgrade::{self, Upgraded};
 use crate::wallets;
 use crate::workspace::{InForce, Workspace};
 use crate::{approve, brakes};
@@ -178,8 +179,13 @@ pub(crate) async fn order(core: &Arc<Core>, signed: Signed) -> Result<Installati
     let genesis = workspace.genesis()?.clone();
     let order = check_order(core, &genesis, &signed)?;
     let digest = signed.digest(Domain::Order);
-    let to = parties(&genesis);
-    let answers = core.ports.cosigners.install(Document::Order(signed), &to).await;
+    let (to, document) = match order.action {
+        OrderAction::Upgrade { cosigner, .. } => {
+            (vec![cosigner], Document::Upgrade { genesis: workspace.versions.clone(), order: signed })
+        }
+        _ => (parties(&genesis), Document::Order(signed)),
+    };
+    let answers = core.ports.cosigners.install(document, &to).await;
     // A resume is for the boots it names; everything else is for all.
     let needed = match &order.action {
         OrderAction::Resume { boot_keys } => boot_keys.len(),
@@ -194,6 +200,7 @@ pub(crate) async fn order(core: &Arc<Core>, signed: Signed) -> Result<Installati
     }
     installation.certificate = certificate.as_ref().map(|c| STANDARD.encode(cbor::encode(c)));
     record_order(core, order.id, installation.acknowledged, certificate.clone()).await?;
+    note_upgrade(core, order.id, &answers).await?;
     if let OrderAction::Unfreeze { freezes } = &order.action {
         brakes::lifted(core, freezes).await?;
     }
@@ -203,6 +210,17 @@ pub(crate) async fn order(core: &Arc<Core>, signed: Signed) -> Result<Installati
         core.spawn(async move { wallets::watch_all(&own).await });
     }
     Ok(installation)
+}
+
+/// E1: which image a state went to, as both proved it.
+async fn note_upgrade(core: &Core, order: OrderId, answers: &[Acknowledgement]) -> Result<(), ServiceError> {
+    for Acknowledgement { party, answer } in answers {
+        if let DocumentAnswer::Upgraded { from, to } = answer {
+            let upgraded = Upgraded { cosigner: *party, order, from: from.clone(), to: to.clone() };
+            core.commit(upgrade::entry(core.now(), &upgraded)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// K3: hands a recovery order and what its recipients opened to the cosigner that it names.

@@ -1,4 +1,4 @@
-//! What the books of a stopped platform say of an upgrade (rule E1): genesis goes on, and states go between images.
+//! What the books say of an upgrade (rule E1): genesis goes on, and states go between images.
 
 use crate::core::notice;
 use crate::documents::genesis_commit;
@@ -46,8 +46,12 @@ pub async fn store_genesis(
 /// # Errors
 /// [`StoreError`].
 pub async fn note_upgrade(store: &dyn Store, now: UnixMs, upgraded: &Upgraded) -> Result<(), StoreError> {
+    store.commit(entry(now, upgraded)).await.map(drop)
+}
+
+pub(crate) fn entry(now: UnixMs, upgraded: &Upgraded) -> Commit {
     let Upgraded { cosigner, order, from, to } = upgraded;
     let data = json!({ "cosigner": cosigner.number(), "order": order, "from": from, "to": to });
     let (event, audit) = notice(now, "cosigner.upgraded", cosigner.number().to_string(), data);
-    store.commit(Commit { writes: Vec::new(), events: vec![event], audit: vec![audit] }).await.map(drop)
+    Commit { writes: Vec::new(), events: vec![event], audit: vec![audit] }
 }

@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// The oldest document that holds now: KMS takes none older either.
-const MAX_AGE_MS: u64 = 300_000;
+pub(crate) const MAX_AGE_MS: u64 = 300_000;
 /// A file that is longer is no document and no certificate.
 const FILE_BYTES: u64 = 64 * 1024;
 
@@ -65,14 +65,12 @@ pub async fn attest(args: &AttestArgs, output: Output) -> Done {
     let roots = [root_of(&args.root)?];
     let cosigner = PartyIndex::new(args.cosigner).ok_or_else(|| argument("no such cosigner", "give 1 to 9"))?;
     let (client, _) = remote::connect(&args.api)?;
-    let nonce = [fresh::id()?, fresh::id()?].concat();
-    let answer = client.attestation(args.cosigner, &nonce).await.map_err(remote::of_client)?;
-    let document = STANDARD.decode(&answer.document).map_err(|_| argument("its answer is no base64", "ask again"))?;
+    let (document, nonce) = fresh_document(&client, args.cosigner).await?;
     let moment = Moment::Now { max_age_ms: MAX_AGE_MS };
     let is = CosignerIs { genesis: &genesis, cosigner, roots: &roots, moment, nonce: &nonce };
     let (attested, claim) = is.verify(&document, fresh::now()).map_err(of_attestation)?;
     if let Some(out) = &args.out {
-        let evidence = Evidence { document: answer.document.clone(), nonce: hex::encode(&nonce) };
+        let evidence = Evidence { document: STANDARD.encode(&document), nonce: hex::encode(&nonce) };
         let bytes = serde_json::to_vec(&evidence).map_err(|e| Failure::new("cli.document", e, "report this"))?;
         crate::documents::write_new(out, &bytes)?;
     }
@@ -125,11 +123,17 @@ pub async fn introduce(args: &AttestArgs, output: Output) -> Done {
     Ok(())
 }
 
+/// A cosigner's document, and the nonce of our own that it is to answer. Nobody has verified it yet.
+pub(crate) async fn fresh_document(client: &Client, cosigner: u8) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+    let nonce = [fresh::id()?, fresh::id()?].concat();
+    let answer = client.attestation(cosigner, &nonce).await.map_err(remote::of_client)?;
+    let document = STANDARD.decode(&answer.document).map_err(|_| argument("its answer is no base64", "ask again"))?;
+    Ok((document, nonce))
+}
+
 /// What the fresh document of a cosigner without a workspace claims.
 async fn newcomer(args: &AttestArgs, genesis: &GenesisChain, client: &Client) -> Result<Claim, Failure> {
-    let nonce = [fresh::id()?, fresh::id()?].concat();
-    let answer = client.attestation(args.cosigner, &nonce).await.map_err(remote::of_client)?;
-    let document = STANDARD.decode(&answer.document).map_err(|_| argument("its answer is no base64", "ask again"))?;
+    let (document, nonce) = fresh_document(client, args.cosigner).await?;
     let root = root_of(&args.root)?;
     if !genesis.head().trust_roots.iter().any(|named| named.0 == root.0) {
         return Err(argument(
@@ -169,7 +173,7 @@ fn of_attestation(error: ringi_attestation::AttestationError) -> Failure {
     Failure::new(error.code(), error, "do not trust this enclave; ask its operator for a fresh document")
 }
 
-fn argument(what: &str, next: &str) -> Failure {
+pub(crate) fn argument(what: &str, next: &str) -> Failure {
     Failure::new("cli.argument", what, next)
 }
 

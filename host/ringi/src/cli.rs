@@ -3,6 +3,7 @@
 mod access;
 mod approver;
 mod brakes;
+mod cosigner;
 mod eif;
 mod policy;
 mod recovery;
@@ -11,13 +12,14 @@ mod witness;
 pub use access::{AccessCheckArgs, AccessCommand};
 pub use approver::{ApproverCommand, ApproverServeArgs};
 pub use brakes::{FreezeArgs, StopArgs};
+pub use cosigner::{AttestArgs, CosignerCommand, FoundingCheckArgs, UpgradeArgs, UpgradeOrderArgs};
 pub use eif::{EifBuildArgs, EifCommand, EifSignArgs};
 pub use policy::{CanArgs, DraftedArgs, ExplainArgs, PlanArgs, PolicyChangeCommand, PolicyToolCommand};
 pub use recovery::{DrillArgs, OpenArgs, RecoveryCommand, RecoveryOrderArgs, RestoreArgs};
 pub use witness::WitnessCommand;
 
 use crate::keys::KeyKind;
-use crate::platform::settings::{EnclaveKind, Machines};
+use crate::platform::settings::{EnclaveKind, Founders, Machines};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ringi_primitives::key::PublicKey;
 use std::path::PathBuf;
@@ -78,7 +80,7 @@ pub enum Command {
     /// Check an address or a receipt, offline.
     #[command(subcommand)]
     Verify(VerifyCommand),
-    /// Run the platform on a data folder until Ctrl-C; a new folder becomes a development workspace.
+    /// Run the platform on a data folder until Ctrl-C; a new folder becomes a development workspace, or waits for its admins.
     Up(UpArgs),
     /// A cosigner seen from outside.
     #[command(subcommand)]
@@ -158,6 +160,9 @@ pub struct UpArgs {
     /// Emulated machines.
     #[command(flatten)]
     pub machines: Machines,
+    /// Who founds the workspace of a new folder; by admins, it waits for a genesis that they sign elsewhere.
+    #[arg(long)]
+    pub found_by: Option<Founders>,
     /// What goes into log.json of the data folder, such as `info` or `ringi_gateway=debug`.
     #[arg(long, env = "RINGI_LOG")]
     pub log: Option<String>,
@@ -407,6 +412,8 @@ pub enum GenesisCommand {
         /// The genesis file.
         file: PathBuf,
     },
+    /// Fail unless a platform's cosigners prove, to a nonce of our own, to be what a draft says (rule G1): before signing it.
+    Check(FoundingCheckArgs),
     /// Fail unless every version is signed as it must be.
     Verify {
         /// The genesis file.
@@ -663,6 +670,8 @@ pub enum OrderCommand {
     },
     /// Order that the shares of a lost cosigner come back, from its kits, into the one that replaces it.
     Recovery(RecoveryOrderArgs),
+    /// Order that a cosigner hands its state over to another image, which genesis allows (rule E1).
+    Upgrade(UpgradeOrderArgs),
     /// Order a drill: recipients open a running cosigner's kits for it, and it compares. In production no key signs and no
     /// address is issued before (rule K3).
     Drill(DrillArgs),
@@ -697,59 +706,6 @@ pub enum VerifyCommand {
     Address(VerifyArgs),
     /// A receipt: is every statement in it true?
     Receipt(ReceiptArgs),
-}
-
-/// `ringi cosigner`.
-#[derive(Subcommand)]
-pub enum CosignerCommand {
-    /// Ask a running cosigner for a fresh document and check here that it runs an allowed image of this workspace.
-    Attest(AttestArgs),
-    /// Show the keys of a new cosigner, for the next version of genesis; where cosigners are attested, only of an allowed image.
-    Introduce(AttestArgs),
-    /// Move every cosigner of a stopped development workspace to another program or image, each under an order (rule E1).
-    Upgrade(UpgradeArgs),
-}
-
-/// `ringi cosigner upgrade`.
-#[derive(Args)]
-pub struct UpgradeArgs {
-    /// The new program; with emulated machines, the new image.
-    pub to: PathBuf,
-    /// The data folder; the present program or image is that of its ringi.toml.
-    #[arg(long, env = "RINGI_DATA", default_value = "data")]
-    pub data: PathBuf,
-    /// The present program.
-    #[arg(long, env = "RINGI_COSIGNER")]
-    pub cosigner: Option<PathBuf>,
-    /// What the cosigners run in.
-    #[arg(long, env = "RINGI_ENCLAVE")]
-    pub enclave: Option<EnclaveKind>,
-    /// Emulated machines.
-    #[command(flatten)]
-    pub machines: Machines,
-    /// What goes into log.json of the data folder.
-    #[arg(long, env = "RINGI_LOG")]
-    pub log: Option<String>,
-}
-
-/// `ringi cosigner attest` and `introduce`.
-#[derive(Args)]
-pub struct AttestArgs {
-    /// The platform.
-    #[command(flatten)]
-    pub api: ApiArgs,
-    /// Its number.
-    #[arg(value_parser = clap::value_parser!(u8).range(1..=9))]
-    pub cosigner: u8,
-    /// The pinned genesis; never take it from the host.
-    #[arg(long)]
-    pub genesis: PathBuf,
-    /// Whose attestation is believed: `aws`, or the file of a simulation's root certificate.
-    #[arg(long, default_value = "aws")]
-    pub root: String,
-    /// Leave the document and its nonce in this new file, as evidence for recovery recipients.
-    #[arg(long)]
-    pub out: Option<PathBuf>,
 }
 
 /// `ringi verify receipt`.

@@ -263,7 +263,7 @@ pub fn form(path: &Path, out: &Path, output: Output) -> Done {
 }
 
 /// The form that this document follows from; relying parties have none.
-fn form_of(genesis: &Genesis) -> GenesisForm {
+pub(crate) fn form_of(genesis: &Genesis) -> GenesisForm {
     GenesisForm {
         workspace: Some(genesis.workspace),
         admin_quorum: genesis.admin_quorum,
@@ -273,9 +273,7 @@ fn form_of(genesis: &Genesis) -> GenesisForm {
             .map(|a| AdminForm { id: Some(a.id), name: a.name.clone(), key: a.key })
             .collect(),
         cosigners: genesis.cosigners.iter().map(cosigner_form).collect(),
-        measurements: (genesis.measurements.iter())
-            .map(|m| MeasurementForm { pcr: m.pcr, value: hex::encode(&m.value) })
-            .collect(),
+        measurements: genesis.measurements.iter().map(measurement_form).collect(),
         trust_roots: genesis.trust_roots.iter().map(Digest::hex).collect(),
         kms_keys: genesis.kms_keys.clone(),
         recovery: genesis.recovery.iter().map(recipient_form).collect(),
@@ -286,11 +284,15 @@ fn cosigner_form(c: &CosignerIdentity) -> CosignerForm {
     CosignerForm { name: c.name.clone(), channel_key: hex::encode(c.channel_key), identity_key: c.identity_key }
 }
 
+fn measurement_form(m: &Measurement) -> MeasurementForm {
+    MeasurementForm { pcr: m.pcr, value: hex::encode(&m.value) }
+}
+
 fn recipient_form(r: &RecoveryRecipient) -> RecipientForm {
     RecipientForm { cosigner: r.cosigner.number(), person: Some(r.person), key: public_text(&r.key) }
 }
 
-fn body(signed: &Signed) -> Result<Genesis, Failure> {
+pub(crate) fn body(signed: &Signed) -> Result<Genesis, Failure> {
     let genesis: Genesis = signed
         .decode_unverified(limits::GENESIS_BYTES)
         .map_err(|e| Failure::new("cli.document", e, "check that it is the file you mean"))?;
@@ -310,6 +312,8 @@ pub struct Shown {
     admin_quorum: String,
     admins: Vec<ShownAdmin>,
     cosigners: Vec<CosignerForm>,
+    measurements: Vec<MeasurementForm>,
+    trust_roots: Vec<String>,
     recovery: Vec<RecipientForm>,
 }
 
@@ -338,6 +342,8 @@ fn shown(file: &GenesisFile) -> Result<Shown, Failure> {
         admin_quorum: format!("{} of {}", genesis.admin_quorum, genesis.admins.len()),
         admins: genesis.admins.iter().map(admin).collect(),
         cosigners: genesis.cosigners.iter().map(cosigner_form).collect(),
+        measurements: genesis.measurements.iter().map(measurement_form).collect(),
+        trust_roots: genesis.trust_roots.iter().map(Digest::hex).collect(),
         recovery: genesis.recovery.iter().map(recipient_form).collect(),
     })
 }
@@ -359,9 +365,11 @@ impl Shown {
             let person = r.person.map(|p| p.to_string()).unwrap_or_default();
             format!("  cosigner {}: {person} {}", r.cosigner, r.key)
         });
+        let images = self.measurements.iter().map(|m| format!("  allowed PCR{}={}", m.pcr, m.value));
+        let roots = self.trust_roots.iter().map(|root| format!("  believed root {root}"));
         let title = (!self.recovery.is_empty()).then(|| "recovery recipients".to_string());
         let lines = head.into_iter().chain(admins).chain(["cosigners".to_string()]).chain(cosigners);
-        let lines = lines.chain(title).chain(recipients);
+        let lines = lines.chain(images).chain(roots).chain(title).chain(recipients);
         lines.collect::<Vec<_>>().join("\n")
     }
 }

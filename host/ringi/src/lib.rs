@@ -14,6 +14,7 @@ pub mod documents;
 pub mod eif;
 pub mod failure;
 pub mod form;
+mod founding;
 pub mod fresh;
 pub mod genesis;
 pub mod keys;

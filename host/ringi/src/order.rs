@@ -1,10 +1,13 @@
 //! Orders of the admins: key generation and refresh, single-use, signed by a quorum (rule G2).
 
+use crate::attestation::parse_register;
+use crate::cli::UpgradeOrderArgs;
 use crate::documents::{self, read_genesis};
 use crate::failure::{Done, Failure};
 use crate::fresh;
 use crate::keys::SecretKey;
 use crate::output::Output;
+use crate::platform::handover::measurements;
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::genesis::GenesisChain;
@@ -12,7 +15,7 @@ use ringi_primitives::id::OrderId;
 use ringi_primitives::limits;
 use ringi_primitives::order::{KeyId, Order, OrderAction};
 use ringi_primitives::policy_set::RootIndex;
-use ringi_primitives::scheme::Scheme;
+use ringi_primitives::scheme::{PartyIndex, Scheme};
 use ringi_primitives::signed::Signed;
 use serde::Serialize;
 use std::path::Path;
@@ -56,6 +59,26 @@ pub fn new(action: OrderAction, genesis: &Path, out: &Path, output: Output) -> D
         )
     });
     Ok(())
+}
+
+/// `ringi order upgrade`: an unsigned order that hands one cosigner over (rule E1).
+///
+/// # Errors
+/// If genesis does not allow these registers, or as [`new`].
+pub fn upgrade(args: &UpgradeOrderArgs, output: Output) -> Done {
+    let (_, chain) = read_genesis(&args.genesis)?;
+    let registers = args.pcr.iter().map(|text| parse_register(text)).collect::<Result<Vec<_>, _>>()?;
+    let measurements = measurements(&registers);
+    if !measurements.iter().all(|m| chain.head().measurements.contains(m)) {
+        let next = "give the registers of the new image, and the genesis file with the version that allows it";
+        return Err(Failure::new("cli.genesis", "genesis does not allow this image", next));
+    }
+    let cosigner = PartyIndex::new(args.cosigner).filter(|index| chain.head().cosigner(*index).is_some());
+    let cosigner = cosigner.ok_or_else(|| {
+        Failure::new("cli.cosigner", format!("no cosigner {}", args.cosigner), "use a number that genesis names")
+    })?;
+    let action = OrderAction::Upgrade { cosigner, head: chain.head_digest(), measurements };
+    new(action, &args.genesis, &args.out, output)
 }
 
 /// `ringi order sign`: adds one admin's signature, in place.

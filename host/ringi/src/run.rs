@@ -12,7 +12,8 @@ use crate::keys::{KeyKind, SecretKey};
 use crate::output::Output;
 use crate::verify::{VerifyError, verify_address, verify_receipt};
 use crate::{
-    access, audit, brakes, callback, eif, genesis, kms, log, order, policy, recovery, remote, up, upgrade, witness,
+    access, audit, brakes, callback, eif, founding, genesis, kms, log, order, policy, recovery, remote, up, upgrade,
+    witness,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -52,6 +53,7 @@ pub fn run(cli: Cli) -> Done {
         Command::Cosigner(CosignerCommand::Introduce(args)) => {
             runtime()?.block_on(attestation::introduce(&args, output))
         }
+        Command::Cosigner(CosignerCommand::Measure { program }) => founding::measure(&program, output),
         Command::Audit(args) => runtime()?.block_on(audit::audit(&args, output)),
         Command::Cosigner(CosignerCommand::Upgrade(args)) => runtime()?.block_on(upgrade::upgrade(args, output)),
         Command::Status { api } => runtime()?.block_on(remote::status(&api, output)),
@@ -107,6 +109,7 @@ fn run_genesis(command: GenesisCommand, output: Output) -> Done {
         GenesisCommand::New { from, previous, out } => genesis::new(&from, previous.as_deref(), &out, output),
         GenesisCommand::Sign { file, key } => genesis::sign(&file, &key, output),
         GenesisCommand::Show { file } => genesis::show(&file, output),
+        GenesisCommand::Check(args) => runtime()?.block_on(founding::check(&args, output)),
         GenesisCommand::Verify { file } => genesis::verify(&file, output),
         GenesisCommand::Form { file, out } => genesis::form(&file, &out, output),
     }
@@ -147,6 +150,7 @@ fn run_order(command: OrderCommand, output: Output) -> Done {
             let freezes = brakes::digests(&freezes)?;
             order::new(OrderAction::Unfreeze { freezes }, &genesis, &out, output)
         }
+        OrderCommand::Upgrade(args) => order::upgrade(&args, output),
         OrderCommand::Recovery(args) => recovery::order(&args, output),
         OrderCommand::Drill(args) => recovery::drill(&args, output),
         OrderCommand::Sign { file, key, genesis } => order::sign(&file, &key, &genesis, output),

@@ -1,23 +1,23 @@
 //! `ringi up`: the platform in one data folder, with its API, until it is told to stop.
 //!
 //! A folder without genesis becomes a development workspace: its keys lie in `development/`, a starter policy in
-//! `policy.toml`. Each step is skipped where it is done already, so that a first run that was cut off goes on.
+//! `policy.toml`. Each step is skipped where it is done already, so that a first run that was cut off goes on. Or, with
+//! `found_by = "admins"`, it waits for a genesis that people sign elsewhere: then no key is made here but the cosigners' own.
 
 use crate::callback::desk::CallbackDesk;
 use crate::cli::UpArgs;
 use crate::failure::{Done, Failure};
+use crate::founding;
 use crate::keys::SecretKey;
 use crate::log;
 use crate::output::Output;
 use crate::platform::development::Development;
-use crate::platform::settings::{self, Overrides, Settings};
-use crate::platform::start::Platform;
+use crate::platform::settings::{self, Founders, Overrides, Settings};
+use crate::platform::start::{Hazards, Platform};
 use crate::policy::PolicyForm;
 use indicatif::{ProgressBar, ProgressStyle};
-use ringi_orchestrator::ports::{CrashPoints, NoCrash};
 use ringi_primitives::scheme::Scheme;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,19 +34,20 @@ const TICK: Duration = Duration::from_millis(120);
 /// # Errors
 /// If the folder is in use or damaged, a program is missing, or the address is taken.
 pub async fn up(args: UpArgs, output: Output) -> Done {
-    up_fragile(args, output, Arc::new(NoCrash)).await
+    up_among(args, output, Hazards::default()).await
 }
 
-/// The same for whoever kills it at a crash point, to see it go on.
+/// The same among these hazards.
 ///
 /// # Errors
 /// As [`up`].
-pub async fn up_fragile(args: UpArgs, output: Output, crash: Arc<dyn CrashPoints>) -> Done {
+pub async fn up_among(args: UpArgs, output: Output, hazards: Hazards) -> Done {
     std::fs::create_dir_all(&args.data).map_err(|e| Failure::file(&args.data, &e))?;
     let overrides = Overrides {
         listen: args.listen,
         cosigner: args.cosigner,
         enclave: args.enclave,
+        found_by: args.found_by,
         machines: args.machines,
         log: args.log,
     };
@@ -58,7 +59,7 @@ pub async fn up_fragile(args: UpArgs, output: Output, crash: Arc<dyn CrashPoints
     })?;
     let config = crate::access::config(&args.data, &settings.access)?;
     let approvers = CallbackDesk::open(&args.data, &settings.approvers)?;
-    let platform = Platform::start_fragile(&args.data, &settings, crash).await?;
+    let platform = Platform::start_among(&args.data, &settings, hazards).await?;
     let service = platform.service.clone();
     let asking = approvers.map(|desk| tokio::spawn(desk.run(service)));
     let served = serve(&args.data, &settings, &platform, (listener, config), output).await;
@@ -78,18 +79,23 @@ async fn serve(
 ) -> Done {
     let stop = stop_signal()?;
     tokio::pin!(stop);
-    tokio::select! {
+    let form = tokio::select! {
         prepared = prepare(folder, settings, platform, output) => prepared?,
         () = &mut stop => return Ok(()),
-    }
+    };
     let address = listener.local_addr().map_or(settings.listen.clone(), |address| address.to_string());
-    let is_up = serde_json::json!({"url": format!("http://{address}"), "data": folder});
+    let is_up = serde_json::json!({"url": format!("http://{address}"), "data": folder, "founding": form});
     output.show(&is_up, |_| {
         let data = folder.display();
+        let next = match (&form, founding::begun(folder)) {
+            (Some(form), _) => format!("it waits for its genesis; {} is what to make it from", form.display()),
+            (None, true) => "  ringi status --key KEY".to_string(),
+            (None, false) => format!("  ringi status --key {data}/development/initiator.key"),
+        };
         let lines = [
             format!("ringi is up on http://{address} with its data in {data}"),
             format!("  export RINGI_URL=http://{address}"),
-            format!("  ringi status --key {data}/development/initiator.key"),
+            next,
             "stop it with Ctrl-C; run the same command to go on".to_string(),
         ];
         lines.join("\n")
@@ -100,8 +106,32 @@ async fn serve(
         .map_err(|e| Failure::new("cli.listen", e, "choose another address with --listen"))
 }
 
-/// Brings a new folder to a working workspace; does nothing in one that is.
-async fn prepare(folder: &Path, settings: &Settings, platform: &Platform, output: Output) -> Done {
+/// Brings a new folder to a working workspace, or to the form that its admins found one with; does nothing in one that is.
+async fn prepare(
+    folder: &Path,
+    settings: &Settings,
+    platform: &Platform,
+    output: Output,
+) -> Result<Option<PathBuf>, Failure> {
+    if settings.found_by == Founders::Admins || founding::begun(folder) {
+        return by_admins(folder, settings, platform).await;
+    }
+    develop(folder, settings, platform, output).await.map(|()| None)
+}
+
+/// What the admins make genesis from, while there is none. A folder that was a development workspace's stays one.
+async fn by_admins(folder: &Path, settings: &Settings, platform: &Platform) -> Result<Option<PathBuf>, Failure> {
+    if !founding::begun(folder) && Development::is_in(folder) {
+        let next = "found it in a new folder: whoever has had this one may have its admins' keys";
+        return Err(Failure::new("cli.founded", "this folder is a development workspace's", next));
+    }
+    match platform.service.genesis() {
+        Some(_) => Ok(None),
+        None => founding::leave_form(folder, platform, settings.threshold).await.map(Some),
+    }
+}
+
+async fn develop(folder: &Path, settings: &Settings, platform: &Platform, output: Output) -> Done {
     let development = match platform.service.genesis() {
         Some(_) if !Development::genesis_path(folder).exists() => return Ok(()),
         Some(_) => Development::load(folder)?,

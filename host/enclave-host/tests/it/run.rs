@@ -88,6 +88,19 @@ async fn a_frame_that_is_no_frame_ends_the_run() {
 }
 
 #[tokio::test]
+async fn a_cosigner_that_can_say_nothing_any_more_is_ended() {
+    for last in [&[][..], &[0, 0, 0, 9, 1]] {
+        let folder = tempfile::tempdir().unwrap();
+        let (_handle, mut events, mut seat) = start(folder.path()).await;
+        seat.start().await;
+        seat.stream.write_all(last).await.unwrap();
+        seat.stream.shutdown().await.unwrap();
+        seat.is_killed().await;
+        assert_eq!(ending(&mut events).await.code(), "enclave.mute");
+    }
+}
+
+#[tokio::test]
 async fn a_gap_in_the_records_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let (_handle, mut events, mut seat) = start(folder.path()).await;

@@ -119,6 +119,7 @@ pub const SERVICE: &[Entry] = &[
     row("chain.slot_taken", 409, "the nonce or coin belongs to another intent", "Replace that intent."),
     row("cosigner.unattested", 409, "the cosigner gave no attestation document", "Ask one that is up and attested."),
     row("cosigner.unreachable", 503, "no cosigner is reachable", "Start the cosigners and try again."),
+    row("cosigner.unready", 409, "another cosigner is not ready", "Upgrade one when all the others are ready."),
     row(
         "draft.findings",
         422,
@@ -264,6 +265,19 @@ pub const SERVICE: &[Entry] = &[
     row("transfer.signing", 409, "it is being signed now", "Try again in a moment."),
     row("transfer.unsigned", 409, "it is not signed yet", "Cancel it without an intent."),
     row("transfer.unsupported", 422, "this action is not carried out yet", "Use another action."),
+    row(
+        "upgrade.image",
+        409,
+        "the ordered image is not in the data folder",
+        "Have the operator put it there as next-image.",
+    ),
+    row("upgrade.records", 409, "records in a bucket are not handed over", "Found a new workspace of the new image."),
+    row(
+        "upgrade.unattested",
+        409,
+        "plain processes are measured by nobody",
+        "Stop the platform and start the other program.",
+    ),
     row("vault.not_found", 404, "the vault is not in the policy set", "Check its name."),
     row("wallet.id_used", 409, "the wallet's id was used for another wallet", "Use a new id."),
     row("wallet.name", 400, "a wallet's name has 1 to 256 bytes and no control characters", "Use another name."),

@@ -21,6 +21,12 @@ async fn g1_before_genesis_only_a_genesis_is_taken() {
         desk.refuses(&ask.by(INITIATOR), 409, "genesis.none").await;
     }
     let keyed = |ask: Ask| ask.with("idempotency-key", "k");
+    // What cosigners say of themselves is for whoever writes it: nobody is known yet.
+    let cosigners = || Ask::get("/v1/cosigners");
+    let attestation = || Ask::get("/v1/attestation").query("cosigner=1&nonce=00112233445566778899aabbccddeeff");
+    desk.good(&keyed(cosigners())).await;
+    desk.good(&cosigners().by(STRANGER)).await;
+    assert_ne!(desk.send(&keyed(attestation())).await.code(), "auth.unsigned");
     desk.refuses(&genesis(&vec![world::genesis()]), 400, "idempotency.missing").await;
     desk.refuses(&keyed(genesis(&vec![])), 400, "genesis.malformed").await;
     let mut unsigned = world::genesis();
@@ -33,6 +39,10 @@ async fn g1_before_genesis_only_a_genesis_is_taken() {
     desk.refuses(&keyed(Ask::cbor("/v1/genesis", b"\xff".to_vec())), 400, "request.body").await;
     desk.refuses(&keyed(Ask::cbor("/v1/genesis", vec![])), 400, "request.body").await;
     desk.good(&keyed(genesis(&vec![world::genesis()]))).await;
+    for ask in [cosigners(), attestation()] {
+        desk.refuses(&keyed(ask.clone()), 401, "auth.unsigned").await;
+        desk.refuses(&ask.by(STRANGER), 401, "auth.unknown_key").await;
+    }
     // From now on it takes an admin.
     desk.refuses(&keyed(genesis(&vec![world::genesis()])), 401, "auth.unsigned").await;
     desk.refuses(&Ask::get("/v1/wallets").by(ADMIN), 409, "policy.none").await;

@@ -11,6 +11,7 @@ use ringi_primitives::request::FinishedSignature;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::{CosignerStatus, Recovery, Refusal, Tag};
+use std::collections::BTreeMap;
 use tokio::sync::{mpsc, watch};
 
 /// What a cosigner says of itself when it starts: what genesis names it by. The host's word until a document or genesis says so.
@@ -92,6 +93,14 @@ pub enum Document {
     Recovery(Box<Recovery>),
     /// A freeze, veto or withdrawal (rule P1).
     Brake(Box<SignedBrake>),
+    /// An order that hands one cosigner over to another image, with the genesis that it names (rule E1): the host's to arrange,
+    /// the two images' to check.
+    Upgrade {
+        /// All versions.
+        genesis: Vec<Signed>,
+        /// The order.
+        order: Signed,
+    },
 }
 
 /// One cosigner's answer to a document.
@@ -115,6 +124,13 @@ pub enum DocumentAnswer {
     Order {
         /// For key generation and refresh.
         certificate: Option<SignedCertificate>,
+    },
+    /// Its state is with the other image now.
+    Upgraded {
+        /// Registers of the old image as it proved them, hex.
+        from: BTreeMap<u8, String>,
+        /// Registers of the new one likewise.
+        to: BTreeMap<u8, String>,
     },
     /// The brake holds there, durably.
     Brake,

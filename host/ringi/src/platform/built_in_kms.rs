@@ -106,15 +106,26 @@ impl BuiltInKms {
         Ok(format!("{arn}@{HOST}:{}/{}", self.port, hex::encode(self.pin)))
     }
 
-    /// Puts the production policy on a key: the measured image of this workspace's cosigner, and nobody changes it again.
+    /// Whether genesis means a key of this server.
+    pub fn keeps(&self, key: &str) -> bool {
+        key.ends_with(&format!("@{HOST}:{}/{}", self.port, hex::encode(self.pin)))
+    }
+
+    /// Puts the production policy on a key: the measured image of this workspace's cosigner, and nobody changes it again. One
+    /// that has this policy keeps it.
     ///
     /// # Errors
-    /// The server's.
+    /// The server's; also for a key that is closed for another cosigner.
     pub async fn close(&self, key: &str, genesis: Digest, cosigner: PartyIndex, images: BTreeSet<Pcr>) -> Done {
         let role = Principal::parse(PRINCIPAL).ok_or_else(|| failed(&"no principal"))?;
         let wish = CosignerKey { role, readers: vec![], images, signer: None, genesis, cosigner };
         let policy = recommended_policy(&wish).ok_or_else(|| failed(&"no image is measured"))?;
         let arn = key.split('@').next().unwrap_or(key);
+        let now = self.call("GetKeyPolicy", json!({ "KeyId": arn, "PolicyName": "default" })).await?;
+        let read = |text: Option<&str>| text.and_then(|text| serde_json::from_str::<Value>(text).ok());
+        if read(now["Policy"].as_str()) == read(Some(&policy)) {
+            return Ok(());
+        }
         let fields =
             json!({ "KeyId": arn, "PolicyName": "default", "Policy": policy, "BypassPolicyLockoutSafetyCheck": true });
         self.call("PutKeyPolicy", fields).await.map(drop)

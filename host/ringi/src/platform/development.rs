@@ -1,20 +1,20 @@
 //! A development workspace: every key lies in the data folder. For first runs and the demo; never for real money.
 
-use super::built_in_kms::BuiltInKms;
 use super::start::{Attested, Platform, of_service};
 use crate::documents::{GenesisFile, add_signature, read_genesis, write};
 use crate::failure::{Done, Failure};
-use crate::genesis::{AdminForm, CosignerForm, GenesisForm, MeasurementForm, from_form};
+use crate::founding::{form, introduced};
+use crate::genesis::{AdminForm, GenesisForm, from_form};
 use crate::keys::{KeyKind, SecretKey};
 use crate::order::order;
 use crate::policy::{PolicyForm, to_set};
-use ringi_attestation::{Expectation, Moment, Pcr, PcrIndex, verify};
+use ringi_attestation::{Expectation, Moment, verify};
 use ringi_orchestrator::ports::{Cosigners as _, Introduction, Role};
 use ringi_orchestrator::service::Installation;
 use ringi_primitives::cbor;
 use ringi_primitives::claim::{CLAIM_BYTES, Claim};
-use ringi_primitives::digest::{Digest, Domain};
-use ringi_primitives::genesis::{Assurance, Genesis, GenesisChain};
+use ringi_primitives::digest::Domain;
+use ringi_primitives::genesis::{Genesis, GenesisChain};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::order::{KeyId, OrderAction};
 use ringi_primitives::policy_set::{KeyPurpose, PolicySet, RootIndex};
@@ -65,6 +65,11 @@ impl Development {
         SecretKey::load(&path)
     }
 
+    /// Whether keys of one lie in this folder.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join("development").exists()
+    }
+
     /// Where the genesis file lies.
     pub fn genesis_path(folder: &Path) -> PathBuf {
         folder.join("genesis.ringi")
@@ -96,45 +101,17 @@ impl Development {
             let key = Development::key(folder, name)?.public();
             admins.push(AdminForm { id: None, name: name.into(), key });
         }
-        let introductions = platform.fleet.introductions().await.ok_or_else(|| {
-            let next = "look at log.json in the data folder, mend what it says and run the command again";
-            Failure::new("cli.cosigners", "a workspace is founded by all of its cosigners, and one did not start", next)
-        })?;
-        let cosigners = introductions.iter().zip(1u8..).map(|(i, n)| CosignerForm {
-            name: format!("cosigner-{n}"),
-            channel_key: hex::encode(i.channel_key),
-            identity_key: i.identity_key,
-        });
-        let attested = match &platform.attested {
-            Some(attested) => Some((attested, seen(platform, attested, &introductions).await?)),
-            None => None,
+        let introductions = introduced(platform).await?;
+        let keys = match &platform.attested {
+            Some(attested) => seen(platform, attested, &introductions).await?,
+            None => vec![],
         };
-        let (measurements, trust_roots, kms_keys) = match &attested {
-            Some((attested, keys)) => {
-                (measured(&attested.measurements), vec![hex::encode(attested.root.0)], keys.clone())
-            }
-            None => Default::default(),
-        };
-        let form = GenesisForm {
-            workspace: None,
-            admin_quorum: 2,
-            threshold,
-            assurance: platform.attested.as_ref().map_or(Assurance::Process, |a| a.assurance).name().into(),
-            admins,
-            cosigners: cosigners.collect(),
-            measurements,
-            trust_roots,
-            kms_keys,
-            recovery: vec![],
-        };
+        let form = GenesisForm { admins, ..form(platform, threshold, &introductions, keys) };
         let genesis = from_form(&form, None)?;
         let mut signed = Signed { body: cbor::encode(&genesis), signatures: vec![] };
         sign(folder, &mut signed, Domain::Genesis, &genesis, &ADMINS)?;
         let versions = vec![signed];
         let chain = GenesisChain::verify(&versions).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
-        if let Some((attested, keys)) = &attested {
-            close(&attested.kms, &attested.measurements, keys, chain.root()).await?;
-        }
         let genesis = GenesisFile(versions.clone());
         write(&Development::genesis_path(folder), &cbor::encode(&genesis))?;
         in_force(platform.service.install_genesis(versions).await.map_err(of_service)?)?;
@@ -268,22 +245,6 @@ async fn seen(
         keys.push(attested.kms.create_key().await?);
     }
     Ok(keys)
-}
-
-fn measured(measurements: &[(PcrIndex, Pcr)]) -> Vec<MeasurementForm> {
-    measurements.iter().map(|(pcr, value)| MeasurementForm { pcr: pcr.number(), value: value.hex() }).collect()
-}
-
-/// E1: from now on each key is for this workspace's measured cosigner, and nobody changes that.
-pub(crate) async fn close(kms: &BuiltInKms, measured: &[(PcrIndex, Pcr)], keys: &[String], root: Digest) -> Done {
-    let images: BTreeSet<Pcr> =
-        measured.iter().filter(|(pcr, _)| *pcr == PcrIndex::IMAGE).map(|(_, value)| *value).collect();
-    for (key, n) in keys.iter().zip(1u8..) {
-        if let Some(party) = PartyIndex::new(n) {
-            kms.close(key, root, party, images.clone()).await?;
-        }
-    }
-    Ok(())
 }
 
 /// Until all cosigners have granted each other's boots (rule B1): nothing can be ordered of them before.

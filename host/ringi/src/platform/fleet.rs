@@ -2,7 +2,10 @@
 //!
 //! Carries frames both ways, keeps the newest public facts, and brings each answer to whoever waits for it. Decides nothing.
 
+mod rolling;
+
 use super::attempts::{Attempts, Awaited, Waiting};
+use super::images::Images;
 use super::incidents::Incidents;
 use crate::recovery::{KitFile, Kits};
 use async_trait::async_trait;
@@ -21,6 +24,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 /// How often each cosigner is asked for its public state.
 const STATUS_MS: u64 = 1_000;
@@ -36,7 +40,7 @@ const ORDER_MS: u64 = 180_000;
 pub struct Fleet(Arc<Shared>);
 
 struct Shared {
-    members: BTreeMap<PartyIndex, Supervised>,
+    members: Mutex<BTreeMap<PartyIndex, Member>>,
     relay: Relay,
     facts: Mutex<BTreeMap<PartyIndex, Facts>>,
     changed: watch::Sender<u64>,
@@ -47,6 +51,15 @@ struct Shared {
     /// Who waits for a cosigner's document, first to last: they are answered in order.
     attesting: Mutex<BTreeMap<PartyIndex, VecDeque<Awaiting>>>,
     incidents: Incidents,
+    images: Option<Images>,
+    /// One cosigner is moved at a time.
+    upgrading: tokio::sync::Mutex<()>,
+}
+
+/// One of them, and who listens to it.
+struct Member {
+    supervised: Supervised,
+    listening: JoinHandle<()>,
 }
 
 /// Who waits for a document.
@@ -54,6 +67,16 @@ type Awaiting = oneshot::Sender<Option<Vec<u8>>>;
 
 struct Facts {
     health: CosignerHealth,
+}
+
+impl Shared {
+    fn members(&self) -> MutexGuard<'_, BTreeMap<PartyIndex, Member>> {
+        self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn present(&self) -> Vec<Supervised> {
+        self.members().values().map(|member| member.supervised.clone()).collect()
+    }
 }
 
 impl Fleet {
@@ -64,15 +87,15 @@ impl Fleet {
         relay: Relay,
         incidents: Incidents,
         kits: Kits,
+        images: Option<Images>,
     ) -> Fleet {
         let (supervised, events): (Vec<_>, Vec<_>) = members.into_iter().map(|(s, e)| ((s.me(), s), e)).unzip();
         let unknown = |party| Facts {
             health: CosignerHealth { party, connected: false, status: None, boot: None, introduction: None },
         };
-        let order: Vec<PartyIndex> = supervised.iter().map(|(me, _)| *me).collect();
-        let facts = order.iter().chain(away).map(|me| (*me, unknown(*me))).collect();
+        let facts = supervised.iter().map(|(me, _)| me).chain(away).map(|me| (*me, unknown(*me))).collect();
         let fleet = Fleet(Arc::new(Shared {
-            members: supervised.into_iter().collect(),
+            members: Mutex::default(),
             relay,
             facts: Mutex::new(facts),
             changed: watch::channel(0).0,
@@ -82,9 +105,12 @@ impl Fleet {
             kits,
             attesting: Mutex::default(),
             incidents,
+            images,
+            upgrading: tokio::sync::Mutex::default(),
         }));
-        for (me, events) in order.into_iter().zip(events) {
-            tokio::spawn(listen(fleet.clone(), me, events));
+        for ((me, supervised), events) in supervised.into_iter().zip(events) {
+            let listening = tokio::spawn(listen(fleet.clone(), me, events));
+            fleet.members().insert(me, Member { supervised, listening });
         }
         tokio::spawn(ask_status(Arc::downgrade(&fleet.0)));
         fleet
@@ -93,7 +119,7 @@ impl Fleet {
     /// What each cosigner says of itself, once all that started have; `None` while one is away.
     pub async fn introductions(&self) -> Option<Vec<Introduction>> {
         let mut changed = self.0.changed.subscribe();
-        if self.facts().len() > self.0.members.len() {
+        if self.facts().len() > self.members().len() {
             return None;
         }
         loop {
@@ -115,16 +141,31 @@ impl Fleet {
 
     /// Kills one cosigner's process; its supervisor starts it again.
     pub async fn kill(&self, party: PartyIndex) {
-        if let Some(member) = self.0.members.get(&party) {
+        if let Some(member) = self.member(party) {
             member.kill().await;
         }
     }
 
     /// Stops all cosigners for good and waits until their records are closed.
     pub async fn stop(&self) {
-        for member in self.0.members.values() {
+        let _turn = self.0.upgrading.lock().await;
+        for member in self.0.present() {
             member.stop().await;
         }
+    }
+
+    /// What attested cosigners are started from; `None` for plain processes.
+    pub fn images(&self) -> Option<&Images> {
+        self.0.images.as_ref()
+    }
+
+    fn members(&self) -> MutexGuard<'_, BTreeMap<PartyIndex, Member>> {
+        self.0.members()
+    }
+
+    /// One that is not being moved to another image now.
+    fn member(&self, party: PartyIndex) -> Option<Supervised> {
+        self.members().get(&party).map(|member| member.supervised.clone())
     }
 
     fn facts(&self) -> MutexGuard<'_, BTreeMap<PartyIndex, Facts>> {
@@ -139,7 +180,7 @@ impl Fleet {
     }
 
     async fn send(&self, to: PartyIndex, frame: ToCosigner) -> Result<(), EndpointGone> {
-        let member = self.0.members.get(&to).ok_or(EndpointGone)?;
+        let member = self.member(to).ok_or(EndpointGone)?;
         member.send(frame).await.map_err(|_| EndpointGone)
     }
 
@@ -287,7 +328,7 @@ async fn ask_status(shared: std::sync::Weak<Shared>) {
     loop {
         every.tick().await;
         let Some(shared) = shared.upgrade() else { return };
-        for member in shared.members.values() {
+        for member in shared.present() {
             let _ = member.send(ToCosigner::Status).await;
         }
     }
@@ -314,7 +355,7 @@ impl Endpoint for Post {
 impl Cosigners for Fleet {
     async fn attest(&self, party: PartyIndex, nonce: &[u8]) -> Option<Vec<u8>> {
         let (tell, told) = oneshot::channel();
-        let member = self.0.members.get(&party)?;
+        let member = self.member(party)?;
         // Sent under the lock: answers come in the order of the questions.
         {
             let mut attesting = self.0.attesting.lock().unwrap_or_else(PoisonError::into_inner);
@@ -361,7 +402,17 @@ impl Cosigners for Fleet {
     }
 
     async fn install(&self, document: Document, to: &[PartyIndex]) -> Vec<Acknowledgement> {
+        if let (Document::Genesis(versions), Some(images)) = (&document, &self.0.images)
+            && let Err(failure) = images.attested.close_keys(versions).await
+        {
+            tracing::error!(code = failure.code, "no cosigner is given this genesis: {}", failure.what);
+            return to.iter().map(|party| unreachable(*party)).collect();
+        }
         let (awaited, frame, life_ms) = match document {
+            Document::Upgrade { genesis, order } => {
+                let answer = self.upgrade(&genesis, order).await;
+                return to.iter().map(|party| Acknowledgement { party: *party, answer: answer.clone() }).collect();
+            }
             Document::Genesis(versions) => (Awaited::Genesis, ToCosigner::InstallGenesis { versions }, DOCUMENT_MS),
             Document::Policy(set) => (Awaited::Policy, ToCosigner::InstallPolicy { set }, DOCUMENT_MS),
             Document::Order(order) => {
@@ -386,6 +437,10 @@ impl Cosigners for Fleet {
         });
         futures::future::join_all(asks).await
     }
+}
+
+fn unreachable(party: PartyIndex) -> Acknowledgement {
+    Acknowledgement { party, answer: DocumentAnswer::Unreachable }
 }
 
 /// The waiting end of an answer.

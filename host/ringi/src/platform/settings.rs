@@ -40,6 +40,17 @@ pub enum EnclaveKind {
     Nitro,
 }
 
+/// Who founds the workspace of a new folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Founders {
+    /// Whoever runs it: every admin's key is made and kept in the data folder. Never for real money.
+    #[default]
+    Development,
+    /// People whose keys are elsewhere; docs/production.md.
+    Admins,
+}
+
 /// What emulated machines are made of; `scripts/` makes each.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -100,6 +111,8 @@ pub struct Settings {
     pub cosigner: PathBuf,
     /// What they run in; must be what genesis says once there is one.
     pub enclave: EnclaveKind,
+    /// Who founds its workspace.
+    pub found_by: Founders,
     /// Emulated machines, for `enclave = "qemu"`.
     pub qemu: Option<QemuSettings>,
     /// Nitro enclaves, for `enclave = "nitro"`.
@@ -108,7 +121,7 @@ pub struct Settings {
     pub records: Option<RecordSettings>,
     /// Cosigners of this machine; must be genesis' number once there is one.
     pub cosigners: u8,
-    /// Signers needed, for a development genesis.
+    /// Signers needed, for the first genesis.
     pub threshold: u8,
     /// What is logged, as `tracing` filters.
     pub log: String,
@@ -201,6 +214,7 @@ impl Default for Settings {
             listen: "127.0.0.1:7420".into(),
             cosigner: "target/enclave/release/ringi-cosigner".into(),
             enclave: EnclaveKind::Plain,
+            found_by: Founders::Development,
             qemu: None,
             nitro: None,
             records: None,
@@ -224,6 +238,8 @@ pub struct Overrides {
     pub cosigner: Option<PathBuf>,
     /// What the cosigners run in.
     pub enclave: Option<EnclaveKind>,
+    /// Who founds the workspace.
+    pub found_by: Option<Founders>,
     /// The parts of emulated machines.
     pub machines: Machines,
     /// What is logged.
@@ -255,6 +271,7 @@ pub fn read(folder: &Path, overrides: Overrides) -> Result<Settings, Failure> {
     settings.listen = overrides.listen.unwrap_or(settings.listen);
     settings.cosigner = overrides.cosigner.unwrap_or(settings.cosigner);
     settings.enclave = overrides.enclave.unwrap_or(settings.enclave);
+    settings.found_by = overrides.found_by.unwrap_or(settings.found_by);
     let Machines { mut image, qemu, vsock } = overrides.machines;
     if settings.enclave == EnclaveKind::Nitro
         && let Some(image) = image.take()

@@ -3,10 +3,12 @@
 use super::built_in_kms::BuiltInKms;
 use super::chains::{BitcoinNet, Chains, EvmNet};
 use super::fleet::Fleet;
+use super::handover::Homes;
+use super::images::{self, Images};
 use super::incidents::{self, Incidents};
 use super::records::{RecordSettings, kept_so};
 use super::settings::{EnclaveKind, Settings};
-use crate::failure::Failure;
+use crate::failure::{Done, Failure};
 use crate::recovery::Kits;
 use ringi_attestation::{Pcr, PcrIndex, Root};
 use ringi_eif::Measurements;
@@ -14,13 +16,15 @@ use ringi_enclave_host::{Backoff, Emulation, Enclave, Fault, Home, Nitro, Proces
 use ringi_nsm::Authority;
 use ringi_orchestrator::ports::{CrashPoints, NoCrash, Ports, SystemClock, SystemRandom};
 use ringi_orchestrator::{Config, Incident, Orchestrator, Service};
-use ringi_primitives::genesis::{Assurance, GenesisChain};
+use ringi_primitives::genesis::{Assurance, GenesisChain, Measurement};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::scheme::PartyIndex;
+use ringi_primitives::signed::Signed;
 use ringi_provider::bitcoin::{FeeRate, FixedCoins};
 use ringi_provider::evm::{Node, NodeConfig};
 use ringi_relay::{Faithful, Relay};
 use ringi_store::SqliteStore;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -59,6 +63,26 @@ impl Attested {
         let kms = BuiltInKms::start(&folder.join("kms"), root).await?;
         let (enclave, measurements, assurance) = built(settings, authority.as_ref(), &kms)?;
         Ok(Attested { kms, measurements, root, assurance, enclave, authority })
+    }
+
+    /// E1: before a first genesis reaches a cosigner, the keys of the built-in server that it names become its cosigners' alone,
+    /// for good. Later versions name keys that were made for one image and closed then.
+    ///
+    /// # Errors
+    /// The server's; no genesis that does not verify.
+    pub async fn close_keys(&self, versions: &[Signed]) -> Done {
+        if versions.len() != 1 {
+            return Ok(());
+        }
+        let chain = GenesisChain::verify(versions).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
+        let image = |m: &Measurement| (m.pcr == PcrIndex::IMAGE.number()).then(|| m.value.as_slice().try_into().ok());
+        let images: BTreeSet<Pcr> = chain.head().measurements.iter().filter_map(image).flatten().map(Pcr).collect();
+        for (key, cosigner) in chain.head().kms_keys.iter().zip(&chain.head().cosigners) {
+            if self.kms.keeps(key) {
+                self.kms.close(key, chain.root(), cosigner.index, images.clone()).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Another program or image beside it, under the same root and key server.
@@ -141,6 +165,23 @@ fn qemu(settings: &Settings, authority: Arc<Authority>) -> Result<Qemu, Failure>
         .map_err(|e| Failure::new(e.code(), e, "build it with RINGI_SIMULATION=1 scripts/image.sh"))
 }
 
+/// What befalls a platform whose owner wants to see it go on; nothing, unless somebody arranges it.
+pub struct Hazards {
+    /// Where its process may end.
+    pub crash: Arc<dyn CrashPoints>,
+    /// What stands between it and its cosigners.
+    pub between: Between,
+}
+
+/// Puts something in an enclave's place that starts that enclave and owns its stream, as whoever owns the machine may.
+pub type Between = Arc<dyn Fn(Arc<dyn Enclave>) -> Arc<dyn Enclave> + Send + Sync>;
+
+impl Default for Hazards {
+    fn default() -> Hazards {
+        Hazards { crash: Arc::new(NoCrash), between: Arc::new(|enclave| enclave) }
+    }
+}
+
 /// A running platform without its API.
 pub struct Platform {
     /// What the API calls.
@@ -161,18 +202,15 @@ impl Platform {
     /// # Errors
     /// If the folder is in use, the store damaged, or a cosigner does not start.
     pub async fn start(folder: &Path, settings: &Settings) -> Result<Platform, Failure> {
-        Platform::start_fragile(folder, settings, Arc::new(NoCrash)).await
+        Platform::start_among(folder, settings, Hazards::default()).await
     }
 
-    /// The same for whoever kills it at a crash point, to see it go on.
+    /// The same among these hazards.
     ///
     /// # Errors
     /// As [`Platform::start`].
-    pub async fn start_fragile(
-        folder: &Path,
-        settings: &Settings,
-        crash: Arc<dyn CrashPoints>,
-    ) -> Result<Platform, Failure> {
+    pub async fn start_among(folder: &Path, settings: &Settings, hazards: Hazards) -> Result<Platform, Failure> {
+        let Hazards { crash, between } = hazards;
         let store = Arc::new(open_store(folder).await?);
         founded_so(folder, settings.enclave)?;
         let (enclave, attested): (Arc<dyn Enclave>, _) = match settings.enclave {
@@ -183,7 +221,7 @@ impl Platform {
             }
         };
         let (incidents, told) = Incidents::new();
-        let fleet = start_fleet(folder, settings, enclave, incidents).await?;
+        let fleet = start_fleet(folder, settings, (enclave, between), attested.clone(), incidents).await?;
         let (chains, coins) = open_chains(folder, settings)?;
         let ports = Ports {
             store: store.clone(),
@@ -202,6 +240,7 @@ impl Platform {
         }
         let mut followers = chains.follow(&service);
         followers.spawn(incidents::keep(orchestrator.clone(), told));
+        followers.spawn(images::watch(fleet.clone(), service.clone()));
         let followers = tokio::sync::Mutex::new(followers);
         Ok(Platform { service, fleet, attested, coins, orchestrator, followers })
     }
@@ -273,22 +312,33 @@ pub fn of_service(error: ringi_orchestrator::ServiceError) -> Failure {
 async fn start_fleet(
     folder: &Path,
     settings: &Settings,
-    enclave: Arc<dyn Enclave>,
+    (enclave, between): (Arc<dyn Enclave>, Between),
+    attested: Option<Arc<Attested>>,
     incidents: Incidents,
 ) -> Result<Fleet, Failure> {
     let (relay, mut notices) = Relay::new(Arc::new(Faithful));
     tokio::spawn(async move { while notices.recv().await.is_some() {} });
     let (mut members, mut failed) = (Vec::new(), Vec::new());
     let bucket = settings.records.as_ref().map(RecordSettings::bucket).transpose()?;
+    let images = attested.map(|attested| Images { data: folder.to_owned(), settings: settings.clone(), attested });
     for number in 1..=settings.cosigners {
         let party = PartyIndex::new(number).ok_or_else(|| {
             Failure::new("cli.cosigners", "there are at most nine cosigners", "set cosigners to 2 to 9")
         })?;
         let home = folder.join("cosigners").join(number.to_string());
+        // A move between folders that was cut off has to end first.
+        Homes::of(folder, party)?;
         std::fs::create_dir_all(&home).map_err(|e| Failure::file(&home, &e))?;
         kept_so(&home, bucket.as_ref())?;
+        let enclave = match images.as_ref().map(|images| images.of_home(&home)).transpose() {
+            Ok(own) => own.unwrap_or_else(|| enclave.clone()),
+            Err(failure) => {
+                failed.push((party, failure));
+                continue;
+            }
+        };
         let place = Home { folder: home.clone(), bucket: bucket.clone() };
-        let started = supervise(enclave.clone(), party, place, Backoff::default()).await;
+        let started = supervise(between(enclave), party, place, Backoff::default()).await;
         match started {
             Ok(member) => members.push(member),
             Err(e) => {
@@ -312,7 +362,7 @@ async fn start_fleet(
         tracing::error!(code = failure.code, cosigner = party.number(), "{}", failure.what);
         eprintln!("warning: {failure}");
     }
-    Ok(Fleet::join(members, &away, relay, incidents, Kits::new(folder.join("kits"))))
+    Ok(Fleet::join(members, &away, relay, incidents, Kits::new(folder.join("kits")), images))
 }
 
 fn program(path: &Path) -> Result<PathBuf, Failure> {

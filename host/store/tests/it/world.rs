@@ -600,7 +600,7 @@ impl Cosigners for FakeCosigners {
             }
             Document::Order(_) => DocumentAnswer::Order { certificate: Some(certificate()) },
             Document::Brake(_) => DocumentAnswer::Brake,
-            Document::Recovery(_) => DocumentAnswer::Order { certificate: None },
+            Document::Recovery(_) | Document::Upgrade { .. } => DocumentAnswer::Order { certificate: None },
         };
         to.iter().map(|p| Acknowledgement { party: *p, answer: answer.clone() }).collect()
     }

@@ -105,9 +105,21 @@ impl Life {
         life
     }
 
+    /// The same with attested cosigners.
+    pub async fn found_attested(anvil: &Anvil) -> Life {
+        let own = tempfile::tempdir().unwrap();
+        let mut life = Life::found_as(anvil, own.path(), "process").await;
+        life._own = Some(own);
+        life
+    }
+
     /// The same in a folder that somebody else keeps.
     pub async fn found_in(anvil: &Anvil, folder: &Path) -> Life {
-        let url = settle(folder, &anvil.url);
+        Life::found_as(anvil, folder, "plain").await
+    }
+
+    async fn found_as(anvil: &Anvil, folder: &Path, enclave: &str) -> Life {
+        let url = settle(folder, &anvil.url, enclave);
         let key = |name| Arc::new(Development::key(folder, name).unwrap());
         let (initiator, approver) = (key("initiator"), key("approver"));
         let text = POLICY.replace("@initiator@", &initiator.public().text()).replace("@supplier@", SUPPLIER);
@@ -221,6 +233,15 @@ impl Life {
         fields.any(|f| f["cosigner"] == cosigner && f["code"] == code)
     }
 
+    /// Until every cosigner is up and let in.
+    pub async fn until_all_are_ready(&self) {
+        let began = Instant::now();
+        while !self.client.cosigners().await.is_ok_and(|c| c.items.iter().all(|c| c.ready)) {
+            assert!(began.elapsed() < PATIENCE, "not all are ready; the log is {}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// What the platform printed.
     pub fn output(&self) -> String {
         std::fs::read_to_string(self.folder().join("output")).unwrap_or_default()
@@ -331,11 +352,11 @@ fn hex(address: &Address) -> String {
 }
 
 /// Writes the settings; gives the API's address.
-fn settle(folder: &Path, node: &str) -> String {
+fn settle(folder: &Path, node: &str, enclave: &str) -> String {
     let cosigner = cosigner();
     let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let text = format!(
-        "listen = \"{listen}\"\ncosigner = {:?}\n[[evm]]\nurl = \"{node}\"\nchain_id = {CHAIN_ID}\nconfirmations = 2\npoll_ms = 50\n",
+        "enclave = \"{enclave}\"\nlisten = \"{listen}\"\ncosigner = {:?}\n[[evm]]\nurl = \"{node}\"\nchain_id = {CHAIN_ID}\nconfirmations = 2\npoll_ms = 50\n",
         cosigner.display().to_string()
     );
     std::fs::write(folder.join("ringi.toml"), text).unwrap();

@@ -4,10 +4,12 @@
 mod damage;
 mod frames;
 pub mod life;
+mod streams;
 
 use life::{Life, Payment};
 use ringi::demo::anvil::Anvil;
 use ringi::platform::settings::{EnclaveKind, Machines};
+use ringi::platform::start::Hazards;
 use ringi_orchestrator::ports::{CrashPoint, CrashPoints};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,16 +35,18 @@ impl CrashPoints for AsTheFileSays {
 fn the_platform() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
     let crash = std::sync::Arc::new(AsTheFileSays(folder.join("crash-at")));
+    let hazards = Hazards { crash, between: streams::between(folder.join("parent-does")) };
     let args = ringi::cli::UpArgs {
         data: folder,
         listen: None,
         cosigner: None,
         enclave: None,
         machines: Default::default(),
+        found_by: None,
         log: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(ringi::up::up_fragile(args, ringi::output::Output::Text, crash)).unwrap();
+    runtime.block_on(ringi::up::up_among(args, ringi::output::Output::Text, hazards)).unwrap();
 }
 
 #[test]
