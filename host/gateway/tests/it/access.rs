@@ -185,7 +185,8 @@ async fn h1_every_operation_takes_keys_of_its_purpose_only() {
         let fitting: &[u8] = match operation.name.as_str() {
             "submitTransfer" | "dryRunTransfer" | "cancelTransfer" => &[INITIATOR],
             "createWallet" | "createAddress" => &[INITIATOR, ADMIN],
-            "installGenesis" | "installPolicy" | "submitOrder" | "submitRecovery" | "liftFreezes" => &[ADMIN],
+            "installGenesis" | "installPolicy" | "signPolicyDraft" | "publishPolicyDraft" | "discardPolicyDraft"
+            | "submitOrder" | "submitRecovery" | "liftFreezes" => &[ADMIN],
             "listFacts" | "submitFacts" => &[INITIATOR, APPROVER, ADMIN, WITNESS],
             _ => &[INITIATOR, APPROVER, ADMIN],
         };
