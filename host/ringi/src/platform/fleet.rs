@@ -89,11 +89,11 @@ impl Fleet {
         kits: Kits,
         images: Option<Images>,
     ) -> Fleet {
-        let (supervised, events): (Vec<_>, Vec<_>) = members.into_iter().map(|(s, e)| ((s.me(), s), e)).unzip();
         let unknown = |party| Facts {
             health: CosignerHealth { party, connected: false, status: None, boot: None, introduction: None },
         };
-        let facts = supervised.iter().map(|(me, _)| me).chain(away).map(|me| (*me, unknown(*me))).collect();
+        let present = members.iter().map(|(supervised, _)| supervised.me());
+        let facts = present.chain(away.iter().copied()).map(|me| (me, unknown(me))).collect();
         let fleet = Fleet(Arc::new(Shared {
             members: Mutex::default(),
             relay,
@@ -108,12 +108,19 @@ impl Fleet {
             images,
             upgrading: tokio::sync::Mutex::default(),
         }));
-        for ((me, supervised), events) in supervised.into_iter().zip(events) {
-            let listening = tokio::spawn(listen(fleet.clone(), me, events));
-            fleet.members().insert(me, Member { supervised, listening });
-        }
+        fleet.enlist(members);
         tokio::spawn(ask_status(Arc::downgrade(&fleet.0)));
         fleet
+    }
+
+    /// Listens to them. The lock is held until all are members: one that comes up earlier would be told of no peer.
+    fn enlist(&self, started: impl IntoIterator<Item = (Supervised, Events)>) {
+        let mut members = self.members();
+        for (supervised, events) in started {
+            let me = supervised.me();
+            let listening = tokio::spawn(listen(self.clone(), me, events));
+            members.insert(me, Member { supervised, listening });
+        }
     }
 
     /// What each cosigner says of itself, once all that started have; `None` while one is away.

@@ -1,7 +1,7 @@
 //! Rule E1 while the platform runs: one cosigner is stopped, its state goes to the next image, and it comes back. The others sign
 //! meanwhile, and let it in again (rule B1); so it is done only while all of them are ready, and to one at a time.
 
-use super::{Fleet, Member, listen};
+use super::Fleet;
 use crate::failure::Failure;
 use crate::platform::handover::{Homes, UpgradeOrder};
 use crate::platform::images::{Images, movable, others};
@@ -85,9 +85,7 @@ impl Fleet {
             Failure::new(e.code(), format!("cosigner {} does not start again: {e}", party.number()), next)
         });
         tracing::info!(code = "upgrade.back", cosigner = party.number(), "in {}", images.data.display());
-        let (supervised, events) = started?;
-        let listening = tokio::spawn(listen(self.clone(), party, events));
-        self.members().insert(party, Member { supervised, listening });
+        self.enlist([started?]);
         Ok(())
     }
 }
