@@ -3,12 +3,13 @@
 
 use super::{SIGNED, pay, restart};
 use ringi_cosigner::message::{BootGrant, PeerMessage};
+use ringi_cosigner::state::State;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::policy_set::PolicySet;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wire::{FromCosigner, ToCosigner};
-use ringi_sim::inside::Inside;
+use ringi_sim::inside::{Inside, opened};
 use ringi_sim::people::signed;
 use ringi_sim::requests::Standard;
 use ringi_sim::world::{World, party};
@@ -96,6 +97,11 @@ fn p1_an_announcement_outlives_a_restart() {
     let set = next(&world, &standard, |_| {});
     assert_eq!(handed(&mut world, &set, &[1, 2, 3]), [PENDING; 3]);
     world.pass(DELAY_MS / 2);
+    let (mut memory, mut copy) = (State::default(), State::default());
+    opened(&world, party(1)).iter().for_each(|record| memory.apply(record).unwrap());
+    memory.snapshot().unwrap().for_each(|record| copy.apply(&record).unwrap());
+    assert_eq!(copy.announced.map(|(announced, _)| announced), Some(set.digest(Domain::PolicySet)), "in snapshots too");
+    assert_eq!(copy.announced, memory.announced);
     (1..=3).for_each(|n| restart(&mut world, n));
     world.pass(DELAY_MS / 2);
     assert_eq!(handed(&mut world, &set, &[1, 2, 3]), ["in force"; 3]);
