@@ -59,6 +59,30 @@ fn a_change_is_planned_reviewed_approved_and_applied() {
     refuses("review", id, ADMINS[0], "draft.not_found");
     overtaken(&platform, folder);
     wrong(&platform, folder);
+    announced(&platform, folder);
+}
+
+/// P1: under a set with a delay the next one is announced when it is applied, and comes in force when it is applied again, later.
+fn announced(platform: &Platform, folder: &std::path::Path) {
+    let text = std::fs::read_to_string(folder.join("next.toml")).unwrap();
+    std::fs::write(folder.join("patient.toml"), format!("change_delay_s = 5\n{text}")).unwrap();
+    let approved = |file: &str| {
+        let id = planned(platform, file);
+        ADMINS.iter().for_each(|key| drop(step(platform, "approve", &id, key)));
+        id
+    };
+    let patient = approved("patient.toml");
+    assert_eq!(step(platform, "apply", &patient, ADMINS[0])["in_force"], true, "the set before has no delay");
+    let hasty = approved("fast.toml");
+    let apply = arguments("apply", &hasty, ADMINS[0]);
+    platform.refuses(&apply, "policy.pending");
+    let audit = platform.good(&["audit", "--key", ADMINS[0], "--kind", "policy.announced"]);
+    assert!(audit.to_string().contains(&hasty), "{audit}");
+    assert_eq!(step(platform, "review", &hasty, ADMINS[0])["state"], "ready", "it stays a draft");
+    std::thread::sleep(std::time::Duration::from_millis(5_500));
+    assert_eq!(step(platform, "apply", &hasty, ADMINS[0])["in_force"], true);
+    let now = platform.good(&["policy", "fetch", "--key", INITIATOR, "--genesis", GENESIS, "--out", "hasty.ringi"]);
+    assert_eq!(now["digest"], hasty.as_str(), "{now}");
 }
 
 /// Of two drafts on one set the second to be applied is stale.
