@@ -3,11 +3,11 @@
 use crate::document::Document;
 use crate::error::AttestationError;
 use crate::expect::Root;
-use ring::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
+use aws_lc_rs::signature::{ECDSA_P384_SHA384_FIXED, UnparsedPublicKey};
 use ringi_primitives::time::UnixMs;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use std::time::Duration;
-use webpki::ring::ECDSA_P384_SHA384;
+use webpki::aws_lc_rs::ECDSA_P384_SHA384;
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 /// SubjectPublicKeyInfo of an uncompressed P-384 point (RFC 5480), up to the point itself.

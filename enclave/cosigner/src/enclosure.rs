@@ -3,7 +3,9 @@
 //! A plain process has none. The module's time is the trusted one (rule T1): the guest's clock is the host's.
 
 use rand_core::CryptoRngCore;
-use ringi_attestation::kms::{Client, Context, Credentials, DataKey, KmsError, KmsKey, RecipientKey, context};
+use ringi_attestation::kms::{
+    Client, Context, Credentials, DataKey, KeySearch, KmsError, KmsKey, RecipientKey, context,
+};
 use ringi_attestation::nsm::{Nsm, Transport};
 use ringi_attestation::{Document, PcrIndex, Root};
 use ringi_primitives::digest::Digest;
@@ -48,12 +50,19 @@ pub struct Enclosure {
     /// The workspace that the registers name, once they do.
     bound: Option<Digest>,
     locked: bool,
+    /// Of the key for the first answer, where it was begun early.
+    search: Option<KeySearch>,
 }
 
 impl Enclosure {
     /// With this module; believing these roots, which are measured with the program; claiming at most this.
     pub fn new(transport: Box<dyn Transport + Send>, roots: Vec<Root>, assurance: Assurance) -> Enclosure {
-        Enclosure { nsm: Nsm::new(transport), roots, assurance, bound: None, locked: false }
+        Enclosure { nsm: Nsm::new(transport), roots, assurance, bound: None, locked: false, search: None }
+    }
+
+    /// With a search that was begun: its key is for the first answer of the key service, and for no other.
+    pub fn with_search(self, search: KeySearch) -> Enclosure {
+        Enclosure { search: Some(search), ..self }
     }
 
     /// What it may claim (rule E3).
@@ -175,7 +184,8 @@ impl Enclosure {
     ) -> Result<T, EnclosureError> {
         self.check(chain.head(), me)?;
         let key = kms_key(chain.head(), me)?;
-        let recipient = RecipientKey::generate().ok_or(EnclosureError::Module("no RSA key".into()))?;
+        let found = self.search.take().and_then(KeySearch::end);
+        let recipient = found.or_else(RecipientKey::generate).ok_or(EnclosureError::Module("no RSA key".into()))?;
         let mut nonce = [0; 32];
         rng.fill_bytes(&mut nonce);
         let document = self.document(Some(&nonce), None, Some(recipient.public_der()))?;

@@ -9,6 +9,7 @@ mod module;
 use link::{Link, Next};
 use rand_core::OsRng;
 use ringi_cosigner::core::Cosigner;
+use ringi_attestation::kms::KeySearch;
 use ringi_cosigner::enclosure::Enclosure;
 use ringi_cosigner::journal::SealingKey;
 use ringi_primitives::time::UnixMs;
@@ -41,7 +42,8 @@ fn run() -> Result<(), String> {
     match &first {
         ToCosigner::Start { me, key_access: Some(access), .. } => {
             let (me, access) = (*me, access.clone());
-            let mut enclosure = module::enclosure()?;
+            let search = KeySearch::begin();
+            let mut enclosure = module::enclosure()?.with_search(search);
             let clock = Clock::of_module(&mut enclosure)?;
             let kept = access.kept.as_ref();
             let key = kept.map(|kept| enclosure.unseal(me, kept, &access, &mut OsRng, &mut link)).transpose();

@@ -6,9 +6,9 @@ use minicbor::{Decode, Encode};
 use ringi_policy::Spent;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::decision::{Charge, LimitKey, Spending, Subject};
-use ringi_primitives::id::IntentId;
+use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::limits;
-use ringi_primitives::policy_set::Measure;
+use ringi_primitives::policy_set::{AllowEntry, Measure};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::VaultIndex;
@@ -66,7 +66,36 @@ impl Family {
     }
 }
 
-type Entries = BTreeMap<(Subject, IntentId), Entry>;
+/// A subject as it is kept: a hundred thousand wallets are common, destinations need the room of the longest address.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    Vault,
+    Wallet(WalletId),
+    Initiator(PersonId),
+    Destination(Box<Option<AllowEntry>>),
+}
+
+impl Kept {
+    fn of(subject: Subject) -> Kept {
+        match subject {
+            Subject::Vault => Kept::Vault,
+            Subject::Wallet(wallet) => Kept::Wallet(wallet),
+            Subject::Initiator(person) => Kept::Initiator(person),
+            Subject::Destination(entry) => Kept::Destination(Box::new(entry)),
+        }
+    }
+
+    fn subject(&self) -> Subject {
+        match self {
+            Kept::Vault => Subject::Vault,
+            Kept::Wallet(wallet) => Subject::Wallet(*wallet),
+            Kept::Initiator(person) => Subject::Initiator(*person),
+            Kept::Destination(entry) => Subject::Destination(**entry),
+        }
+    }
+}
+
+type Entries = BTreeMap<(Kept, IntentId), Entry>;
 
 /// So many new entries at least before the maps are laid out anew.
 const LOOSE: usize = 4096;
@@ -101,7 +130,8 @@ const FORGET_EVERY_MS: u64 = 3_600_000;
 /// The entries of one subject.
 fn of_subject(entries: &Entries, subject: Subject) -> impl Iterator<Item = (&IntentId, &Entry)> {
     let last = IntentId::from_bytes([u8::MAX; 16]);
-    entries.range((subject, IntentId::NIL)..=(subject, last)).map(|((_, intent), entry)| (intent, entry))
+    let subject = Kept::of(subject);
+    entries.range((subject.clone(), IntentId::NIL)..=(subject, last)).map(|((_, intent), entry)| (intent, entry))
 }
 
 /// What an entry was before a reservation, so that it can be put back (rule L2).
@@ -118,7 +148,7 @@ pub struct Before {
 impl SpendingBook {
     /// Enters a spending: an intent's charge only rises, its time only moves on (rule I3: the maximum, not the sum).
     pub fn enter(&mut self, spending: &Spending, holders: Holders) {
-        let subject = spending.limit.subject;
+        let subject = Kept::of(spending.limit.subject);
         let entries = self.families.entry(Family::of(&spending.limit)).or_default();
         let fresh = Entry { amount: Amount::ZERO, at: spending.at, holders: Holders::default() };
         let entry = entries.entry((subject, spending.intent)).or_insert(fresh);
@@ -148,7 +178,7 @@ impl SpendingBook {
         let horizon = now.minus_ms(reach_ms);
         let proved = &self.proved;
         let needed = |intent: &IntentId| unproved == Unproved::Keep && !proved.contains(intent);
-        let kept = |(_, intent): &(Subject, IntentId), e: &mut Entry| e.at >= horizon || needed(intent);
+        let kept = |(_, intent): &(Kept, IntentId), e: &mut Entry| e.at >= horizon || needed(intent);
         self.families.values_mut().for_each(|entries| entries.retain(kept));
         let left = self.families.values().flat_map(|entries| entries.keys().map(|(_, intent)| *intent));
         self.proved = left.filter(|intent| proved.contains(intent)).collect();
@@ -180,7 +210,7 @@ impl SpendingBook {
     }
 
     fn entry(&self, limit: &LimitKey, intent: &IntentId) -> Option<&Entry> {
-        self.families.get(&Family::of(limit))?.get(&(limit.subject, *intent))
+        self.families.get(&Family::of(limit))?.get(&(Kept::of(limit.subject), *intent))
     }
 
     /// Those of these entries that would change anything if `holders` have them.
@@ -205,7 +235,7 @@ impl SpendingBook {
     pub fn put_back(&mut self, intent: &IntentId, before: &[Before]) {
         for b in before {
             let Some(entries) = self.families.get_mut(&Family::of(&b.limit)) else { continue };
-            let key = (b.limit.subject, *intent);
+            let key = (Kept::of(b.limit.subject), *intent);
             match b.entry {
                 None => {
                     entries.remove(&key);
@@ -247,7 +277,7 @@ impl SpendingBook {
     pub fn all(&self) -> impl Iterator<Item = (Spending, Holders)> {
         let each = self.families.iter().flat_map(|(family, e)| e.iter().map(move |(key, entry)| (family, key, entry)));
         each.map(|(family, (subject, intent), e)| {
-            let limit = family.limit(*subject);
+            let limit = family.limit(subject.subject());
             (Spending { limit, intent: *intent, amount: e.amount, at: e.at }, e.holders)
         })
     }

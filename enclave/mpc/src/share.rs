@@ -1,11 +1,12 @@
 //! One cosigner's share of one distributed key.
 
-use frost_core::Ciphersuite;
-use frost_core::keys::{KeyPackage, PublicKeyPackage};
+use frost_core::{Ciphersuite, VerifyingKey};
+use frost_core::keys::{KeyPackage, PublicKeyPackage, SigningShare, VerifyingShare};
 use frost_ed25519::Ed25519Sha512;
 use frost_secp256k1_tr::Secp256K1Sha256TR;
 use k256::elliptic_curve::group::GroupEncoding;
 use ringi_primitives::scheme::{PartyIndex, Scheme};
+use std::collections::BTreeMap;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::Fault;
@@ -61,7 +62,7 @@ pub struct UnsealError;
 
 const PATH: Fault = Fault::Misuse("the path gives no key");
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// Version, scheme, threshold, parties, index, epoch (big-endian), chain code.
 const HEADER_LEN: usize = 5 + 4 + 32;
 
@@ -246,41 +247,48 @@ fn scheme_byte(scheme: Scheme) -> u8 {
     }
 }
 
-/// Length of the key package (big-endian), the key package, the public package.
+/// The signing share, the key, and the verifying shares of all parties in their order, each as RFC 9591 encodes it. One point
+/// each: what the library's own packages repeat would be decoded, and its subgroup checked, twice.
 fn frost_bytes<C: Ciphersuite>(share: &FrostShare<C>) -> Result<Vec<u8>, Fault> {
     const UNENCODABLE: Fault = Fault::Bug("share does not serialise");
-    let key = Zeroizing::new(share.key.serialize().map_err(|_| UNENCODABLE)?);
-    let public = share.public.serialize().map_err(|_| UNENCODABLE)?;
-    let len = u16::try_from(key.len()).map_err(|_| UNENCODABLE)?;
+    let secret = Zeroizing::new(share.key.signing_share().serialize());
+    let mut points = vec![share.public.verifying_key().serialize().map_err(|_| UNENCODABLE)?];
+    for verifying in share.public.verifying_shares().values() {
+        points.push(verifying.serialize().map_err(|_| UNENCODABLE)?);
+    }
     // One allocation, so that no freed copy of the share stays behind.
-    let mut bytes = Vec::with_capacity(2 + key.len() + public.len());
-    bytes.extend(len.to_be_bytes());
-    bytes.extend(key.iter());
-    bytes.extend(public);
+    let mut bytes = Vec::with_capacity(secret.len() + points.iter().map(Vec::len).sum::<usize>());
+    bytes.extend(secret.iter());
+    points.iter().for_each(|point| bytes.extend(point));
     Ok(bytes)
 }
 
+/// Bytes of a scalar in both ciphersuites.
+const SCALAR: usize = 32;
+
 fn frost_from<C: Ciphersuite>(body: &[u8], quorum: Quorum, me: PartyIndex) -> Result<FrostShare<C>, UnsealError> {
-    let (len, rest) = body.split_first_chunk::<2>().ok_or(UnsealError)?;
-    let (key_bytes, public_bytes) = rest.split_at_checked(usize::from(u16::from_be_bytes(*len))).ok_or(UnsealError)?;
-    let key = KeyPackage::<C>::deserialize(key_bytes).map_err(|_| UnsealError)?;
-    let public = PublicKeyPackage::<C>::deserialize(public_bytes).map_err(|_| UnsealError)?;
-    // The library ignores bytes after a package.
-    let key_again = Zeroizing::new(key.serialize().map_err(|_| UnsealError)?);
-    if public.serialize().map_err(|_| UnsealError)? != public_bytes || *key_again != key_bytes {
+    let (secret, points) = body.split_at_checked(SCALAR).ok_or(UnsealError)?;
+    let secret = SigningShare::<C>::deserialize(secret).map_err(|_| UnsealError)?;
+    let parties = quorum.all();
+    let count = parties.len().checked_add(1).ok_or(UnsealError)?;
+    let length = points.len().checked_div(count).filter(|length| *length > 0).ok_or(UnsealError)?;
+    let mut points = points.chunks(length);
+    let key = VerifyingKey::<C>::deserialize(points.next().unwrap_or_default()).map_err(|_| UnsealError)?;
+    let mut shares = BTreeMap::new();
+    for party in parties {
+        let point = points.next().ok_or(UnsealError)?;
+        let id = identifier::<C>(party).map_err(|_| UnsealError)?;
+        shares.insert(id, VerifyingShare::<C>::deserialize(point).map_err(|_| UnsealError)?);
+    }
+    let id = identifier::<C>(me).map_err(|_| UnsealError)?;
+    let own = VerifyingShare::from(secret);
+    if points.next().is_some() || shares.get(&id) != Some(&own) {
         return Err(UnsealError);
     }
     let threshold = u16::from(quorum.threshold());
-    let id = identifier::<C>(me).map_err(|_| UnsealError)?;
-    let consistent = *key.identifier() == id
-        && *key.min_signers() == threshold
-        && public.min_signers() == Some(threshold)
-        && key.verifying_key() == public.verifying_key()
-        && public.verifying_shares().get(&id) == Some(key.verifying_share())
-        && public.verifying_shares().len() == usize::from(quorum.parties());
-    let others =
-        quorum.all().into_iter().all(|p| identifier(p).is_ok_and(|i| public.verifying_shares().contains_key(&i)));
-    if consistent && others { Ok(FrostShare { key, public }) } else { Err(UnsealError) }
+    let key = KeyPackage::new(id, secret, own, key, threshold);
+    let public = PublicKeyPackage::new(shares, *key.verifying_key(), Some(threshold));
+    Ok(FrostShare { key, public })
 }
 
 fn ecdsa_from(body: &[u8], quorum: Quorum, me: PartyIndex) -> Result<EcdsaParty, UnsealError> {

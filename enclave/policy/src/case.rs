@@ -1,5 +1,6 @@
 //! A question with everything that several rules ask of it worked out once.
 
+use crate::memory::Memory;
 use crate::places::{Gain, Place};
 use crate::question::Question;
 use ringi_primitives::amount::Amount;
@@ -7,9 +8,11 @@ use ringi_primitives::asset::AssetKey;
 use ringi_primitives::decision::{Charge, DenyReason};
 use ringi_primitives::effects::{Effect, OpaqueKind};
 use ringi_primitives::network::NetworkId;
-use ringi_primitives::policy_set::{AllowEntry, Measure, PolicySet, Vault};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use ringi_primitives::policy_set::{AllowEntry, KnownWallet, Measure, PolicySet, Vault};
+use ringi_primitives::zone::WallClock;
+use std::cell::OnceCell;
+use rustc_hash::FxBuildHasher;
+use std::collections::{BTreeMap, HashSet};
 
 /// The question, its vault, its effects' properties and its sums.
 pub(crate) struct Case<'a> {
@@ -20,13 +23,19 @@ pub(crate) struct Case<'a> {
     /// The distinct sorts of effects; a batch of a hundred like transfers has one.
     pub sorts: Vec<Sort<'a>>,
     /// Groups that the initiator is in.
-    pub initiator_groups: BTreeSet<&'a str>,
+    pub initiator_groups: HashSet<&'a str, FxBuildHasher>,
     /// What each asset loses, fee included; `None` where that does not fit 256 bits.
     spends: BTreeMap<AssetKey, Option<Amount>>,
     /// Rules of which what nobody can look up any more is believed; `None`: nothing is.
     claimed: Option<&'a [String]>,
+    /// What the set knows of the wallet that acts.
+    acting: OnceCell<Option<&'a KnownWallet>>,
+    /// What all of it is worth.
+    dollars: OnceCell<Result<Amount, DenyReason>>,
+    /// What the clocks of zones show, by name.
+    pub(crate) clocks: Memory<'a, Option<WallClock>>,
     /// What limits said, by name.
-    pub(crate) limits: RefCell<BTreeMap<&'a str, Result<Vec<Charge>, DenyReason>>>,
+    pub(crate) limits: Memory<'a, Result<Vec<Charge>, DenyReason>>,
 }
 
 /// What rules match of an effect.
@@ -69,7 +78,18 @@ impl<'a> Case<'a> {
         }
         let groups = policy.groups.iter().filter(|g| g.members.contains(&question.initiator));
         let initiator_groups = groups.map(|g| g.name.as_str()).collect();
-        Ok(Case { question, vault, sorts, initiator_groups, spends, claimed: None, limits: RefCell::default() })
+        Ok(Case {
+            question,
+            vault,
+            sorts,
+            initiator_groups,
+            spends,
+            claimed: None,
+            acting: OnceCell::new(),
+            dollars: OnceCell::new(),
+            clocks: Memory::default(),
+            limits: Memory::default(),
+        })
     }
 
     /// The same case, as those saw it who claim that these rules decided.
@@ -82,12 +102,21 @@ impl<'a> Case<'a> {
         self.claimed.map(|claimed| claimed.iter().any(|name| name == rule))
     }
 
+    /// What the policy set knows of the wallet that acts (rule G3).
+    pub fn acting(&self) -> Option<&'a KnownWallet> {
+        let Question { policy, wallet, .. } = self.question;
+        *self.acting.get_or_init(|| policy.wallets.iter().find(|w| w.wallet == *wallet))
+    }
+
     /// What the whole intent takes by this measure, fee included (rule L2).
     ///
     /// # Errors
     /// [`DenyReason::Overflow`], [`DenyReason::PriceMissing`].
     pub fn takes(&self, measure: &Measure) -> Result<Amount, DenyReason> {
-        self.sum(measure, &self.spends)
+        match measure {
+            Measure::Usd => *self.dollars.get_or_init(|| self.sum(measure, &self.spends)),
+            Measure::Asset(_) | Measure::Count => self.sum(measure, &self.spends),
+        }
     }
 
     /// What each destination gains by this measure; the fee counts for each. Who gains nothing counts as unknown.

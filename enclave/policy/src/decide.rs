@@ -88,11 +88,10 @@ fn assign<'a>(case: &Case<'a>) -> Result<Vec<Used<'a>>, Denial> {
                 }
             }
             Ruling::Allow(terms) => {
-                let candidates =
-                    case.sorts.iter().zip(&open).map(|(s, open)| *open && clauses::matches_sort(rule, s).is_ok());
-                let candidates: Vec<bool> = candidates.collect();
-                if candidates.contains(&true) && matches(case, rule).map_err(by_rule)? {
-                    open.iter_mut().zip(candidates).for_each(|(open, taken)| *open &= !taken);
+                let takes = |sort| clauses::matches_sort(rule, sort).is_ok();
+                let is_reached = case.sorts.iter().zip(&open).any(|(sort, open)| *open && takes(sort));
+                if is_reached && matches(case, rule).map_err(by_rule)? {
+                    case.sorts.iter().zip(&mut open).for_each(|(sort, open)| *open &= !takes(sort));
                     used.push(Used { rule, terms });
                 }
             }

@@ -13,6 +13,7 @@ mod decide;
 mod explain;
 #[cfg(test)]
 mod fixture;
+mod memory;
 mod places;
 #[cfg(test)]
 mod properties;

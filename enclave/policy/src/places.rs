@@ -1,8 +1,10 @@
 //! What the policy set knows of the address that gains by an effect; looked up once, however many rules ask.
 
-use ringi_primitives::policy_set::{AllowEntry, Destination, PolicySet};
+use crate::memory::Memory;
+use ringi_primitives::policy_set::{AllowEntry, Destination, KnownWallet, PolicySet};
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Who gains value or power by an effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,24 +23,28 @@ pub(crate) struct Place<'a> {
     gain: Gain,
     /// Whether a contract is called, approved or delegated to; not for payments.
     is_contract: bool,
-    lists: RefCell<BTreeMap<&'a str, bool>>,
-    tags: RefCell<BTreeMap<&'a str, bool>>,
-    internal: OnceCell<bool>,
+    lists: Memory<'a, bool>,
+    tags: Memory<'a, bool>,
+    wallet: OnceCell<Option<&'a KnownWallet>>,
     listed: OnceCell<bool>,
+    named: RefCell<BTreeMap<AllowEntry, Rc<Place<'a>>>>,
 }
 
 impl<'a> Place<'a> {
     pub(crate) fn new(policy: &'a PolicySet, gain: Gain, is_contract: bool) -> Place<'a> {
-        let (lists, tags) = (RefCell::default(), RefCell::default());
-        Place { policy, gain, is_contract, lists, tags, internal: OnceCell::new(), listed: OnceCell::new() }
+        let (lists, tags) = (Memory::default(), Memory::default());
+        let (wallet, listed) = (OnceCell::new(), OnceCell::new());
+        Place { policy, gain, is_contract, lists, tags, wallet, listed, named: RefCell::default() }
     }
 
     pub(crate) fn gain(&self) -> Gain {
         self.gain
     }
 
-    pub(crate) fn policy(&self) -> &'a PolicySet {
-        self.policy
+    /// What is known of an account that the effect names somewhere in its data.
+    pub(crate) fn named(&self, entry: AllowEntry) -> Rc<Place<'a>> {
+        let new = || Rc::new(Place::new(self.policy, Gain::By(entry), false));
+        self.named.borrow_mut().entry(entry).or_insert_with(new).clone()
     }
 
     /// Whether it is one of these. Whom nobody knows is on no list.
@@ -48,10 +54,10 @@ impl<'a> Place<'a> {
 
     fn is(&self, destination: &'a Destination) -> bool {
         match destination {
-            Destination::List(name) => remember(&self.lists, name, || self.on_list(name)),
-            Destination::Tag(tag) => remember(&self.tags, tag, || self.tagged(tag)),
-            Destination::Internal => self.is_internal(),
-            Destination::Unlisted => !self.is_internal() && !*self.listed.get_or_init(|| self.on_any_list()),
+            Destination::List(name) => self.lists.of(name, || self.on_list(name)),
+            Destination::Tag(tag) => self.tags.of(tag, || self.tagged(tag)),
+            Destination::Internal => self.wallet().is_some(),
+            Destination::Unlisted => self.wallet().is_none() && !*self.listed.get_or_init(|| self.on_any_list()),
             Destination::Contract(entry) => self.is_contract && self.gain == Gain::By(*entry),
         }
     }
@@ -65,20 +71,18 @@ impl<'a> Place<'a> {
     fn tagged(&self, tag: &str) -> bool {
         let Gain::By(entry) = self.gain else { return false };
         self.policy.allow_lists.iter().any(|l| l.tags.contains(tag) && l.entries.contains(&entry))
-            || self.policy.wallet_at(&entry).is_some_and(|w| w.tags.contains(tag))
+            || self.wallet().is_some_and(|w| w.tags.contains(tag))
     }
 
-    fn is_internal(&self) -> bool {
-        let known = |entry: &AllowEntry| self.policy.wallet_at(entry).is_some();
-        *self.internal.get_or_init(|| matches!(&self.gain, Gain::By(entry) if known(entry)))
+    fn wallet(&self) -> Option<&'a KnownWallet> {
+        *self.wallet.get_or_init(|| match &self.gain {
+            Gain::By(entry) => self.policy.wallet_at(entry),
+            Gain::Nobody | Gain::Unknown => None,
+        })
     }
 
     fn on_any_list(&self) -> bool {
         let Gain::By(entry) = self.gain else { return false };
         self.policy.allow_lists.iter().any(|l| l.entries.contains(&entry))
     }
-}
-
-fn remember<'a>(memory: &RefCell<BTreeMap<&'a str, bool>>, name: &'a str, look: impl FnOnce() -> bool) -> bool {
-    *memory.borrow_mut().entry(name).or_insert_with(look)
 }

@@ -3,12 +3,17 @@
 use crate::question::Question;
 use crate::{DEFAULT, SCHEMA};
 use cedar_policy::{Authorizer, Decision, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 
 /// An operator's policies at most, bytes.
 const OWN_BYTES: usize = 256 * 1024;
 /// Goes before the ids of the operator's own policies.
 const OWN: &str = "own:";
+
+/// Verdicts that are remembered at most, and the longest question, bytes.
+const REMEMBERED: usize = 4096;
+const QUESTION_BYTES: usize = 1024;
 
 /// Why access policies cannot be put in force.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,6 +87,8 @@ pub struct Access {
     policies: PolicySet,
     authorizer: Authorizer,
     own: usize,
+    /// Verdicts of before: the policies never change here, and nothing else but the question decides.
+    said: Mutex<HashMap<String, Verdict>>,
 }
 
 impl Access {
@@ -109,7 +116,7 @@ impl Access {
         if let Some(first) = checked.validation_warnings().next() {
             return Err(AccessError::Invalid(first.to_string()));
         }
-        Ok(Access { schema, policies, authorizer: Authorizer::new(), own: count })
+        Ok(Access { schema, policies, authorizer: Authorizer::new(), own: count, said: Mutex::default() })
     }
 
     /// How many policies are the operator's own.
@@ -129,6 +136,24 @@ impl Access {
     /// What the policies say. A question that cannot be asked, and a policy that fails, are refusals: Cedar would skip a
     /// failing `forbid`, which must not open anything.
     pub fn decide(&self, question: &Question<'_>) -> Verdict {
+        // The whole question, role included: who gets or loses one asks another question from then on.
+        let key = format!("{question:?}");
+        let said = || self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(verdict) = said().get(&key) {
+            return verdict.clone();
+        }
+        let verdict = self.judge(question);
+        if key.len() <= QUESTION_BYTES && verdict.reason != Reason::Faulty {
+            let mut said = said();
+            if said.len() >= REMEMBERED {
+                said.clear();
+            }
+            said.insert(key, verdict.clone());
+        }
+        verdict
+    }
+
+    fn judge(&self, question: &Question<'_>) -> Verdict {
         let (request, entities) = match question.said(&self.schema) {
             Ok(said) => said,
             Err(fault) => return Verdict { reason: Reason::Faulty, policies: vec![], faults: vec![fault] },
@@ -188,6 +213,41 @@ mod tests {
     fn reason(own: &str, question: Question<'_>) -> (Reason, String) {
         let verdict = Access::new(Some(own)).unwrap().decide(&question);
         (verdict.reason, verdict.policies.join(","))
+    }
+
+    /// Asked again, and again with one thing changed, each verdict is what it was, and that of its own question.
+    #[test]
+    fn h1_a_verdict_is_remembered_for_its_own_question_only() {
+        let own = "@id(\"closed\") forbid (principal, action, resource in Vault::\"treasury\") \
+                   when { context.ip.isInRange(ip(\"10.9.0.0/16\")) };";
+        let access = Access::new(Some(own)).unwrap();
+        let submit = ask("submitTransfer", Some(Role::Editor), WALLET);
+        let changed = [
+            (submit, Reason::Permitted),
+            (Question { role: None, ..submit }, Reason::NoRole),
+            (Question { role: Some(Role::Viewer), ..submit }, Reason::NotPermitted),
+            (Question { address: [10, 9, 2, 3].into(), ..submit }, Reason::Forbidden),
+            (Question { action: "grantRole", ..submit }, Reason::Faulty),
+            (Question { target: Target::Wallet { id: "w", vault: None }, ..submit }, Reason::Permitted),
+            (
+                Question {
+                    address: [10, 9, 2, 3].into(),
+                    target: Target::Wallet { id: "w", vault: Some("other") },
+                    ..submit
+                },
+                Reason::Permitted,
+            ),
+        ];
+        for _ in 0..2 {
+            for (question, reason) in &changed {
+                assert_eq!(access.decide(question).reason, *reason, "{question:?}");
+            }
+        }
+        for n in 0..2 * REMEMBERED {
+            let id = format!("w{n}");
+            access.decide(&Question { target: Target::Wallet { id: &id, vault: None }, ..submit });
+        }
+        assert!(access.said.lock().unwrap().len() <= REMEMBERED);
     }
 
     #[test]

@@ -4,6 +4,9 @@
 //! that the names' order is the records'. A commit is durable when its put is acknowledged. A snapshot's object is put before
 //! older ones are deleted; whatever of those is left is deleted later.
 //!
+//! A home that was set apart has `PREFIX/cosigner-N.PLACE/` instead, where PLACE is of its own (rule E1: a cosigner that moves
+//! to another image has two homes for a while).
+//!
 //! `PREFIX/cosigner-N/instance` names the home whose records these are, and its last opening. Another home is refused
 //! (`records.locked`) until somebody deletes that object. Two copies of one home are told apart so: an opening writes its name
 //! there before it lists the objects, and reads it again after each put, before it acknowledges. So either the older opening
@@ -28,6 +31,8 @@ use tokio::runtime::Handle;
 
 /// The home's name, in its folder.
 const INSTANCE: &str = "records.instance";
+/// The name of its place in the bucket, in its folder, where that is not the cosigner's first.
+const PLACE: &str = "records.place";
 /// Objects that are read at the same time.
 const READS: usize = 8;
 /// A longer object is none of ours: a snapshot in one commit, and what came with it.
@@ -57,7 +62,7 @@ impl BucketStore {
         let lock = lock(folder)?;
         let instance = instance(folder)?;
         let runtime = Handle::try_current().map_err(|e| RecordError::Disk(io::Error::other(e)))?;
-        let objects = Objects::new(bucket, me)?;
+        let objects = Objects::new(bucket, &place(me, folder)?)?;
         let writer = random_bytes()?;
         let claim = format!("{instance} {}", hex::encode(writer));
         let (live, stale, records) = runtime.block_on(async {
@@ -128,6 +133,21 @@ fn instance(folder: &Path) -> Result<String, RecordError> {
     }
 }
 
+/// Gives the home in this folder, new or made now, a place of its own in the bucket.
+pub(crate) fn set_apart(folder: &Path) -> Result<(), RecordError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(RecordError::of_io)?;
+    replace(folder, PLACE, hex::encode(random_bytes()?).as_bytes())
+}
+
+/// What this home's place in the bucket is called.
+fn place(me: PartyIndex, folder: &Path) -> Result<String, RecordError> {
+    match fs::read_to_string(folder.join(PLACE)) {
+        Ok(own) => Ok(format!("cosigner-{me}.{own}")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(format!("cosigner-{me}")),
+        Err(e) => Err(RecordError::of_io(e)),
+    }
+}
+
 /// Present objects, replaced ones, and the records of the present ones.
 type Read = (Vec<u64>, Vec<u64>, Vec<StoredRecord>);
 
@@ -139,9 +159,9 @@ struct Objects {
 }
 
 impl Objects {
-    fn new(bucket: &Bucket, me: PartyIndex) -> Result<Objects, RecordError> {
+    fn new(bucket: &Bucket, place: &str) -> Result<Objects, RecordError> {
         let wrong = |e: object_store::path::Error| RecordError::BucketRefused(e.to_string());
-        let home = Name::parse(&bucket.prefix).map_err(wrong)?.join(format!("cosigner-{me}"));
+        let home = Name::parse(&bucket.prefix).map_err(wrong)?.join(place);
         let store = bucket.store()?;
         Ok(Objects { store, instance: home.clone().join("instance"), records: home.join("records") })
     }

@@ -1,6 +1,6 @@
 //! Where a cosigner's things are: a folder of this machine, and its sealed records there or in a bucket.
 
-use crate::bucket_store::BucketStore;
+use crate::bucket_store::{self, BucketStore};
 use crate::{Bucket, RecordError, RecordStore, StoredRecord};
 use ringi_primitives::scheme::PartyIndex;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,17 @@ impl<P: AsRef<Path> + ?Sized> From<&P> for Home {
 }
 
 impl Home {
+    /// For a cosigner that has a home already: a new one beside it, whose records get a place of their own in the bucket.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn apart(folder: &Path, bucket: Option<Bucket>) -> Result<Home, RecordError> {
+        if bucket.is_some() {
+            bucket_store::set_apart(folder)?;
+        }
+        Ok(Home { folder: folder.to_owned(), bucket })
+    }
+
     /// Opens this cosigner's records and reads them, oldest first. Of a bucket, within a runtime, on a thread that may block.
     ///
     /// # Errors

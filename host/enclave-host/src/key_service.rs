@@ -105,6 +105,8 @@ impl Tunnel {
         let to_cosigner = self.to_cosigner.clone();
         match connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => {
+                // TLS writes in small pieces, each a frame of its own.
+                let _ = stream.set_nodelay(true);
                 let (mut incoming, outgoing) = stream.into_split();
                 self.out = Some(outgoing);
                 self.carrying = Some(tokio::spawn(async move {

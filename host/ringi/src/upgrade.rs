@@ -13,8 +13,8 @@ use crate::log;
 use crate::order::order;
 use crate::output::Output;
 use crate::platform::development::Development;
-use crate::platform::handover::{Homes, UpgradeOrder, failed, measurements};
-use crate::platform::images::{Images, allowing, movable, with_image};
+use crate::platform::handover::{UpgradeOrder, failed, measurements};
+use crate::platform::images::{Images, allowing, with_image};
 use crate::platform::settings::{self, EnclaveKind, Overrides, Settings};
 use crate::platform::start::{Attested, open_store};
 use ringi_attestation::{Pcr, PcrIndex};
@@ -44,7 +44,6 @@ pub async fn upgrade(args: UpgradeArgs, output: Output) -> Done {
         let next = "stop the platform and start it with --cosigner NEW; or name --enclave process";
         return Err(Failure::new("cli.enclave", "plain processes are measured by nobody: there is no upgrade", next));
     }
-    movable(&settings)?;
     let elsewhere = genesis.map(|genesis| Elsewhere { genesis, orders });
     let store = open_store(&data).await?;
     let done = prepared(&data, &settings, &to, elsewhere, &store).await;
@@ -91,7 +90,7 @@ async fn prepared(
         let (new, measured, _) = attested.beside(&with_image(settings, to))?;
         let signed = match elsewhere {
             Some(files) => read(&files, &measured)?,
-            None => in_development(data, &attested, &measured).await?,
+            None => in_development(&images, &measured).await?,
         };
         move_all(&images, store, &signed, new.as_ref()).await
     };
@@ -121,16 +120,16 @@ fn read(files: &Elsewhere, measured: &[(PcrIndex, Pcr)]) -> Result<Signatures, F
 
 /// Signs as the admins whose keys lie in the folder: the next genesis, unless it allows the image already, and an order for each
 /// cosigner that is not there.
-async fn in_development(data: &Path, attested: &Attested, measured: &[(PcrIndex, Pcr)]) -> Result<Signatures, Failure> {
-    let mut development = Development::load(data)?;
+async fn in_development(images: &Images, measured: &[(PcrIndex, Pcr)]) -> Result<Signatures, Failure> {
+    let mut development = Development::load(&images.data)?;
     let measurements = measurements(measured);
     if !development.chain.head().measurements.ends_with(&measurements) {
-        let next = allowing(attested, &development.chain, measured).await?;
+        let next = allowing(&images.attested, &development.chain, measured).await?;
         development.follow(&next)?;
     }
     let mut orders = Vec::new();
     for cosigner in &development.chain.head().cosigners {
-        if Homes::of(data, cosigner.index)?.is_there(&development.chain)? {
+        if images.homes(cosigner.index)?.is_there(&development.chain)? {
             continue;
         }
         let (head, measurements) = (development.chain.head_digest(), measurements.clone());
@@ -150,7 +149,7 @@ async fn move_all(
     store_genesis(store, fresh::now(), &signed.chain, &signed.versions).await.map_err(|e| failed(&e))?;
     let mut moved = Vec::new();
     for order in &signed.orders {
-        let homes = Homes::of(&images.data, order.cosigner)?;
+        let homes = images.homes(order.cosigner)?;
         if homes.is_there(&signed.chain)? {
             continue;
         }

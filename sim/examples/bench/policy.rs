@@ -12,8 +12,8 @@ use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::limits;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{
-    AllowEntry, AllowList, Approvals, Band, Conditions, Destination, Display, Group, Hours, Initiator, Limit, Measure,
-    OwnApproval, Person, PolicySet, RootIndex, Rule, Ruling, Scope, Seats, Temperature, Terms, Vault, Window,
+    AllowEntry, AllowList, Approvals, Band, Conditions, Destination, Display, Group, Hours, Initiator, KnownWallet, Limit, Measure,
+    OwnApproval, Person, PolicySet, RootIndex, Rule, Ruling, Scope, Seats, Source, Temperature, Terms, Vault, Window,
 };
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
@@ -48,7 +48,7 @@ fn limit(name: &str, most: u64) -> Limit {
     }
 }
 
-/// 100 people, 50 groups, 50 tokens, 10 lists of 1,000 addresses.
+/// 100 people, 50 groups, 50 tokens, 10 lists of 1,000 addresses, 1,000 wallets with tags and addresses.
 fn policy(rules: Vec<Rule>) -> PolicySet {
     let group = |n: u8| Group { name: format!("group-{n}"), members: (n..n.saturating_add(50)).map(person).collect() };
     let entry = |n: u32| AllowEntry { network: NETWORK, address: Address::new(&n.to_be_bytes()).expect("4 bytes") };
@@ -56,6 +56,17 @@ fn policy(rules: Vec<Rule>) -> PolicySet {
         name: format!("list-{n}"),
         entries: (n * 1000..n * 1000 + 1000).map(entry).collect(),
         tags: BTreeSet::new(),
+    };
+    // The last of a thousand wallets acts, and has a tag that no rule asks for.
+    let wallet = |n: u32| {
+        let id = if n == 999 { [1; 16] } else { u128::from(n).to_be_bytes() };
+        let tag = if n == 999 { 30 } else { n % 30 };
+        let address = Address::new(&[&[9; 16][..], &n.to_be_bytes()].concat()).expect("20 bytes");
+        KnownWallet {
+            wallet: WalletRef { vault: VaultIndex(0), wallet: WalletId::from_bytes(id) },
+            tags: [format!("wallet-{tag}"), format!("place-{tag}")].into(),
+            addresses: [AllowEntry { network: NETWORK, address }].into(),
+        }
     };
     let coin = Asset { id: "eth".into(), key: AssetKey::native(NETWORK), decimals: 18 };
     let tokens = (0..50).map(|n| Asset { id: format!("token-{n}"), key: token(n), decimals: 6 });
@@ -87,7 +98,7 @@ fn policy(rules: Vec<Rule>) -> PolicySet {
             limits: vec![limit("day", 1_000_000), limit("full", 1)],
             rules,
         }],
-        wallets: vec![],
+        wallets: (0..1000).map(wallet).collect(),
         messages: vec![],
         trust: None,
     }
@@ -181,7 +192,8 @@ pub fn rows() -> Vec<Row> {
         from_minute: (n % 300) as u16,
         to_minute: 400,
     };
-    let shapes: [(&str, Vec<Rule>, &[Effect]); 9] = [
+    let tags = |n: u32, what: &str| [n % 30, (n + 1) % 30].map(|tag| format!("{what}-{tag}"));
+    let shapes: [(&str, Vec<Rule>, &[Effect]); 11] = [
         ("a desk's rules, one transfer", rules(desk), one),
         ("a desk's rules, batch of 100", rules(desk), &batch),
         (
@@ -192,6 +204,22 @@ pub fn rows() -> Vec<Row> {
         (
             "only the last, others of 2 lists each",
             rules(|n| nothing(Conditions { destinations: elsewhere(n), ..any() })),
+            one,
+        ),
+        (
+            "only the last, others of 2 tags of destinations each",
+            rules(|n| {
+                let destinations = tags(n, "place").map(Destination::Tag).into();
+                nothing(Conditions { destinations, ..any() })
+            }),
+            one,
+        ),
+        (
+            "only the last, others of 2 tags of wallets each",
+            rules(|n| {
+                let sources = tags(n, "wallet").map(Source::Tag).into();
+                nothing(Conditions { sources, ..any() })
+            }),
             one,
         ),
         (

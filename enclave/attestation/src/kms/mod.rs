@@ -14,7 +14,7 @@ mod tls;
 
 pub use client::{Client, Context, DataKey, KmsError, context};
 pub use place::{KmsKey, KmsKeyError, Trust};
-pub use recipient::RecipientKey;
+pub use recipient::{KeySearch, RecipientKey};
 pub use sigv4::{Credentials, Request, authorization};
 
 /// Feeds foreign bytes to what reads a key service's answers.

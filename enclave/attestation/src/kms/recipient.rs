@@ -5,12 +5,35 @@ use aws_lc_rs::cipher::{AES_256, DecryptionContext, PaddedBlockDecryptingKey, Un
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::rsa::{KeySize, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use zeroize::Zeroizing;
 
 /// RSA-2048, the size that AWS's own clients use.
 pub struct RecipientKey {
     key: OaepPrivateDecryptingKey,
     public: Vec<u8>,
+}
+
+/// A search for a key that goes on beside what else a start has to do: most of a start's time is this search.
+pub struct KeySearch(Receiver<RecipientKey>);
+
+impl KeySearch {
+    /// Begins it, on two threads: how long a search for primes takes is luck, and the first of two is sooner found.
+    pub fn begin() -> KeySearch {
+        let (found, first) = channel();
+        for _ in 0..2 {
+            let found = found.clone();
+            // Where no thread starts, the caller searches itself.
+            let _ = thread::Builder::new().spawn(move || RecipientKey::generate().map(|key| found.send(key)));
+        }
+        KeySearch(first)
+    }
+
+    /// The first key that is found; the other is dropped unseen. `None` only if the library fails or no thread started.
+    pub fn end(self) -> Option<RecipientKey> {
+        self.0.recv().ok()
+    }
 }
 
 impl RecipientKey {

@@ -159,7 +159,7 @@ pub fn dealt(t: u8, n: u8) -> Vec<KeyShare> {
     (1..)
         .zip(&parties)
         .map(|(i, party)| {
-            let header = [1, 0, t, n, i, 0, 0, 0, 0];
+            let header = [2, 0, t, n, i, 0, 0, 0, 0];
             let body = postcard::to_allocvec(party).unwrap();
             KeyShare::unseal_bytes(&[&header, party.chain_code().as_slice(), &body].concat()).unwrap()
         })

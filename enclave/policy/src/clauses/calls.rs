@@ -13,11 +13,11 @@ const SELECTOR: usize = 4;
 const WORD: usize = 32;
 
 /// One of these calls, if there are any.
-pub(crate) fn holds(calls: &[CallCondition], sort: &Sort) -> bool {
+pub(crate) fn holds<'a>(calls: &'a [CallCondition], sort: &Sort<'a>) -> bool {
     calls.is_empty() || calls.iter().any(|call| is(call, sort))
 }
 
-fn is(call: &CallCondition, sort: &Sort) -> bool {
+fn is<'a>(call: &'a CallCondition, sort: &Sort<'a>) -> bool {
     let Effect::Call { network, contract, function, data, .. } = sort.effect else { return false };
     (network, contract, function) == (&call.network, &call.contract, &call.function)
         && call.arguments.iter().all(|a| word(data, a.word).is_some_and(|word| words::holds(&a.test, word, sort)))

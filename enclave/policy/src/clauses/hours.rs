@@ -6,9 +6,10 @@ use ringi_primitives::policy_set::Hours;
 use ringi_primitives::zone::{WallClock, Zone};
 
 /// Now is in one of these, if there are any.
-pub(crate) fn holds(case: &Case, hours: &[Hours]) -> Result<bool, DenyReason> {
+pub(crate) fn holds<'a>(case: &Case<'a>, hours: &'a [Hours]) -> Result<bool, DenyReason> {
+    let shown = |zone: &str| Zone::named(zone).and_then(|zone| zone.wall_clock(case.question.now));
     for span in hours {
-        let clock = Zone::named(&span.zone).and_then(|zone| zone.wall_clock(case.question.now));
+        let clock = case.clocks.of(&span.zone, || shown(&span.zone));
         if contains(span, clock.ok_or(DenyReason::Unknown)?) {
             return Ok(true);
         }

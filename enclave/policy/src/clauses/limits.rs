@@ -14,13 +14,8 @@ use ringi_primitives::zone::Zone;
 
 /// What the intent costs the limit of this name, if it fits.
 pub(crate) fn charges<'a>(case: &Case<'a>, name: &'a str) -> Result<Vec<Charge>, DenyReason> {
-    if let Some(known) = case.limits.borrow().get(name) {
-        return known.clone();
-    }
-    let limit = case.vault.limits.iter().find(|l| l.name == name).ok_or(DenyReason::Unknown);
-    let said = limit.and_then(|limit| weigh(case, limit));
-    case.limits.borrow_mut().insert(name, said.clone());
-    said
+    let limit = || case.vault.limits.iter().find(|l| l.name == name).ok_or(DenyReason::Unknown);
+    case.limits.of(name, || weigh(case, limit()?))
 }
 
 /// The keys that an intent has in a limit, whether it fits or not.

@@ -7,13 +7,13 @@ use ringi_primitives::effects::Effect;
 use ringi_primitives::policy_set::{FieldCondition, MessageCondition};
 
 /// One of these messages, if there are any.
-pub(crate) fn holds(messages: &[MessageCondition], sort: &Sort) -> bool {
+pub(crate) fn holds<'a>(messages: &'a [MessageCondition], sort: &Sort<'a>) -> bool {
     messages.is_empty() || messages.iter().any(|message| is(message, sort))
 }
 
-fn is(message: &MessageCondition, sort: &Sort) -> bool {
+fn is<'a>(message: &'a MessageCondition, sort: &Sort<'a>) -> bool {
     let Effect::TypedMessage { network, contract, kind, fields, .. } = sort.effect else { return false };
-    let holds = |condition: &FieldCondition| {
+    let holds = |condition: &'a FieldCondition| {
         // A path that stands there twice could not be told apart: none is believed.
         let mut named = fields.iter().filter(|f| f.path == condition.field);
         matches!((named.next(), named.next()), (Some(field), None) if words::holds(&condition.test, field.word, sort))

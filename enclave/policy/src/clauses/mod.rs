@@ -37,17 +37,13 @@ pub(crate) enum Miss {
 /// Whether a rule's conditions on a single effect hold; else the tag of the first that does not.
 pub(crate) fn matches_sort<'a>(rule: &'a Rule, sort: &Sort<'a>) -> Result<(), &'static str> {
     let when = &rule.when;
-    let all = [
-        (kinds::holds(rule, sort), "kinds"),
-        (networks::holds(&when.networks, sort), "networks"),
-        (assets::holds(&when.assets, sort), "assets"),
-        (calls::holds(&when.calls, sort), "calls"),
-        (messages::holds(&when.messages, sort), "messages"),
-    ];
-    if let Some((_, tag)) = all.iter().find(|(holds, _)| !holds) {
-        return Err(tag);
-    }
-    if destinations::holds(rule, sort) { Ok(()) } else { Err("destinations") }
+    let require = |holds: bool, tag| if holds { Ok(()) } else { Err(tag) };
+    require(kinds::holds(rule, sort), "kinds")?;
+    require(networks::holds(&when.networks, sort), "networks")?;
+    require(assets::holds(&when.assets, sort), "assets")?;
+    require(calls::holds(&when.calls, sort), "calls")?;
+    require(messages::holds(&when.messages, sort), "messages")?;
+    require(destinations::holds(rule, sort), "destinations")
 }
 
 /// Whether a rule's conditions on the intent as a whole hold. Those that may be unknown come last.

@@ -6,10 +6,9 @@ use ringi_primitives::policy_set::Source;
 /// One of these wallets, or one with one of these tags, if there are any.
 pub(crate) fn holds(case: &Case, sources: &[Source]) -> bool {
     let wallet = case.question.wallet;
-    let known = || case.question.policy.wallets.iter().find(|w| w.wallet == wallet);
     let is = |source: &Source| match source {
         Source::Wallet(id) => wallet.wallet == *id,
-        Source::Tag(tag) => known().is_some_and(|w| w.tags.contains(tag)),
+        Source::Tag(tag) => case.acting().is_some_and(|w| w.tags.contains(tag)),
     };
     sources.is_empty() || sources.iter().any(is)
 }

@@ -1,21 +1,19 @@
 //! What holds of a 32-byte word of call data or typed data: shared by `calls` and `messages`.
 
 use crate::case::Sort;
-use crate::places::{Gain, Place};
 use ringi_primitives::address::Address;
 use ringi_primitives::amount::Amount;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{AllowEntry, WordTest};
 
 /// Whether the word of an effect of this sort is as the test says.
-pub(crate) fn holds(test: &WordTest, word: Amount, sort: &Sort) -> bool {
+pub(crate) fn holds<'a>(test: &'a WordTest, word: Amount, sort: &Sort<'a>) -> bool {
     match test {
         WordTest::OneOf(words) => words.contains(&word),
         WordTest::Between { least, most } => (*least..=*most).contains(&word),
-        WordTest::Destination(any) => account(word, sort.network).is_some_and(|entry| {
-            let place = Place::new(sort.place.policy(), Gain::By(entry), false);
-            place.is_any(any)
-        }),
+        WordTest::Destination(any) => {
+            account(word, sort.network).is_some_and(|entry| sort.place.named(entry).is_any(any))
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::failure::{Done, Failure};
 use ringi_attestation::{Document, Pcr, PcrIndex};
-use ringi_enclave_host::{Enclave, EnclaveHandle, Events, HandedOver, Side, hand_over, kept_genesis};
+use ringi_enclave_host::{Bucket, Enclave, EnclaveHandle, Events, HandedOver, Home, Side, hand_over, kept_genesis};
 use ringi_orchestrator::upgrade::Upgraded;
 use ringi_primitives::genesis::{GenesisChain, Measurement};
 use ringi_primitives::id::OrderId;
@@ -83,6 +83,8 @@ pub struct Homes {
     /// Where it runs.
     pub present: PathBuf,
     next: PathBuf,
+    /// Where its records are instead.
+    bucket: Option<Bucket>,
 }
 
 impl Homes {
@@ -90,12 +92,13 @@ impl Homes {
     ///
     /// # Errors
     /// If that cannot be done.
-    pub fn of(data: &Path, cosigner: PartyIndex) -> Result<Homes, Failure> {
+    pub fn of(data: &Path, cosigner: PartyIndex, bucket: Option<Bucket>) -> Result<Homes, Failure> {
         let all = data.join("cosigners");
         let homes = Homes {
             cosigner,
             present: all.join(cosigner.number().to_string()),
             next: all.join(format!("{cosigner}.next")),
+            bucket,
         };
         if !homes.present.exists() && homes.next.exists() {
             renamed(&homes.next, &homes.present)?;
@@ -148,8 +151,9 @@ impl Homes {
             fs::remove_dir_all(&self.next).map_err(|e| Failure::file(&self.next, &e))?;
         }
         fs::create_dir_all(&self.next).map_err(|e| Failure::file(&self.next, &e))?;
-        let (old, mut old_events) = self.started(old, &self.present).await?;
-        let (new, mut new_events) = self.started(new, &self.next).await?;
+        let next = Home::apart(&self.next, self.bucket.clone()).map_err(|e| failed(&e))?;
+        let (old, mut old_events) = self.started(old, self.home()).await?;
+        let (new, mut new_events) = self.started(new, next).await?;
         let (from, to) =
             (Side { handle: &old, events: &mut old_events }, Side { handle: &new, events: &mut new_events });
         let carried = hand_over(from, to, genesis, &order.signed).await;
@@ -158,7 +162,12 @@ impl Homes {
         carried.map_err(|e| Failure::new(e.code(), format!("cosigner {}: {e}", self.cosigner), AGAIN))
     }
 
-    async fn started(&self, enclave: &dyn Enclave, home: &Path) -> Result<(EnclaveHandle, Events), Failure> {
+    /// Where it runs, with its records.
+    pub fn home(&self) -> Home {
+        Home { folder: self.present.clone(), bucket: self.bucket.clone() }
+    }
+
+    async fn started(&self, enclave: &dyn Enclave, home: Home) -> Result<(EnclaveHandle, Events), Failure> {
         let started = EnclaveHandle::start(enclave, self.cosigner, home).await;
         started.map_err(|e| Failure::new(e.code(), format!("cosigner {}: {e}", self.cosigner), AGAIN))
     }

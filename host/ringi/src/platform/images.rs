@@ -2,7 +2,8 @@
 //! into the data folder. While a workspace moves from one to the other, some cosigners run each.
 
 use super::fleet::Fleet;
-use super::handover::{UpgradeOrder, image_of, measurements};
+use super::handover::{Homes, UpgradeOrder, image_of, measurements};
+use super::records;
 use super::settings::{EnclaveKind, NitroSettings, QemuSettings, Settings};
 use super::start::Attested;
 use crate::documents::write;
@@ -42,6 +43,14 @@ pub struct Images {
 }
 
 impl Images {
+    /// The folders of a cosigner, and where its records are.
+    ///
+    /// # Errors
+    /// [`Homes::of`]; if the settings' bucket cannot be used.
+    pub fn homes(&self, cosigner: PartyIndex) -> Result<Homes, Failure> {
+        Homes::of(&self.data, cosigner, records::bucket(&self.settings)?)
+    }
+
     /// The image that the records of this home are for. Another one would get no key.
     ///
     /// # Errors
@@ -174,18 +183,6 @@ pub fn with_image(settings: &Settings, to: &Path) -> Settings {
         EnclaveKind::Process | EnclaveKind::Plain => next.cosigner = to.to_owned(),
     }
     next
-}
-
-/// Where this machine cannot move a cosigner at all.
-///
-/// # Errors
-/// If its records are in a bucket.
-pub fn movable(settings: &Settings) -> Done {
-    if settings.records.is_none() {
-        return Ok(());
-    }
-    let next = "found a new workspace of the new image, and pay over";
-    Err(Failure::new("upgrade.records", "records in a bucket cannot be handed over to another image yet", next))
 }
 
 /// All cosigners but this one.

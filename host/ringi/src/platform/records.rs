@@ -1,5 +1,6 @@
 //! Where sealed records are: in the data folder, or in a bucket that `[records]` of the settings names.
 
+use super::settings::Settings;
 use crate::failure::Failure;
 use ringi_enclave_host::{Access, Bucket};
 use serde::Deserialize;
@@ -36,6 +37,14 @@ struct Credentials {
     access_key_id: String,
     secret_access_key: String,
     session_token: Option<String>,
+}
+
+/// The bucket that the settings name, where they name one.
+///
+/// # Errors
+/// As [`RecordSettings::bucket`].
+pub fn bucket(settings: &Settings) -> Result<Option<Bucket>, Failure> {
+    settings.records.as_ref().map(RecordSettings::bucket).transpose()
 }
 
 impl RecordSettings {

@@ -6,7 +6,7 @@ use super::fleet::Fleet;
 use super::handover::Homes;
 use super::images::{self, Images};
 use super::incidents::{self, Incidents};
-use super::records::{RecordSettings, kept_so};
+use super::records::{self, kept_so};
 use super::settings::{EnclaveKind, Settings};
 use crate::failure::{Done, Failure};
 use crate::recovery::Kits;
@@ -319,7 +319,7 @@ async fn start_fleet(
     let (relay, mut notices) = Relay::new(Arc::new(Faithful));
     tokio::spawn(async move { while notices.recv().await.is_some() {} });
     let (mut members, mut failed) = (Vec::new(), Vec::new());
-    let bucket = settings.records.as_ref().map(RecordSettings::bucket).transpose()?;
+    let bucket = records::bucket(settings)?;
     let images = attested.map(|attested| Images { data: folder.to_owned(), settings: settings.clone(), attested });
     for number in 1..=settings.cosigners {
         let party = PartyIndex::new(number).ok_or_else(|| {
@@ -327,7 +327,7 @@ async fn start_fleet(
         })?;
         let home = folder.join("cosigners").join(number.to_string());
         // A move between folders that was cut off has to end first.
-        Homes::of(folder, party)?;
+        Homes::of(folder, party, bucket.clone())?;
         std::fs::create_dir_all(&home).map_err(|e| Failure::file(&home, &e))?;
         kept_so(&home, bucket.as_ref())?;
         let enclave = match images.as_ref().map(|images| images.of_home(&home)).transpose() {

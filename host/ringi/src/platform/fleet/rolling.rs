@@ -3,15 +3,14 @@
 
 use super::Fleet;
 use crate::failure::Failure;
-use crate::platform::handover::{Homes, UpgradeOrder};
-use crate::platform::images::{Images, movable, others};
-use ringi_enclave_host::{Backoff, Enclave, supervise};
+use crate::platform::handover::UpgradeOrder;
+use crate::platform::images::{Images, others};
+use ringi_enclave_host::{Backoff, Enclave, Home, supervise};
 use ringi_orchestrator::ports::{Cosigners as _, DocumentAnswer};
 use ringi_primitives::genesis::GenesisChain;
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::signed::Signed;
 use ringi_primitives::wire::{Refusal, Retry};
-use std::path::Path;
 use std::sync::Arc;
 
 impl Fleet {
@@ -32,11 +31,10 @@ impl Fleet {
         let plain =
             || Failure::new("upgrade.unattested", "plain processes are measured by nobody: there is no upgrade", "");
         let images = self.0.images.as_ref().ok_or_else(plain)?;
-        movable(&images.settings)?;
         let order = UpgradeOrder::read(signed)?;
         let chain = GenesisChain::verify(genesis).map_err(|e| Failure::new("cli.genesis", e, "report this"))?;
         let new = images.ordered(&order)?;
-        let homes = Homes::of(&images.data, order.cosigner)?;
+        let homes = images.homes(order.cosigner)?;
         if homes.is_there(&chain)? {
             return Ok(DocumentAnswer::Order { certificate: None });
         }
@@ -46,7 +44,7 @@ impl Fleet {
         let moved = homes.move_over(genesis, &order, (old.as_ref(), new.as_ref())).await;
         // Cut off between its renames the new folder may be in the place already.
         let runs = images.of_home(&homes.present).unwrap_or(old);
-        self.come_back(images, order.cosigner, runs, &homes.present).await?;
+        self.come_back(images, order.cosigner, runs, homes.home()).await?;
         let upgraded = moved?;
         Ok(DocumentAnswer::Upgraded { from: upgraded.from, to: upgraded.to })
     }
@@ -78,7 +76,7 @@ impl Fleet {
         images: &Images,
         party: PartyIndex,
         enclave: Arc<dyn Enclave>,
-        home: &Path,
+        home: Home,
     ) -> Result<(), Failure> {
         let started = supervise(enclave, party, home, Backoff::default()).await.map_err(|e| {
             let next = "stop the platform and start it again: its state is in its folder";
