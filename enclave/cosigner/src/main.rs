@@ -8,8 +8,8 @@ mod module;
 
 use link::{Link, Next};
 use rand_core::OsRng;
-use ringi_cosigner::core::Cosigner;
 use ringi_attestation::kms::KeySearch;
+use ringi_cosigner::core::Cosigner;
 use ringi_cosigner::enclosure::Enclosure;
 use ringi_cosigner::journal::SealingKey;
 use ringi_primitives::time::UnixMs;

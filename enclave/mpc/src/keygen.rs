@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use frost_ed25519::Ed25519Sha512;
-use frost_secp256k1_tr::Secp256K1Sha256TR;
 use rand_core::CryptoRngCore;
 use ringi_primitives::scheme::{PartyIndex, Scheme};
 
 use crate::ecdsa::EcdsaKeygen;
 use crate::frost::FrostKeygen;
 use crate::quorum::Quorum;
-use crate::rounds::{Machine, Start};
+use crate::rounds::{Running, Start, started};
 use crate::share::{KeyShare, Secret};
 use crate::transcript::Framed;
 use crate::{Ceremony, Envelope, Fault, Progress, SessionId};
@@ -36,13 +34,7 @@ pub struct KeygenParams {
 pub struct Keygen {
     quorum: Quorum,
     me: PartyIndex,
-    machine: Inner,
-}
-
-enum Inner {
-    Ecdsa(Box<Machine<EcdsaKeygen>>),
-    Bip340(Box<Machine<FrostKeygen<Secp256K1Sha256TR>>>),
-    Ed25519(Box<Machine<FrostKeygen<Ed25519Sha512>>>),
+    machine: Running<([u8; 32], Secret)>,
 }
 
 impl Keygen {
@@ -61,20 +53,16 @@ impl Keygen {
         let me = params.me;
         let start = Start { session: params.session, me, peers: quorum.peers_of(me)?, parameters };
         let (machine, sent) = match params.scheme {
-            Scheme::EcdsaSecp256k1 => {
-                let (protocol, first) = EcdsaKeygen::start(quorum, me, parameters)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Ecdsa(Box::new(machine)), sent)
-            }
+            Scheme::EcdsaSecp256k1 => started(start, EcdsaKeygen::start(quorum, me, parameters)?, |party| {
+                (party.derivation_data.chain_code, Secret::Ecdsa(Box::new(party)))
+            }),
             Scheme::Bip340 => {
-                let (protocol, first) = FrostKeygen::start(quorum, me, parameters, rng)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Bip340(Box::new(machine)), sent)
+                let make = |(key, code)| (code, Secret::Bip340(Box::new(key)));
+                started(start, FrostKeygen::start(quorum, me, parameters, rng)?, make)
             }
             Scheme::Ed25519 => {
-                let (protocol, first) = FrostKeygen::start(quorum, me, parameters, rng)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Ed25519(Box::new(machine)), sent)
+                let make = |(key, code)| (code, Secret::Ed25519(Box::new(key)));
+                started(start, FrostKeygen::start(quorum, me, parameters, rng)?, make)
             }
         };
         Ok((Keygen { quorum, me, machine }, sent))
@@ -86,25 +74,11 @@ impl Ceremony for Keygen {
 
     fn receive(&mut self, envelope: Envelope) -> Result<Progress<KeyShare>, Fault> {
         let (quorum, me) = (self.quorum, self.me);
-        let share = |code, secret| KeyShare::assemble(quorum, me, 0, code, secret);
-        match &mut self.machine {
-            Inner::Ecdsa(machine) => machine
-                .receive(envelope)?
-                .try_map(|party| share(party.derivation_data.chain_code, Secret::Ecdsa(Box::new(party)))),
-            Inner::Bip340(machine) => {
-                machine.receive(envelope)?.try_map(|(key, code)| share(code, Secret::Bip340(Box::new(key))))
-            }
-            Inner::Ed25519(machine) => {
-                machine.receive(envelope)?.try_map(|(key, code)| share(code, Secret::Ed25519(Box::new(key))))
-            }
-        }
+        let made = self.machine.receive(envelope)?;
+        made.try_map(|(code, secret)| KeyShare::assemble(quorum, me, 0, code, secret))
     }
 
     fn missing(&self) -> BTreeSet<PartyIndex> {
-        match &self.machine {
-            Inner::Ecdsa(machine) => machine.missing(),
-            Inner::Bip340(machine) => machine.missing(),
-            Inner::Ed25519(machine) => machine.missing(),
-        }
+        self.machine.missing()
     }
 }

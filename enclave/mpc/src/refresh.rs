@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use frost_ed25519::Ed25519Sha512;
-use frost_secp256k1_tr::Secp256K1Sha256TR;
 use rand_core::CryptoRngCore;
 use ringi_primitives::scheme::PartyIndex;
 
 use crate::ecdsa::EcdsaRefresh;
 use crate::frost::FrostRefresh;
 use crate::quorum::Quorum;
-use crate::rounds::{Machine, Start};
+use crate::rounds::{Running, Start, started};
 use crate::share::{KeyShare, Secret};
 use crate::transcript::Framed;
 use crate::{Ceremony, Envelope, Fault, Progress, SessionId};
@@ -33,13 +31,7 @@ pub struct Refresh {
     next_epoch: u32,
     public_key: Vec<u8>,
     chain_code: [u8; 32],
-    machine: Inner,
-}
-
-enum Inner {
-    Ecdsa(Box<Machine<EcdsaRefresh>>),
-    Bip340(Box<Machine<FrostRefresh<Secp256K1Sha256TR>>>),
-    Ed25519(Box<Machine<FrostRefresh<Ed25519Sha512>>>),
+    machine: Running<Secret>,
 }
 
 impl Refresh {
@@ -61,36 +53,18 @@ impl Refresh {
             .finish();
         let start = Start { session: params.session, me, peers: quorum.peers_of(me)?, parameters };
         let (machine, sent) = match &share.secret {
-            Secret::Ecdsa(old) => {
-                let (protocol, first) = EcdsaRefresh::start(old, quorum, me, parameters)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Ecdsa(Box::new(machine)), sent)
-            }
+            Secret::Ecdsa(old) => started(start, EcdsaRefresh::start(old, quorum, me, parameters)?, |party| {
+                Secret::Ecdsa(Box::new(party))
+            }),
             Secret::Bip340(old) => {
-                let (protocol, first) = FrostRefresh::start(old, quorum, me, rng)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Bip340(Box::new(machine)), sent)
+                started(start, FrostRefresh::start(old, quorum, me, rng)?, |key| Secret::Bip340(Box::new(key)))
             }
             Secret::Ed25519(old) => {
-                let (protocol, first) = FrostRefresh::start(old, quorum, me, rng)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Ed25519(Box::new(machine)), sent)
+                started(start, FrostRefresh::start(old, quorum, me, rng)?, |key| Secret::Ed25519(Box::new(key)))
             }
         };
         let (public_key, chain_code) = (share.public_key().to_vec(), share.chain_code());
         Ok((Refresh { quorum, me, next_epoch, public_key, chain_code, machine }, sent))
-    }
-
-    fn share(
-        secret: Secret,
-        (quorum, me, epoch): (Quorum, PartyIndex, u32),
-        (public_key, chain_code): (&[u8], [u8; 32]),
-    ) -> Result<KeyShare, Fault> {
-        let share = KeyShare::assemble(quorum, me, epoch, chain_code, secret)?;
-        if share.public_key() != public_key {
-            return Err(Fault::Bug("refresh changed the key"));
-        }
-        Ok(share)
     }
 }
 
@@ -98,26 +72,15 @@ impl Ceremony for Refresh {
     type Output = KeyShare;
 
     fn receive(&mut self, envelope: Envelope) -> Result<Progress<KeyShare>, Fault> {
-        let place = (self.quorum, self.me, self.next_epoch);
-        let same = (self.public_key.as_slice(), self.chain_code);
-        match &mut self.machine {
-            Inner::Ecdsa(machine) => {
-                machine.receive(envelope)?.try_map(|party| Refresh::share(Secret::Ecdsa(Box::new(party)), place, same))
-            }
-            Inner::Bip340(machine) => {
-                machine.receive(envelope)?.try_map(|key| Refresh::share(Secret::Bip340(Box::new(key)), place, same))
-            }
-            Inner::Ed25519(machine) => {
-                machine.receive(envelope)?.try_map(|key| Refresh::share(Secret::Ed25519(Box::new(key)), place, same))
-            }
-        }
+        let made = self.machine.receive(envelope)?;
+        made.try_map(|secret| {
+            let share = KeyShare::assemble(self.quorum, self.me, self.next_epoch, self.chain_code, secret)?;
+            let same = share.public_key() == self.public_key;
+            if same { Ok(share) } else { Err(Fault::Bug("refresh changed the key")) }
+        })
     }
 
     fn missing(&self) -> BTreeSet<PartyIndex> {
-        match &self.machine {
-            Inner::Ecdsa(machine) => machine.missing(),
-            Inner::Bip340(machine) => machine.missing(),
-            Inner::Ed25519(machine) => machine.missing(),
-        }
+        self.machine.missing()
     }
 }

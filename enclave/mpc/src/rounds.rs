@@ -7,7 +7,7 @@ use ringi_primitives::scheme::PartyIndex;
 use sha2::{Digest, Sha256};
 
 use crate::transcript::Transcript;
-use crate::{Envelope, Fault, Progress, SessionId};
+use crate::{Ceremony, Envelope, Fault, Progress, SessionId};
 
 /// What every participant sends in one round.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,76 @@ pub(crate) struct Start {
     pub(crate) parameters: [u8; 32],
 }
 
+impl<P: Protocol> Ceremony for Machine<P> {
+    type Output = P::Output;
+
+    fn receive(&mut self, envelope: Envelope) -> Result<Progress<P::Output>, Fault> {
+        let outcome = self.take_in(envelope).and_then(|()| self.run());
+        self.end_on_final(outcome)
+    }
+
+    fn release(&mut self) -> Result<Progress<P::Output>, Fault> {
+        let outbound = match std::mem::replace(&mut self.state, State::Ended) {
+            State::Held(mut protocol) => {
+                let outbound = protocol.release()?;
+                self.state = State::Running(protocol);
+                outbound
+            }
+            other => {
+                self.state = other;
+                return Err(Fault::Misuse("nothing is held"));
+            }
+        };
+        let sent = self.send(outbound);
+        let outcome = self.run().map(|progress| prepend(sent, progress));
+        self.end_on_final(outcome)
+    }
+
+    fn missing(&self) -> BTreeSet<PartyIndex> {
+        match (&self.state, self.traffic(self.round)) {
+            (State::Running(_), Some(traffic)) => {
+                self.peers.iter().copied().filter(|p| !self.current.has_all_of(*p, traffic)).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+}
+
+/// A running machine, whichever its scheme.
+pub(crate) type Running<T> = Box<dyn Ceremony<Output = T> + Send>;
+
+/// A machine and what is made of its output.
+struct Made<P: Protocol, T> {
+    machine: Machine<P>,
+    make: fn(P::Output) -> T,
+}
+
+impl<P: Protocol, T> Ceremony for Made<P, T> {
+    type Output = T;
+
+    fn receive(&mut self, envelope: Envelope) -> Result<Progress<T>, Fault> {
+        self.machine.receive(envelope)?.try_map(|output| Ok((self.make)(output)))
+    }
+
+    fn release(&mut self) -> Result<Progress<T>, Fault> {
+        self.machine.release()?.try_map(|output| Ok((self.make)(output)))
+    }
+
+    fn missing(&self) -> BTreeSet<PartyIndex> {
+        self.machine.missing()
+    }
+}
+
+/// Starts a protocol's machine; send the envelopes. `make` turns what it yields into what all schemes have in common.
+pub(crate) fn started<P: Protocol + Send + 'static, T: 'static>(
+    start: Start,
+    (protocol, first): (P, Outbound),
+    make: fn(P::Output) -> T,
+) -> (Running<T>, Vec<Envelope>) {
+    let (machine, sent) = Machine::start(start, protocol, first);
+    (Box::new(Made { machine, make }), sent)
+}
+
 impl<P: Protocol> Machine<P> {
     pub(crate) fn start(start: Start, protocol: P, first: Outbound) -> (Machine<P>, Vec<Envelope>) {
         let mut machine = Machine {
@@ -125,37 +195,6 @@ impl<P: Protocol> Machine<P> {
         };
         let sent = machine.send(first);
         (machine, sent)
-    }
-
-    pub(crate) fn receive(&mut self, envelope: Envelope) -> Result<Progress<P::Output>, Fault> {
-        let outcome = self.take_in(envelope).and_then(|()| self.run());
-        self.end_on_final(outcome)
-    }
-
-    pub(crate) fn release(&mut self) -> Result<Progress<P::Output>, Fault> {
-        let outbound = match std::mem::replace(&mut self.state, State::Ended) {
-            State::Held(mut protocol) => {
-                let outbound = protocol.release()?;
-                self.state = State::Running(protocol);
-                outbound
-            }
-            other => {
-                self.state = other;
-                return Err(Fault::Misuse("nothing is held"));
-            }
-        };
-        let sent = self.send(outbound);
-        let outcome = self.run().map(|progress| prepend(sent, progress));
-        self.end_on_final(outcome)
-    }
-
-    pub(crate) fn missing(&self) -> BTreeSet<PartyIndex> {
-        match (&self.state, self.traffic(self.round)) {
-            (State::Running(_), Some(traffic)) => {
-                self.peers.iter().copied().filter(|p| !self.current.has_all_of(*p, traffic)).collect()
-            }
-            _ => BTreeSet::new(),
-        }
     }
 
     fn end_on_final<T>(&mut self, outcome: Result<T, Fault>) -> Result<T, Fault> {

@@ -1,7 +1,7 @@
 //! One cosigner's share of one distributed key.
 
-use frost_core::{Ciphersuite, VerifyingKey};
 use frost_core::keys::{KeyPackage, PublicKeyPackage, SigningShare, VerifyingShare};
+use frost_core::{Ciphersuite, VerifyingKey};
 use frost_ed25519::Ed25519Sha512;
 use frost_secp256k1_tr::Secp256K1Sha256TR;
 use k256::elliptic_curve::group::GroupEncoding;

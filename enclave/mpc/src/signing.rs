@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use crate::ecdsa::{EcdsaSigning, EcdsaTask};
 use crate::frost::{FrostShare, FrostSigning, FrostTask, Shift, Sign};
 use crate::hd;
-use crate::rounds::{Machine, Start};
+use crate::rounds::{Running, Start, started};
 use crate::share::{KeyShare, Secret};
 use crate::transcript::Framed;
 use crate::{Ceremony, Envelope, Fault, Progress, SessionId};
@@ -85,13 +85,7 @@ impl Signature {
 /// [`Progress::Hold`]; until [`Ceremony::release`] nothing that helps to make a signature has left. Dropping the machine
 /// destroys its nonces.
 pub struct Signing {
-    machine: Inner,
-}
-
-enum Inner {
-    Ecdsa(Box<Machine<EcdsaSigning>>),
-    Bip340(Box<Machine<FrostSigning<Secp256K1Sha256TR>>>),
-    Ed25519(Box<Machine<FrostSigning<Ed25519Sha512>>>),
+    machine: Running<Vec<Signature>>,
 }
 
 impl Signing {
@@ -117,21 +111,15 @@ impl Signing {
         let (machine, sent) = match &share.secret {
             Secret::Ecdsa(party) => {
                 let tasks = tasks.into_iter().map(|t| ecdsa_task(share, t)).collect::<Result<_, _>>()?;
-                let (protocol, first) = EcdsaSigning::start(party, me, peers, tasks, &parameters)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Ecdsa(Box::new(machine)), sent)
+                started(start, EcdsaSigning::start(party, me, peers, tasks, &parameters)?, |all| all)
             }
             Secret::Bip340(secret) => {
                 let tasks = frost_tasks(secret, &signers, tasks, |t| bip340_shift(share, t))?;
-                let (protocol, first) = FrostSigning::start(me, peers, tasks, rng)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Bip340(Box::new(machine)), sent)
+                started(start, FrostSigning::start(me, peers, tasks, rng)?, |all| all)
             }
             Secret::Ed25519(secret) => {
                 let tasks = frost_tasks(secret, &signers, tasks, |t| ed25519_shift(share, t))?;
-                let (protocol, first) = FrostSigning::start(me, peers, tasks, rng)?;
-                let (machine, sent) = Machine::start(start, protocol, first);
-                (Inner::Ed25519(Box::new(machine)), sent)
+                started(start, FrostSigning::start(me, peers, tasks, rng)?, |all| all)
             }
         };
         Ok((Signing { machine }, sent))
@@ -142,27 +130,15 @@ impl Ceremony for Signing {
     type Output = Vec<Signature>;
 
     fn receive(&mut self, envelope: Envelope) -> Result<Progress<Vec<Signature>>, Fault> {
-        match &mut self.machine {
-            Inner::Ecdsa(machine) => machine.receive(envelope),
-            Inner::Bip340(machine) => machine.receive(envelope),
-            Inner::Ed25519(machine) => machine.receive(envelope),
-        }
+        self.machine.receive(envelope)
     }
 
     fn release(&mut self) -> Result<Progress<Vec<Signature>>, Fault> {
-        match &mut self.machine {
-            Inner::Ecdsa(machine) => machine.release(),
-            Inner::Bip340(machine) => machine.release(),
-            Inner::Ed25519(machine) => machine.release(),
-        }
+        self.machine.release()
     }
 
     fn missing(&self) -> BTreeSet<PartyIndex> {
-        match &self.machine {
-            Inner::Ecdsa(machine) => machine.missing(),
-            Inner::Bip340(machine) => machine.missing(),
-            Inner::Ed25519(machine) => machine.missing(),
-        }
+        self.machine.missing()
     }
 }
 

@@ -10,8 +10,8 @@ use ringi_primitives::effects::{Effect, OpaqueKind};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{AllowEntry, KnownWallet, Measure, PolicySet, Vault};
 use ringi_primitives::zone::WallClock;
-use std::cell::OnceCell;
 use rustc_hash::FxBuildHasher;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
 
 /// The question, its vault, its effects' properties and its sums.

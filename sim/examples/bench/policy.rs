@@ -12,8 +12,9 @@ use ringi_primitives::id::{IntentId, PersonId, WalletId};
 use ringi_primitives::limits;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{
-    AllowEntry, AllowList, Approvals, Band, Conditions, Destination, Display, Group, Hours, Initiator, KnownWallet, Limit, Measure,
-    OwnApproval, Person, PolicySet, RootIndex, Rule, Ruling, Scope, Seats, Source, Temperature, Terms, Vault, Window,
+    AllowEntry, AllowList, Approvals, Band, Conditions, Destination, Display, Group, Hours, Initiator, KnownWallet,
+    Limit, Measure, OwnApproval, Person, PolicySet, RootIndex, Rule, Ruling, Scope, Seats, Source, Temperature, Terms,
+    Vault, Window,
 };
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};

@@ -271,7 +271,6 @@ pub const SERVICE: &[Entry] = &[
         "the ordered image is not in the data folder",
         "Have the operator put it there as next-image.",
     ),
-    row("upgrade.records", 409, "records in a bucket are not handed over", "Found a new workspace of the new image."),
     row(
         "upgrade.unattested",
         409,

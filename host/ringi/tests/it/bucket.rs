@@ -1,10 +1,14 @@
 //! The platform with its records in a bucket that nobody here wrote (moto), over TLS that a private authority vouches for:
-//! founded, paid from, killed, started again, paid from; and with an authority that is not told, nothing starts.
+//! founded, paid from, killed, started again, paid from, and moved to another image (rule E1); and with an authority that is not
+//! told, nothing starts.
 
-use crate::attested::settled;
+use crate::attested::{changed_program, settled};
 use crate::commands::{a_policy_is_installed_once_and_signed, a_wallet_is_made_and_funded};
 use crate::node::{Node, root};
 use crate::platform::{Platform, cosigner, refused, ringi};
+use crate::production::{Office, founded_with, registers, two_sign};
+use crate::rolling::{NEXT, allow, killed_and_up, moved_while_paying, order, until_ready};
+use crate::upgrade::cut_off_and_run_again;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -150,4 +154,69 @@ fn a_workspace_lives_in_a_bucket_behind_tls() {
     scene.platform.until(&id, "completed");
     assert_eq!(node.nonce(&scene.account), 2, "each is paid once");
     assert!(store.objects().len() > objects.len() || store.objects() != objects, "the second payment is kept too");
+    assert_eq!(scene.platform.stop(), Some(0));
+    moves_to_another_program(folder, &store);
+    scene.platform = Platform::up_with(folder, &["--cosigner", "changed"]);
+    let id = scene.pay("moved.json", &[]);
+    scene.platform.until(&id, "completed");
+    assert_eq!(node.nonce(&scene.account), 3, "the new image knows what the old one signed");
+}
+
+/// The objects of a cosigner, by the folders that they are in.
+fn places(store: &Store, cosigner: u8) -> Vec<String> {
+    let of = |object: String| object.split('/').nth(1).map(str::to_string);
+    let mut places: Vec<String> = store.objects().into_iter().filter_map(of).collect();
+    places.retain(|place| place.starts_with(&format!("cosigner-{cosigner}")));
+    places.sort_by_key(|place| place.len());
+    places.dedup();
+    places
+}
+
+/// E1: the records go to places of their own, also when a move is cut off and begun again; the old ones stay.
+fn moves_to_another_program(folder: &Path, store: &Store) {
+    changed_program(folder);
+    let before = store.objects();
+    let upgrade = [
+        "cosigner",
+        "upgrade",
+        "changed",
+        "--data",
+        "data",
+        "--cosigner",
+        cosigner().to_str().unwrap().to_string().leak(),
+    ];
+    let moved = ringi(folder, "", &upgrade);
+    assert_eq!(moved.exit, Some(0), "{}", moved.err);
+    cut_off_and_run_again(folder, &upgrade);
+    let after = store.objects();
+    // Records of a start are all that an old image may have written since, and they went to its own place.
+    assert!(before.iter().filter(|o| o.ends_with("/instance")).all(|o| after.contains(o)));
+    for (cosigner, count) in [(1, 2), (2, 2), (3, 3)] {
+        let places = places(store, cosigner);
+        assert_eq!(places.len(), count, "{places:?}");
+        assert!(places[1..].iter().all(|place| place.starts_with(&format!("cosigner-{cosigner}."))), "{places:?}");
+    }
+}
+
+#[test]
+fn e1_a_cosigner_moves_on_a_running_platform_with_its_records_in_a_bucket() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(store) = Store::start(folder.path()) else { return };
+    let node = Node::start();
+    let mut office = founded_with(folder.path(), &node, |folder| records(folder, &store, Some("authority.pem")));
+    let changed = changed_program(folder.path());
+    let new = registers(&office.platform, &changed);
+    allow(&mut office, &changed);
+    let file = order(&office.platform, "2", &new);
+    two_sign(&office.platform, "order", &file, NEXT);
+    moved_while_paying(&mut office, &file);
+    until_ready(&office.platform);
+    office.pay();
+    assert_eq!((places(&store, 1).len(), places(&store, 2).len()), (1, 2));
+    assert!(!folder.path().join("data/cosigners/2/records").exists(), "it came back to the bucket");
+    let (wallet, paid) = (office.wallet.clone(), office.paid);
+    let platform = killed_and_up(office, &["--cosigner", cosigner().to_str().unwrap()]);
+    let mut office = Office { folder: folder.path(), platform, genesis: NEXT, wallet, paid };
+    until_ready(&office.platform);
+    office.pay();
 }

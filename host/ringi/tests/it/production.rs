@@ -24,8 +24,9 @@ pub struct Office<'a> {
 }
 
 /// Settings, and `ringi up` until it waits for its admins.
-fn waiting(folder: &Path, node: &Node) -> Platform {
+fn waiting(folder: &Path, node: &Node, prepare: impl FnOnce(&Path)) -> Platform {
     Platform::settle(folder, node);
+    prepare(folder);
     let file = folder.join("data/ringi.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, format!("enclave = \"process\"\nfound_by = \"admins\"\n{text}")).unwrap();
@@ -77,7 +78,12 @@ pub fn two_sign(platform: &Platform, what: &str, file: &str, genesis: &str) {
 
 /// From an empty folder to a wallet with money.
 pub fn founded<'a>(folder: &'a Path, node: &Node) -> Office<'a> {
-    let platform = waiting(folder, node);
+    founded_with(folder, node, |_| ())
+}
+
+/// The same, with settings that this changes before the first start.
+pub fn founded_with<'a>(folder: &'a Path, node: &Node, prepare: impl FnOnce(&Path)) -> Office<'a> {
+    let platform = waiting(folder, node, prepare);
     for name in ADMINS.iter().chain(&["ines"]) {
         platform.good(&["keygen", "--out", name]);
     }
@@ -208,7 +214,7 @@ fn g1_a_draft_that_the_cosigners_do_not_prove_is_not_to_be_signed() {
     let node = Node::start();
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let platform = waiting(at, &node);
+    let platform = waiting(at, &node, |_| ());
     ADMINS.iter().for_each(|name| drop(platform.good(&["keygen", "--out", name])));
     draft(at, &platform, GENESIS);
     let own = registers(&platform, &cosigner());

@@ -9,10 +9,10 @@ use serde_json::Value;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-const NEXT: &str = "genesis-2.ringi";
+pub const NEXT: &str = "genesis-2.ringi";
 
 /// The version of genesis that allows the image, signed by two admins and installed.
-fn allow(office: &mut Office, program: &Path) {
+pub fn allow(office: &mut Office, program: &Path) {
     let data = office.folder.join("data");
     std::fs::rename(program, data.join("next-image")).unwrap();
     let form = data.join("next.toml");
@@ -30,7 +30,7 @@ fn allow(office: &mut Office, program: &Path) {
     office.genesis = NEXT;
 }
 
-fn order(platform: &Platform, cosigner: &str, pcrs: &[String]) -> String {
+pub fn order(platform: &Platform, cosigner: &str, pcrs: &[String]) -> String {
     let file = format!("upgrade-{cosigner}.ringi");
     let order = ["order", "upgrade", "--cosigner", cosigner, "--genesis", NEXT, "--out", &file];
     platform.good(&with_registers(&order, pcrs));
@@ -38,7 +38,7 @@ fn order(platform: &Platform, cosigner: &str, pcrs: &[String]) -> String {
 }
 
 /// Moves one by a signed order, and pays until that is done; gives how many payments ended meanwhile.
-fn moved_while_paying(office: &mut Office, file: &str) -> usize {
+pub fn moved_while_paying(office: &mut Office, file: &str) -> usize {
     let (folder, url, order) = (office.folder.to_owned(), office.platform.url.clone(), file.to_string());
     let moving = std::thread::spawn(move || ringi(&folder, &url, &["install", "order", "--key", "ada", &order]));
     let mut during = 0;
@@ -54,7 +54,7 @@ fn moved_while_paying(office: &mut Office, file: &str) -> usize {
     during
 }
 
-fn until_ready(platform: &Platform) {
+pub fn until_ready(platform: &Platform) {
     let began = Instant::now();
     loop {
         let status = platform.good(&["status", "--key", "ada"]);
@@ -72,7 +72,7 @@ fn audited(platform: &Platform) -> Vec<Value> {
 }
 
 /// Like a power cut, and on with these flags.
-fn killed_and_up(office: Office, flags: &[&str]) -> Platform {
+pub fn killed_and_up(office: Office, flags: &[&str]) -> Platform {
     let folder = office.folder;
     office.platform.kill();
     Platform::up_with(folder, flags)

@@ -71,7 +71,7 @@ fn e1_cosigners_move_to_another_program_and_sign_there() {
 }
 
 /// As if the power had gone: before the new folder of 3 was kept, and between the two renames of 2.
-fn cut_off_and_run_again(folder: &Path, upgrade: &[&str]) {
+pub fn cut_off_and_run_again(folder: &Path, upgrade: &[&str]) {
     let homes = folder.join("data/cosigners");
     let home = |name: &str| homes.join(name);
     let before = std::fs::read_dir(&homes).unwrap().map(|entry| entry.unwrap().path());
