@@ -281,12 +281,9 @@ fn frost_from<C: Ciphersuite>(body: &[u8], quorum: Quorum, me: PartyIndex) -> Re
         shares.insert(id, VerifyingShare::<C>::deserialize(point).map_err(|_| UnsealError)?);
     }
     let id = identifier::<C>(me).map_err(|_| UnsealError)?;
-    let own = VerifyingShare::from(secret);
-    if points.next().is_some() || shares.get(&id) != Some(&own) {
-        return Err(UnsealError);
-    }
+    let own = shares.get(&id).filter(|_| points.next().is_none()).ok_or(UnsealError)?;
     let threshold = u16::from(quorum.threshold());
-    let key = KeyPackage::new(id, secret, own, key, threshold);
+    let key = KeyPackage::new(id, secret, *own, key, threshold);
     let public = PublicKeyPackage::new(shares, *key.verifying_key(), Some(threshold));
     Ok(FrostShare { key, public })
 }
