@@ -12,6 +12,7 @@ use ringi_nsm::{Authority, SystemClock};
 use ringi_primitives::scheme::PartyIndex;
 use ringi_primitives::time::UnixMs;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -232,7 +233,30 @@ async fn an_image_that_does_not_boot_is_an_error_with_its_last_words() {
     assert!(said.contains("Kernel panic"), "{said}");
 }
 
-/// Scanners see what is in the image: another program unpacks the layout, and the lists name our crates.
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_string()
+}
+
+/// The crates that a scanner (syft) finds in a layout: program, name, version. `None` where oracles are left out.
+fn scanned(layout: &Path) -> Option<BTreeSet<[String; 3]>> {
+    if std::env::var_os("RINGI_SKIP_ORACLES").is_some() {
+        eprintln!("left out: RINGI_SKIP_ORACLES is set");
+        return None;
+    }
+    let made = Command::new(root().join("scripts/venv.sh")).arg(root().join("oracles/scanner")).output().unwrap();
+    let why = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "python3 with venv is needed (or RINGI_SKIP_ORACLES=1): {why}");
+    let python = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim_end());
+    let mut scan = Command::new(python.with_file_name("syft"));
+    scan.arg("scan").arg(format!("oci-dir:{}", layout.display())).args(["-o", "json", "-q"]);
+    let output = scan.env("SYFT_CHECK_FOR_APP_UPDATE", "false").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let crates = report["artifacts"].as_array().unwrap().iter().filter(|a| a["type"] == "rust-crate");
+    Some(crates.map(|a| [&a["locations"][0]["path"], &a["name"], &a["version"]].map(text)).collect())
+}
+
+/// Scanners see what is in the image: syft lists its crates, another program unpacks the layout, and the lists name our crates.
 #[test]
 fn an_extracted_image_is_read_by_others() {
     if skipped() {
@@ -246,6 +270,18 @@ fn an_extracted_image_is_read_by_others() {
     for (program, wanted) in [("init", "rustix"), ("cosigner", "dkls23-core")] {
         let packages = list[program]["packages"].as_array().unwrap();
         assert!(packages.iter().any(|package| package["name"] == wanted), "{program} does not list {wanted}");
+    }
+    if let Some(found) = scanned(&folder.path().join("parts/oci")) {
+        let linked = |program: &str| {
+            let packages = list[program]["packages"].as_array().unwrap().iter();
+            let linked = packages.filter(|package| package["kind"] != "build");
+            linked
+                .map(|p| [&Value::from(format!("/{program}")), &p["name"], &p["version"]].map(text))
+                .collect::<Vec<_>>()
+        };
+        let said: BTreeSet<[String; 3]> = ["init", "cosigner"].into_iter().flat_map(linked).collect();
+        assert_eq!(found, said, "the scanner finds what the programs say they are made of");
+        assert!(found.len() > 200, "{}", found.len());
     }
     let unpack = ["unpack", "--rootless", "--image", "parts/oci:latest", "bundle"];
     let output = Command::new("umoci").args(unpack).current_dir(folder.path()).output();
