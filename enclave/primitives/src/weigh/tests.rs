@@ -176,6 +176,8 @@ fn m1_a_statement_that_makes_no_sense_is_malformed() {
     assert_eq!(weighed(&[of(limits::SIGHASHES + 1)]), Err(FactError::Malformed));
     let many = vec![price(1, 1000); limits::FACTS + 1];
     assert_eq!(weighed(&many), Err(FactError::TooMany));
+    // One fewer is looked at.
+    assert_eq!(weighed(&many[1..]), Err(FactError::Repeated));
 }
 
 #[test]
