@@ -170,7 +170,7 @@ pub struct Cosigner {
     pub policy: Option<Digest>,
     /// Signing sessions in progress there.
     pub sessions: u32,
-    /// Keys it holds shares of: `scheme/root/epoch`.
+    /// Keys it holds shares of: scheme, root and epoch, with a slash between.
     pub keys: Vec<String>,
 }
 

@@ -4,7 +4,8 @@
 
 use crate::attested::{changed_program, settled};
 use crate::commands::{a_policy_is_installed_once_and_signed, a_wallet_is_made_and_funded};
-use crate::node::{Node, root};
+use crate::node::Node;
+use crate::oracle;
 use crate::platform::{Platform, cosigner, refused, ringi};
 use crate::production::{Office, founded_with, registers, two_sign};
 use crate::rolling::{NEXT, allow, killed_and_up, moved_while_paying, order, until_ready};
@@ -39,7 +40,7 @@ fn authority(file: &Path) -> Issuer<'static, KeyPair> {
 /// The store, behind a certificate of the authority in `authority.pem`.
 struct Store {
     child: Child,
-    python: String,
+    python: PathBuf,
     url: String,
     root: PathBuf,
 }
@@ -47,14 +48,7 @@ struct Store {
 impl Store {
     /// `None` where oracles are left out.
     fn start(folder: &Path) -> Option<Store> {
-        if std::env::var_os("RINGI_SKIP_ORACLES").is_some() {
-            eprintln!("left out: RINGI_SKIP_ORACLES is set");
-            return None;
-        }
-        let made = Command::new(root().join("scripts/venv.sh")).arg(root().join("oracles/bucket")).output().unwrap();
-        let why = String::from_utf8_lossy(&made.stderr);
-        assert!(made.status.success(), "python3 with venv is needed (or RINGI_SKIP_ORACLES=1): {why}");
-        let python = String::from_utf8(made.stdout).unwrap().trim_end().to_string();
+        let python = oracle::python("bucket")?;
         let (root, certificate, secret) =
             (folder.join("authority.pem"), folder.join("store.pem"), folder.join("store.key"));
         let issuer = authority(&root);

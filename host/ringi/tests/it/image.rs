@@ -4,6 +4,7 @@
 
 use crate::commands::{a_policy_is_installed_once_and_signed, a_wallet_is_made_and_funded};
 use crate::node::{Node, root};
+use crate::oracle;
 use crate::platform::{INITIATOR, Platform, ringi};
 use ringi_attestation::{AttestationError, Expectation, Moment, Pcr, PcrIndex, Root, verify};
 use ringi_eif::{Image, Metadata, cpio};
@@ -239,14 +240,7 @@ fn text(value: &Value) -> String {
 
 /// The crates that a scanner (syft) finds in a layout: program, name, version. `None` where oracles are left out.
 fn scanned(layout: &Path) -> Option<BTreeSet<[String; 3]>> {
-    if std::env::var_os("RINGI_SKIP_ORACLES").is_some() {
-        eprintln!("left out: RINGI_SKIP_ORACLES is set");
-        return None;
-    }
-    let made = Command::new(root().join("scripts/venv.sh")).arg(root().join("oracles/scanner")).output().unwrap();
-    let why = String::from_utf8_lossy(&made.stderr);
-    assert!(made.status.success(), "python3 with venv is needed (or RINGI_SKIP_ORACLES=1): {why}");
-    let python = PathBuf::from(String::from_utf8(made.stdout).unwrap().trim_end());
+    let python = oracle::python("scanner")?;
     let mut scan = Command::new(python.with_file_name("syft"));
     scan.arg("scan").arg(format!("oci-dir:{}", layout.display())).args(["-o", "json", "-q"]);
     let output = scan.env("SYFT_CHECK_FOR_APP_UPDATE", "false").output().unwrap();

@@ -15,6 +15,7 @@ mod image;
 mod kms;
 mod lost;
 mod node;
+mod oracle;
 mod platform;
 mod production;
 mod questions;
