@@ -258,21 +258,4 @@ pub fn head_of(freezes: impl Iterator<Item = Digest>) -> Digest {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::WalletId;
-
-    #[test]
-    fn p1_a_freeze_covers_what_it_names() {
-        let wallet = |vault, n| WalletRef { vault: VaultIndex(vault), wallet: WalletId::from_bytes([n; 16]) };
-        let own = wallet(1, 1);
-        for (target, covered) in [
-            (FreezeTarget::Workspace, [true, true, true]),
-            (FreezeTarget::Vault(VaultIndex(1)), [true, true, false]),
-            (FreezeTarget::Wallet(own), [true, false, false]),
-        ] {
-            let said = [own, wallet(1, 2), wallet(2, 1)].map(|other| target.covers(&other));
-            assert_eq!(said, covered, "{target:?}");
-        }
-    }
-}
+mod tests;

@@ -383,6 +383,10 @@ fn every_reference_of_a_rule_is_defined() {
     for when in [to(Destination::Tag("suppliers".into())), to(Destination::Tag("payroll".into()))] {
         assert_eq!(with_when(when), Ok(()));
     }
+    let payroll = Conditions { sources: vec![Source::Tag("payroll".into())], ..any() };
+    assert_eq!(with_when(payroll.clone()), Ok(()));
+    let elsewhere = refused(|s| s.vaults[1].rules.push(allow("further", payroll, Terms::default())));
+    assert_eq!(elsewhere, PolicySetError::Unknown("wallet tag"), "the tag is of another vault's wallet");
     let most = Amount::ZERO;
     let seats = |group: &str| vec![vec![Seats { group: group.into(), count: 1 }]];
     for (terms, what) in [
@@ -435,8 +439,11 @@ fn conditions_that_cannot_hold_are_refused() {
     assert_eq!(band(usdc(), amount(2), amount(2)), senseless("empty range of amounts"));
     assert_eq!(band(usdc(), None, None), senseless("empty range of amounts"));
     assert_eq!(band(Measure::Count, amount(1), None), senseless("amount of intents in one intent"));
-    let (from, until) = (Some(UnixMs(5)), Some(UnixMs(5)));
-    assert_eq!(with_when(Conditions { from, until, ..any() }), senseless("rule that ends before it begins"));
+    assert_eq!(band(usdc(), amount(1), None), Ok(()));
+    assert_eq!(band(usdc(), None, amount(1)), Ok(()));
+    let life = |from, until| with_when(Conditions { from: Some(UnixMs(from)), until: Some(UnixMs(until)), ..any() });
+    assert_eq!(life(5, 5), senseless("rule that ends before it begins"));
+    assert_eq!(life(5, 6), Ok(()));
     let span = |days: &[u8], from_minute, to_minute| Hours {
         zone: "UTC".into(),
         days: days.iter().copied().collect(),
@@ -450,10 +457,21 @@ fn conditions_that_cannot_hold_are_refused() {
     }
     assert_eq!(hours(vec![span(&[1], 0, 60), span(&[1], 60, 90), span(&[2], 0, 60)]), Ok(()));
     assert_eq!(hours(vec![span(&[1, 2], 0, 60), span(&[2], 59, 90)]), senseless("overlapping hours"));
+    assert_eq!(hours(vec![span(&[2], 59, 90), span(&[1, 2], 0, 60)]), senseless("overlapping hours"));
+    assert_eq!(hours(vec![span(&[3], 0, 60), span(&[1], 0, 9), span(&[1], 8, 10)]), senseless("overlapping hours"));
+    assert_eq!(hours(vec![span(&[1], 60, 90), span(&[1], 0, 60)]), Ok(()), "one ends as the other begins");
+    let elsewhere = |from, to| Hours { zone: "Europe/Zurich".into(), ..span(&[1], from, to) };
+    assert_eq!(hours(vec![span(&[1], 0, 60), elsewhere(0, 60)]), Ok(()), "of another zone");
     assert_eq!(hours(vec![Hours { zone: "x".into(), ..span(&[1], 0, 1) }]), unknown("time zone"));
     let block =
         Rule { name: "b".into(), when: Conditions { within: vec!["day".into()], ..any() }, then: Ruling::Block };
     assert_eq!(with_rule(block), senseless("block within a limit"));
+    let count = Cap::Amount { measure: Measure::Count, most: Amount::ZERO };
+    let counted = with_terms(Terms { caps: vec![count], ..Terms::default() });
+    assert_eq!(counted, senseless("amount of intents in one intent"));
+    let fee = FeeCap { network: EVM, most: Amount::ZERO };
+    let fees = |n| with_terms(Terms { max_fees: vec![fee; n], ..Terms::default() });
+    assert_eq!([fees(1), fees(2)], [Ok(()), Err(PolicySetError::Repeated("fee cap"))]);
     let share = |basis_points| {
         with_terms(Terms {
             caps: vec![Cap::ShareOfBalance { asset: AssetKey::native(EVM), basis_points }],
@@ -474,6 +492,36 @@ fn conditions_that_cannot_hold_are_refused() {
     let contract = Destination::Contract(AllowEntry { network: EVM, address: address(1) });
     assert_eq!(test(WordTest::Destination(vec![contract])), senseless("argument without a destination"));
     assert_eq!(test(WordTest::Destination(vec![Destination::List("x".into())])), unknown("allow-list"));
+    assert_eq!(test(WordTest::Destination(vec![Destination::Internal])), Ok(()));
+    let words = |n: u64| test(WordTest::OneOf((0..n).map(Amount::from_u64).collect()));
+    let n = limits::MATCH_LIST as u64;
+    assert_eq!([words(n), words(n + 1)], [Ok(()), Err(PolicySetError::Bound("list of an argument's values"))]);
+    let places = |n| test(WordTest::Destination(vec![Destination::Internal; n]));
+    let n = limits::MATCH_LIST;
+    assert_eq!([places(n), places(n + 1)], [Ok(()), Err(PolicySetError::Bound("list of an argument's values"))]);
+}
+
+#[test]
+fn calls_and_messages_have_so_many_conditions_at_most() {
+    let test = || WordTest::OneOf(BTreeSet::from([Amount::ZERO]));
+    let call = |n: usize| {
+        let arguments = vec![ArgumentCondition { word: 0, test: test() }; n];
+        let call = CallCondition { network: EVM, contract: address(9), function: "f()".into(), arguments };
+        with_when(Conditions { calls: vec![call], ..Conditions::default() })
+    };
+    let message = |n: usize, field: &str, test: WordTest| {
+        let fields = vec![FieldCondition { field: field.into(), test }; n];
+        let kind = "Mail(address to)".into();
+        let message = MessageCondition { network: EVM, contract: address(9), kind, fields };
+        with_when(Conditions { messages: vec![message], ..Conditions::default() })
+    };
+    let n = limits::MATCH_LIST;
+    assert_eq!([call(n), call(n + 1)], [Ok(()), Err(PolicySetError::Bound("list of a call's arguments"))]);
+    assert_eq!(message(n, "to", test()), Ok(()));
+    assert_eq!(message(n + 1, "to", test()), Err(PolicySetError::Bound("list of a message's fields")));
+    assert_eq!(message(1, "", test()), Err(PolicySetError::Bound("field")));
+    let empty = WordTest::OneOf(BTreeSet::new());
+    assert_eq!(message(1, "to", empty), senseless("argument without a value"));
 }
 
 /// M1: beside every amount in dollars stands a cap or limit of each asset that the rule lets move.
@@ -561,4 +609,130 @@ fn kinds_are_spelled_as_effects_spell_them() {
         opaque(OpaqueKind::Creation),
     ];
     assert_eq!(effects.map(|e| e.kind()), KINDS);
+}
+
+fn passkeys(n: usize) -> Vec<Passkey> {
+    let one = |i: usize| Passkey {
+        credential: vec![1; i + 1],
+        key: PublicKey::P256(std::array::from_fn(|at| if at < 8 { i.to_be_bytes()[at] } else { 9 })),
+        relying_party: "rp.example".into(),
+        backup_eligible: false,
+    };
+    (0..n).map(one).collect()
+}
+
+fn names(n: usize) -> BTreeSet<String> {
+    (0..n).map(|i| format!("t{i}")).collect()
+}
+
+fn addresses(n: usize) -> BTreeSet<AllowEntry> {
+    let entry = |n: usize| AllowEntry { network: EVM, address: Address::new(&(n + 1000).to_be_bytes()).unwrap() };
+    (0..n).map(entry).collect()
+}
+
+/// Each bound by itself: exactly so many pass, and one more does not.
+#[test]
+fn bounds_hold_to_the_last() {
+    type Fill = fn(&mut PolicySet, usize);
+    let cases: [(&str, usize, Fill); 12] = [
+        ("list of people", limits::LIST, |s, n| {
+            let person = |i: usize| Person {
+                id: PersonId::from_bytes(std::array::from_fn(|at| if at < 8 { i.to_be_bytes()[at] } else { 7 })),
+                name: format!("p{i}"),
+                keys: vec![],
+                passkeys: vec![],
+            };
+            s.people.extend((2..n).map(person));
+        }),
+        ("allow-list", limits::ALLOW_ENTRIES, |s, n| s.allow_lists[0].entries = addresses(n)),
+        ("list of tags", limits::MATCH_LIST, |s, n| s.allow_lists[0].tags = names(n)),
+        ("list of tags", limits::MATCH_LIST, |s, n| s.wallets[0].tags = names(n)),
+        ("list of a wallet's addresses", limits::MATCH_LIST, |s, n| s.wallets[0].addresses = addresses(n)),
+        ("list of passkeys", limits::PERSON_KEYS, |s, n| s.people[0].passkeys = passkeys(n)),
+        ("credential id", limits::CREDENTIAL_BYTES, |s, n| {
+            s.people[0].passkeys = passkeys(1);
+            s.people[0].passkeys[0].credential = vec![1; n];
+        }),
+        ("permit domain", limits::TEXT_BYTES, |s, n| s.permits[0].name = "x".repeat(n)),
+        ("permit domain", limits::TEXT_BYTES, |s, n| s.permits[0].version = "x".repeat(n)),
+        ("message type", limits::MESSAGE_KIND_BYTES, |s, n| s.messages[0].kind = "x".repeat(n)),
+        ("list of limits", limits::RULES, |s, n| {
+            let first = a_limit();
+            s.vaults[0].limits = (0..n).map(|i| Limit { name: format!("l{i}"), ..first.clone() }).collect();
+        }),
+        ("list of rules", limits::RULES, |s, n| {
+            let when = |i: usize| Conditions { until: Some(UnixMs(i as u64)), ..Conditions::default() };
+            let rule = |i: usize| Rule { name: format!("r{i}"), when: when(i), then: Ruling::Block };
+            s.vaults[0].rules = (0..n).map(rule).collect();
+        }),
+    ];
+    for (what, most, fill) in cases {
+        let mut full = sound();
+        fill(&mut full, most);
+        assert_eq!(full.validate(), Ok(()), "{what}");
+        assert_eq!(refused(|s| fill(s, most + 1)), PolicySetError::Bound(what));
+    }
+}
+
+/// Each text by itself: nothing empty where a name is needed, and no control characters anywhere.
+#[test]
+fn texts_are_plain() {
+    type Write = fn(&mut PolicySet, &str);
+    let with_key = |s: &mut PolicySet, party: &str| {
+        s.people[0].passkeys = passkeys(1);
+        s.people[0].passkeys[0].relying_party = party.into();
+    };
+    let cases: [(&str, Write); 5] = [
+        ("tag", |s, text| s.allow_lists[0].tags.extend([text.to_string()])),
+        ("tag", |s, text| s.wallets[0].tags.extend([text.to_string()])),
+        ("relying party", with_key),
+        ("message type", |s, text| s.messages[0].kind = text.into()),
+        ("limit name", |s, text| s.vaults[0].limits[0].name = text.into()),
+    ];
+    for (what, write) in cases {
+        for bad in ["", "bell\u{7}"] {
+            assert_eq!(refused(|s| write(s, bad)), PolicySetError::Bound(what), "{bad:?}");
+        }
+    }
+    assert_eq!(refused(|s| s.permits[0].name = "bell\u{7}".into()), PolicySetError::Bound("permit domain"));
+    let mut nameless = sound();
+    nameless.permits[0].version = String::new();
+    assert_eq!(nameless.validate(), Ok(()), "a permit's domain may lack a version");
+}
+
+/// P2: credentials tell passkeys apart; keys are of the one kind that authenticators have, and nobody's other key.
+#[test]
+fn p2_passkeys_are_told_apart() {
+    let with = |change: fn(&mut Vec<Passkey>)| {
+        let mut set = sound();
+        set.people[0].passkeys = passkeys(2);
+        change(&mut set.people[0].passkeys);
+        set.validate()
+    };
+    assert_eq!(with(|_| ()), Ok(()));
+    assert_eq!(with(|all| all[0].credential.clear()), Err(PolicySetError::Bound("credential id")));
+    assert_eq!(with(|all| all[1].credential = all[0].credential.clone()), Err(PolicySetError::Repeated("credential")));
+    assert_eq!(with(|all| all[1].key = all[0].key), Err(PolicySetError::Repeated("key")));
+    let other = senseless("passkey of another kind than P-256");
+    assert_eq!(with(|all| all[1].key = PublicKey::Ed25519([8; 32])), other);
+}
+
+/// P1: who may brake is a group of this set; a change waits for a time that is one.
+#[test]
+fn p1_brakes_and_delays_are_sound() {
+    let with = |change: &dyn Fn(&mut PolicySet)| {
+        let mut set = sound();
+        change(&mut set);
+        set.validate()
+    };
+    let groups: [fn(&mut PolicySet) -> &mut Option<String>; 2] = [|s| &mut s.freezers, |s| &mut s.vetoers];
+    for group in groups {
+        assert_eq!(with(&|s| *group(s) = Some("ops".into())), Ok(()));
+        assert_eq!(with(&|s| *group(s) = Some("x".into())), unknown("group"));
+    }
+    let most = limits::CHANGE_DELAY_S;
+    for (delay, verdict) in [(0, false), (1, true), (most, true), (most + 1, false)] {
+        let expected = if verdict { Ok(()) } else { senseless("delay of a change") };
+        assert_eq!(with(&|s| s.change_delay_s = Some(delay)), expected, "{delay}");
+    }
 }

@@ -238,3 +238,8 @@ fn codes_are_distinct_and_never_change() {
     let of_time: Vec<_> = FactError::ALL.into_iter().filter(|e| e.is_of_time()).collect();
     assert_eq!(of_time, [FactError::Future, FactError::Stale, FactError::Older]);
 }
+
+#[test]
+fn kinds_have_stable_names() {
+    assert_eq!(FactKind::ALL.map(FactKind::name), ["price", "balance", "final"]);
+}
