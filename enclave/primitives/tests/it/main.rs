@@ -5,5 +5,6 @@ mod dice;
 mod genesis;
 mod golden;
 mod httpsig;
+mod passkeys;
 mod samples;
 mod strict;
