@@ -519,4 +519,159 @@ mod tests {
         assert_eq!(pinned(&mut book, 1, None, coins(&[2, 3])), Err(Code::PinOtherSlot));
         assert_eq!(pinned(&mut book, 2, None, coins(&[2])), Err(Code::PinSlotTaken));
     }
+
+    const BOTH: [u8; 2] = [1, 2];
+
+    fn parties(numbers: &[u8]) -> Vec<PartyIndex> {
+        numbers.iter().map(|n| PartyIndex::new(*n).unwrap()).collect()
+    }
+
+    fn pin(i: u8, root: u8, slot: Slot) -> Pin {
+        Pin { intent: intent(i), kind: TX, root: intent(root), slot }
+    }
+
+    fn book(pins: &[(Pin, &[u8])]) -> PinBook {
+        let mut book = PinBook::default();
+        for (pin, holders) in pins {
+            book.enter(pin, Holders::of(parties(holders)));
+        }
+        book
+    }
+
+    /// Whoever holds another pin of this intent is told of the one that is held here.
+    #[test]
+    fn i3_news_are_pins_that_would_change_anything() {
+        let mut book = PinBook::default();
+        let [one, two] = [[1], [2]].map(|n| Holders::of(parties(&n)));
+        let held = pin(2, 1, nonce(0));
+        let others = [pin(2, 1, nonce(1)), pin(2, 2, nonce(0)), pin(3, 1, nonce(0))];
+        assert_eq!(book.news(vec![held.clone()], one), std::slice::from_ref(&held));
+        assert!(book.enter(&held, one));
+        assert!(!book.enter(&held, one), "known");
+        assert_eq!(book.news(vec![held.clone()], one), []);
+        assert_eq!(book.news(vec![held.clone()], two), std::slice::from_ref(&held));
+        assert_eq!(book.news(others.to_vec(), one), others);
+        // Neither another slot nor another root is this pin: who has those does not hold it.
+        others[..2].iter().for_each(|other| assert!(!book.enter(other, two)));
+        assert_eq!(book.all().collect::<Vec<_>>(), [(held.clone(), one)]);
+        assert!(!book.enter(&held, two));
+        assert_eq!(book.all().collect::<Vec<_>>(), [(held, one.union(two))]);
+    }
+
+    /// A peer is told of the chain, of who has the slot and the one after, and of the account's head.
+    #[test]
+    fn i3_peers_are_told_what_concerns_the_intent() {
+        let alone: &[u8] = &[1];
+        let [a, b, c] = [pin(1, 1, nonce(0)), pin(2, 1, nonce(0)), pin(3, 3, nonce(1))];
+        let [d, e] = [pin(4, 4, nonce(2)), pin(5, 5, nonce(3))];
+        let book = book(&[(a.clone(), &BOTH), (b.clone(), alone), (c.clone(), alone), (d, &BOTH), (e.clone(), alone)]);
+        let told = |i: u8, replaces: Option<u8>, slot: Slot, signers: &[u8]| {
+            book.unknown_to(intent(i), replaces.map(intent), &slot, &parties(signers))
+        };
+        assert_eq!(told(9, None, nonce(4), &BOTH), std::slice::from_ref(&e), "the head");
+        assert_eq!(
+            told(9, None, nonce(0), &BOTH),
+            [b.clone(), c.clone(), e.clone()],
+            "the slot's owner and the next's"
+        );
+        assert_eq!(told(1, None, nonce(4), &BOTH), [b.clone(), e.clone()], "the intent's own chain");
+        assert_eq!(told(2, None, nonce(4), &BOTH), [b.clone(), e.clone()], "by the chain's first");
+        assert_eq!(told(9, Some(2), nonce(4), &BOTH), [b.clone(), e.clone()], "what it replaces");
+        assert_eq!(told(9, None, nonce(0), alone), [], "all that is held here is held there");
+        let message = Slot::Message { network: NetworkId::Evm(1), payload: Digest([1; 32]) };
+        assert_eq!(told(9, None, message, &BOTH), []);
+        let roots = BTreeSet::from([intent(1), intent(3)]);
+        assert_eq!(book.of_chains(&roots, &parties(&BOTH)).collect::<Vec<_>>(), [b, c]);
+        assert_eq!(book.of_chains(&roots, &parties(alone)).count(), 0);
+        assert_eq!([1, 3, 9].map(|i| book.is_free(intent(i))), [false, false, true]);
+    }
+
+    #[test]
+    fn i3_an_intent_has_a_pin_for_each_kind() {
+        let authorization = Pin { kind: PayloadKind::Authorization, ..pin(1, 1, nonce(0)) };
+        let book = book(&[(pin(1, 1, nonce(0)), &BOTH), (authorization, &BOTH), (pin(2, 2, nonce(2)), &BOTH)]);
+        assert_eq!([1, 2, 3].map(|i| book.count_of(intent(i))), [2, 1, 0]);
+        let kinds = [TX, PayloadKind::Authorization];
+        assert_eq!([1, 2].map(|i| kinds.map(|kind| book.holds(intent(i), kind))), [[true, true], [true, false]]);
+    }
+
+    /// L3: an account's nonces are used in order; what is proved of another place proves nothing.
+    #[test]
+    fn l3_a_place_settles_what_is_pinned_at_it_or_before() {
+        let place = |network, account: u8, nonce| Slot::Nonce {
+            network: NetworkId::Evm(network),
+            account: Address::new(&[account; 20]).unwrap(),
+            nonce,
+        };
+        let own = book(&[(pin(1, 1, nonce(3)), &BOTH), (pin(2, 1, nonce(3)), &BOTH)]);
+        let chain = Settled::Chain(intent(1));
+        for (taken, said) in [
+            (place(1, 7, 3), chain),
+            (place(1, 7, 4), chain),
+            (place(1, 7, 2), Settled::Elsewhere),
+            (place(1, 8, 3), Settled::Elsewhere),
+            (place(2, 7, 3), Settled::Elsewhere),
+            (coins(&[1]), Settled::Elsewhere),
+        ] {
+            assert_eq!([1, 2].map(|i| own.settled_by(intent(i), &taken)), [said; 2], "{taken:?}");
+        }
+        assert_eq!(own.settled_by(intent(9), &nonce(3)), Settled::Unpinned);
+        let authorization = Pin { kind: PayloadKind::Authorization, ..pin(1, 1, nonce(3)) };
+        let delegated = book(&[(authorization, &BOTH)]);
+        let said = [3, 4].map(|n| delegated.settled_by(intent(1), &nonce(n)));
+        assert_eq!(said, [Settled::Elsewhere, chain], "the nonce after its transaction's may be it too");
+        let coined = book(&[(pin(1, 1, coins(&[1, 2])), &BOTH)]);
+        let said = [&[1u8, 5] as &[u8], &[2], &[]].map(|n| coined.settled_by(intent(1), &coins(n)));
+        assert_eq!(said, [chain, Settled::Elsewhere, Settled::Elsewhere], "the anchor is spent, or is not");
+    }
+
+    #[test]
+    fn i3_a_slot_is_of_its_network() {
+        let coins = |network| Slot::Outpoints {
+            network: NetworkId::Bitcoin(network),
+            outpoints: vec![Outpoint { txid: [1; 32], vout: 0 }],
+        };
+        let (test, regtest) = (BitcoinNetwork::Testnet, BitcoinNetwork::Regtest);
+        let mut book = PinBook::default();
+        assert_eq!(pinned(&mut book, 1, None, coins(test)), Ok(()));
+        assert_eq!(pinned(&mut book, 1, None, coins(regtest)), Err(Code::PinOtherSlot));
+        assert_eq!(pinned(&mut book, 2, None, coins(test)), Err(Code::PinSlotTaken));
+        assert_eq!(pinned(&mut book, 2, None, coins(regtest)), Ok(()));
+    }
+
+    /// Slots of no present chain are held to the same rules.
+    #[test]
+    fn i3_an_account_of_any_form_has_its_nonces_once() {
+        let account = Address::new(&[7; 32]).unwrap();
+        let network = NetworkId::Evm(1);
+        let at = |nonce| Slot::Nonce { network, account, nonce };
+        let mut book = PinBook::default();
+        assert_eq!(pinned(&mut book, 1, None, at(1)), Err(Code::PinNonceGap));
+        assert_eq!(pinned(&mut book, 1, None, at(0)), Ok(()));
+        assert_eq!(pinned(&mut book, 2, None, at(0)), Err(Code::PinSlotTaken));
+        assert_eq!(pinned(&mut book, 2, None, at(1)), Ok(()));
+        book.begin_at(&NextNonce { network, account, nonce: 9 });
+        book.begin_at(&NextNonce { network, account, nonce: 5 });
+        let begun: Vec<_> = book.begun().map(|n| (n.network, n.account, n.nonce)).collect();
+        assert_eq!(begun, [(network, account, 9)]);
+        assert_eq!(pinned(&mut book, 3, None, at(8)), Err(Code::PinSlotTaken));
+        assert_eq!(pinned(&mut book, 2, None, at(1)), Ok(()), "its own again");
+        assert_eq!(pinned(&mut book, 3, None, at(9)), Ok(()));
+        let slots: Vec<Slot> = book.all().map(|(pin, _)| pin.slot).collect();
+        assert_eq!(slots, [at(0), at(1), at(9)]);
+    }
+
+    /// L2: of a chain whose later version is taken back, the first keeps the slot.
+    #[test]
+    fn l2_a_replacement_taken_back_leaves_the_slot_to_the_first() {
+        let mut book = PinBook::default();
+        pinned(&mut book, 1, None, coins(&[1])).unwrap();
+        let pin = book.check(intent(2), Some(intent(1)), TX, &coins(&[1, 2])).unwrap();
+        book.enter(&pin, Holders::default());
+        assert_eq!(pinned(&mut book, 3, None, coins(&[2])), Err(Code::PinSlotTaken));
+        book.put_back(&pin);
+        assert_eq!(pinned(&mut book, 3, None, coins(&[1])), Err(Code::PinSlotTaken));
+        assert_eq!(pinned(&mut book, 3, None, coins(&[2])), Ok(()));
+        assert_eq!(pinned(&mut book, 4, Some(2), coins(&[1])), Err(Code::PinUnknownReplaced));
+    }
 }

@@ -417,6 +417,65 @@ mod tests {
         assert_eq!(after(entry(1, 5, NOW.minus_ms(1))), [true, false]);
         assert_eq!(after(entry(1, 6, NOW)), [false, true]);
         assert_eq!(after(entry(1, 6, NOW.minus_ms(1))), [false, false]);
+        assert_eq!(Holders::of([one, two, one]), Holders::of([two, one]), "who is named twice holds it");
+    }
+
+    /// What a peer says is news if it is more, later, or tells who else holds it.
+    #[test]
+    fn l1_news_are_what_would_change_anything() {
+        let [one, two] = [1, 2].map(|n| PartyIndex::new(n).unwrap());
+        let mut book = book(&[]);
+        book.enter(&entry(1, 5, NOW), Holders::of([one]));
+        let is_news = |spending: Spending, who| !book.news(vec![spending], Holders::of([who])).is_empty();
+        for (spending, from) in [
+            (entry(1, 5, NOW), [false, true]),
+            (entry(1, 4, NOW), [false, false]),
+            (entry(1, 5, NOW.minus_ms(1)), [false, false]),
+            (entry(1, 4, NOW.minus_ms(1)), [false, false]),
+            (entry(1, 6, NOW), [true, true]),
+            (entry(1, 4, NOW.plus_ms(1)), [true, true]),
+            (entry(1, 6, NOW.minus_ms(1)), [true, true]),
+            (entry(2, 1, NOW), [true, true]),
+        ] {
+            assert_eq!([one, two].map(|who| is_news(spending.clone(), who)), from, "{spending:?}");
+        }
+    }
+
+    /// Each peer is told what it may not know, of the limits that are asked about.
+    #[test]
+    fn l1_unknown_is_what_not_all_signers_hold() {
+        let [one, two] = [1, 2].map(|n| PartyIndex::new(n).unwrap());
+        let other = LimitKey { name: "week".into(), ..limit() };
+        let mut book = book(&[]);
+        book.enter(&entry(1, 5, NOW), Holders::of([one, two]));
+        book.enter(&entry(2, 6, NOW), Holders::of([one]));
+        book.enter(&Spending { limit: other.clone(), ..entry(2, 7, NOW) }, Holders::of([]));
+        assert_eq!(book.unknown_to(&[limit()], &[one, two]), [entry(2, 6, NOW)]);
+        assert_eq!(book.unknown_to(&[limit()], &[one]), []);
+        assert_eq!(book.unknown_to(&[limit(), other], &[one]).len(), 1);
+    }
+
+    #[test]
+    fn l1_what_is_counted_is_of_one_subject_and_limit() {
+        let wallet = |n: u8| LimitKey { subject: Subject::Wallet(WalletId::from_bytes([n; 16])), ..limit() };
+        let limits = [limit(), wallet(0), wallet(1), wallet(255), LimitKey { name: "week".into(), ..limit() }];
+        let amounts = [1u64, 10, 100, 1000, 10_000];
+        let mut book = book(&[]);
+        for (limit, amount) in limits.iter().zip(amounts) {
+            for intent in [0, 255] {
+                book.enter(&Spending { limit: limit.clone(), ..entry(intent, amount, NOW) }, Holders::default());
+            }
+        }
+        let nobody = IntentId::from_bytes([7; 16]);
+        for (limit, amount) in limits.iter().zip(amounts) {
+            assert_eq!(book.in_window(limit, NOW, &nobody), Some(Amount::from_u64(2 * amount)), "{limit:?}");
+            assert_eq!(book.in_window(limit, NOW, &IntentId::NIL), Some(Amount::from_u64(amount)), "one is left out");
+            assert_eq!(book.of_intent(limit, &IntentId::NIL), Amount::from_u64(amount));
+        }
+        book.give_back(&IntentId::NIL);
+        for (limit, amount) in limits.iter().zip(amounts) {
+            assert_eq!(book.in_window(limit, NOW, &nobody), Some(Amount::from_u64(amount)), "{limit:?}: one is left");
+        }
     }
 
     #[test]
