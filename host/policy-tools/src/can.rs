@@ -5,7 +5,8 @@
 //! property of an input, the values that are still possible, and makes every earlier rule and every block fail in one of the
 //! conditions it has. Properties that depend on memory or on what else is in the intent (limits that are full, sums of other
 //! assets, arguments of calls, coins) are taken to be free; so an answer may name a way that needs a full limit or a batch,
-//! and a `no` holds whatever they are. Hours are compared in the week that begins now and in the one half a year on.
+//! and a `no` holds whatever they are. What an effect does that rules do not see of it (the tokens that a call moves, whom bytes
+//! pay) is taken to be what is asked for. Times are all from now on ([`times`]).
 
 use crate::FileError;
 use ringi_primitives::amount::Amount;
@@ -16,9 +17,10 @@ use ringi_primitives::policy_set::{
     Measure, OwnApproval, PolicySet, Rule, Ruling, Seats, Source, Terms, Vault,
 };
 use ringi_primitives::time::UnixMs;
-use ringi_primitives::zone::Zone;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+
+mod times;
 
 /// Steps of one search; a rule set that needs more is answered with an error, never with a guess.
 const STEPS: u32 = 2_000_000;
@@ -64,22 +66,69 @@ pub struct Way {
 pub fn can(set: &PolicySet, query: &Query) -> Result<Vec<Way>, FileError> {
     let mut ways = Vec::new();
     for vault in set.vaults.iter().filter(|v| v.temperature != ringi_primitives::policy_set::Temperature::Cold) {
-        let world = World { set, vault, query };
+        let whens: Vec<&Conditions> = vault.rules.iter().map(|r| &r.when).collect();
+        let times = times::instants(&whens, query.now);
+        let asked = KINDS.into_iter().filter(|k| query.kinds.iter().any(|asked| asked == k));
+        let sorts = asked.filter_map(|kind| Sort::of(kind, query));
+        let worlds: Vec<World> = sorts.map(|sort| World { set, vault, query, times: &times, sort }).collect();
         for (at, rule) in vault.rules.iter().enumerate() {
-            if let Ruling::Allow(terms) = &rule.then
-                && let Some(way) = world.way(at, rule, terms)?
-            {
-                ways.push(way);
+            let Ruling::Allow(terms) = &rule.then else { continue };
+            for world in &worlds {
+                if let Some(way) = world.way(at, rule, terms)? {
+                    ways.push(way);
+                    break;
+                }
             }
         }
     }
     Ok(ways)
 }
 
+/// What rules see of an effect of a kind by which the asked asset may move.
+#[derive(Clone, Copy)]
+struct Sort {
+    kind: &'static str,
+    /// The asset that rules see it take; `None`: they see none.
+    takes: Option<AssetKey>,
+    gains: Gains,
+}
+
+/// Whom rules see gain by an effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gains {
+    /// Who is paid.
+    Payee,
+    /// A contract that is called, approved or delegated to.
+    Contract,
+    /// A contract or nobody that can be told; whom the bytes pay is another question.
+    Unknown,
+    /// Nobody but the wallet.
+    Nobody,
+}
+
+impl Sort {
+    /// `None` where an effect of this kind moves no such asset, or nothing to whom is asked for.
+    fn of(kind: &'static str, query: &Query) -> Option<Sort> {
+        let native = Some(AssetKey::native(query.asset.network));
+        let (takes, gains) = match kind {
+            "transfer" | "transfer_from" => (Some(query.asset), Gains::Payee),
+            "approve" | "permit" => (Some(query.asset), Gains::Contract),
+            "call" => (native, Gains::Contract),
+            "delegate" | "typed_message" => (None, Gains::Contract),
+            "self_cancel" | "ownership_proof" => (None, Gains::Nobody),
+            _ => (native, Gains::Unknown),
+        };
+        let never = gains == Gains::Nobody && query.to.is_some();
+        (!never).then_some(Sort { kind, takes, gains })
+    }
+}
+
 struct World<'a> {
     set: &'a PolicySet,
     vault: &'a Vault,
     query: &'a Query,
+    times: &'a BTreeSet<UnixMs>,
+    sort: Sort,
 }
 
 /// Who gains, by everything that a rule can tell of an address: one of each sort stands for all of them.
@@ -105,9 +154,8 @@ impl Range {
 }
 
 /// The inputs that are still possible: every combination of these values.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Inputs {
-    kinds: BTreeSet<&'static str>,
     people: BTreeSet<PersonId>,
     /// `None`: a wallet that no rule and no tag names.
     wallets: BTreeSet<Option<WalletId>>,
@@ -124,8 +172,7 @@ struct Inputs {
 
 impl Inputs {
     fn possible(&self) -> bool {
-        !self.kinds.is_empty()
-            && !self.people.is_empty()
+        !self.people.is_empty()
             && !self.wallets.is_empty()
             && !self.places.is_empty()
             && !self.times.is_empty()
@@ -141,24 +188,30 @@ impl Inputs {
 
 impl<'a> World<'a> {
     fn way(&self, at: usize, rule: &'a Rule, terms: &'a Terms) -> Result<Option<Way>, FileError> {
+        Ok(self.found(at, rule, terms)?.map(|(inputs, seats)| self.told(rule, &inputs, &seats)))
+    }
+
+    /// Inputs for which this rule lets such a transfer through, all of them, and the seats that are taken then.
+    fn found(&self, at: usize, rule: &'a Rule, terms: &'a Terms) -> Result<Option<(Inputs, Vec<Seats>)>, FileError> {
         let mut inputs = self.all();
         let own = self.require(&mut inputs, rule) && self.bound(&mut inputs, &rule.when, terms);
         if !own || !inputs.possible() {
             return Ok(None);
         }
-        let Some((seats, people)) = self.approved(terms.approvals.as_ref(), &inputs.people) else { return Ok(None) };
-        inputs.people = people;
         let before = self.vault.rules.iter().take(at).filter(|r| matches!(r.then, Ruling::Allow(_)));
         let blocks = self.vault.rules.iter().filter(|r| r.then == Ruling::Block);
         let obstacles: Vec<&Rule> = before.chain(blocks).collect();
         let mut steps = STEPS;
-        let found = self.avoid(inputs, &obstacles, &mut steps)?;
-        Ok(found.map(|inputs| self.told(rule, &inputs, &seats)))
+        for (seats, people) in self.approved(terms.approvals.as_ref(), &inputs.people) {
+            if let Some(found) = self.avoid(Inputs { people, ..inputs.clone() }, &obstacles, &mut steps)? {
+                return Ok(Some((found, seats)));
+            }
+        }
+        Ok(None)
     }
 
     /// Everything that the query leaves open.
     fn all(&self) -> Inputs {
-        let kinds = KINDS.into_iter().filter(|k| self.query.kinds.iter().any(|asked| asked == k)).collect();
         let initiates =
             |p: &&ringi_primitives::policy_set::Person| p.keys.iter().any(|k| k.purpose == KeyPurpose::Initiate);
         let people = self.set.people.iter().filter(initiates).map(|p| p.id).collect();
@@ -167,14 +220,15 @@ impl<'a> World<'a> {
             Source::Wallet(id) => Some(*id),
             Source::Tag(_) => None,
         });
+        // What rules do not see an effect take, their amounts do not count.
         let moved = Range { over: Some(self.query.above), most: Amount::MAX };
+        let seen = (self.sort.takes == Some(self.query.asset)).then_some((Measure::Asset(self.query.asset), moved));
         Inputs {
-            kinds,
             people,
             wallets: tagged.chain(named).map(Some).chain([None]).collect(),
             places: self.places(),
-            times: self.times(),
-            sums: BTreeMap::from([(Measure::Asset(self.query.asset), moved)]),
+            times: self.times.clone(),
+            sums: seen.into_iter().collect(),
             room: BTreeSet::new(),
             full: BTreeSet::new(),
             holds: BTreeSet::new(),
@@ -184,7 +238,8 @@ impl<'a> World<'a> {
 
     fn places(&self) -> BTreeSet<Place> {
         let network = self.query.asset.network;
-        if let Some(to) = self.query.to {
+        // Bytes may pay whom is asked for, whomever rules see gain by them.
+        if let Some(to) = self.query.to.filter(|_| self.sort.gains != Gains::Unknown) {
             return BTreeSet::from([self.place(to, true)]);
         }
         let listed = self.set.allow_lists.iter().flat_map(|l| &l.entries);
@@ -212,51 +267,49 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Instants between which no rule's hours or validity change: their borders, in two weeks.
-    fn times(&self) -> BTreeSet<UnixMs> {
-        const MINUTE_MS: u64 = 60_000;
-        const HALF_YEAR_MS: u64 = 182 * 86_400_000;
-        let mut times = BTreeSet::from([self.query.now]);
-        let whens = || self.vault.rules.iter().map(|r| &r.when);
-        times.extend(whens().flat_map(|w| w.from.into_iter().chain(w.until)).filter(|t| *t > self.query.now));
-        if whens().any(|w| !w.hours.is_empty()) {
-            let minutes: BTreeSet<u64> = whens()
-                .flat_map(|w| &w.hours)
-                .flat_map(|h| [h.from_minute % 15, h.to_minute % 15])
-                .map(u64::from)
-                .collect();
-            for week in [0, HALF_YEAR_MS] {
-                let start = self.query.now.plus_ms(week);
-                // Zones are whole quarters of an hour apart, so borders fall on a quarter and a rule's own minutes.
-                let quarters = (0..7 * 96).map(|quarter| start.0 / (15 * MINUTE_MS) + quarter);
-                times.extend(
-                    quarters.flat_map(|q| minutes.iter().map(move |m| UnixMs(q * 15 * MINUTE_MS + m * MINUTE_MS))),
-                );
-            }
-        }
-        times
-    }
-
     /// Restricts the inputs to those that meet the rule's conditions; `false` if there are none.
     fn require(&self, inputs: &mut Inputs, rule: &Rule) -> bool {
         let when = &rule.when;
-        inputs.kinds.retain(|kind| speaks_of(rule, kind));
         inputs.people.retain(|person| self.asks(when, person));
         inputs.wallets.retain(|wallet| self.acts(when, wallet));
-        inputs.places.retain(|place| gains(when, place));
-        inputs.times.retain(|at| at_time(when, *at));
+        inputs.places.retain(|place| self.gains(rule, place));
+        inputs.times.retain(|at| times::holds(when, *at));
         for band in &when.amounts {
             narrow(inputs, band);
         }
         inputs.room.extend(when.within.iter().cloned());
         inputs.holds.extend(free(when));
-        self.static_part(when) && inputs.possible()
+        self.speaks_of(rule) && inputs.possible()
     }
 
-    /// Whether the parts that the query fixes hold.
-    fn static_part(&self, when: &Conditions) -> bool {
-        (when.networks.is_empty() || when.networks.contains(&self.query.asset.network))
-            && (when.assets.is_empty() || when.assets.contains(&self.query.asset))
+    /// Whether the conditions hold that what is asked fixes: the kind, the chain, the asset.
+    fn speaks_of(&self, rule: &Rule) -> bool {
+        let (when, kind) = (&rule.when, self.sort.kind);
+        let named = if when.kinds.is_empty() {
+            rule.then == Ruling::Block || !DANGEROUS.contains(&kind)
+        } else {
+            when.kinds.iter().any(|k| k == kind)
+        };
+        named
+            && (when.calls.is_empty() || kind == "call")
+            && (when.messages.is_empty() || kind == "typed_message")
+            && (when.networks.is_empty() || when.networks.contains(&self.query.asset.network))
+            && (when.assets.is_empty() || self.sort.takes.is_some_and(|asset| when.assets.contains(&asset)))
+    }
+
+    fn gains(&self, rule: &Rule, place: &Place) -> bool {
+        let is = |d: &Destination| match d {
+            Destination::List(name) => place.lists.contains(name),
+            Destination::Tag(tag) => place.tags.contains(tag),
+            Destination::Internal => place.internal,
+            Destination::Unlisted => !place.internal && place.lists.is_empty(),
+            Destination::Contract(entry) => self.sort.gains != Gains::Payee && place.address == Some(*entry),
+        };
+        match self.sort.gains {
+            _ if rule.when.destinations.is_empty() => true,
+            Gains::Nobody => rule.then != Ruling::Block,
+            Gains::Payee | Gains::Contract | Gains::Unknown => rule.when.destinations.iter().any(is),
+        }
     }
 
     fn asks(&self, when: &Conditions, person: &PersonId) -> bool {
@@ -298,18 +351,17 @@ impl<'a> World<'a> {
         inputs.possible()
     }
 
-    /// Seats that can be taken without those who are excluded, and the people who can ask then. `None` if there are none.
+    /// Each way to take seats without those who are excluded, and the people who can ask then.
     fn approved(
         &self,
         approvals: Option<&Approvals>,
         people: &BTreeSet<PersonId>,
-    ) -> Option<(Vec<Seats>, BTreeSet<PersonId>)> {
-        let Some(approvals) = approvals else { return Some((vec![], people.clone())) };
-        approvals.any_of.iter().find_map(|way| {
-            let can_ask = people.iter().filter(|asks| self.seated(approvals, way, asks)).copied();
-            let can_ask: BTreeSet<PersonId> = can_ask.collect();
-            (!can_ask.is_empty()).then(|| (way.clone(), can_ask))
-        })
+    ) -> Vec<(Vec<Seats>, BTreeSet<PersonId>)> {
+        let Some(approvals) = approvals else { return vec![(vec![], people.clone())] };
+        let can_ask = |way: &Vec<Seats>| -> BTreeSet<PersonId> {
+            people.iter().filter(|asks| self.seated(approvals, way, asks)).copied().collect()
+        };
+        approvals.any_of.iter().map(|way| (way.clone(), can_ask(way))).filter(|(_, who)| !who.is_empty()).collect()
     }
 
     fn seated(&self, approvals: &Approvals, way: &[Seats], asks: &PersonId) -> bool {
@@ -342,7 +394,7 @@ impl<'a> World<'a> {
             return Ok(None);
         }
         let Some((obstacle, rest)) = obstacles.split_first() else { return Ok(Some(inputs)) };
-        if !self.static_part(&obstacle.when) {
+        if !self.speaks_of(obstacle) {
             return self.avoid(inputs, rest, steps);
         }
         for failing in self.failures(&inputs, obstacle) {
@@ -364,11 +416,10 @@ impl<'a> World<'a> {
                 ways.push(changed);
             }
         };
-        with(&|i| i.kinds.retain(|kind| !speaks_of(rule, kind)));
         with(&|i| i.people.retain(|person| !self.asks(when, person)));
         with(&|i| i.wallets.retain(|wallet| !self.acts(when, wallet)));
-        with(&|i| i.places.retain(|place| !gains(when, place)));
-        with(&|i| i.times.retain(|at| !at_time(when, *at)));
+        with(&|i| i.places.retain(|place| !self.gains(rule, place)));
+        with(&|i| i.times.retain(|at| !times::holds(when, *at)));
         for band in &when.amounts {
             if let Some(above) = band.above {
                 with(&|i| narrow(i, &Band { above: None, at_most: Some(above), ..*band }));
@@ -407,37 +458,6 @@ impl<'a> World<'a> {
             full: inputs.full.iter().cloned().collect(),
         }
     }
-}
-
-fn speaks_of(rule: &Rule, kind: &str) -> bool {
-    let when = &rule.when;
-    let named = if when.kinds.is_empty() {
-        rule.then == Ruling::Block || !DANGEROUS.contains(&kind)
-    } else {
-        when.kinds.iter().any(|k| k == kind)
-    };
-    named && (when.calls.is_empty() || kind == "call") && (when.messages.is_empty() || kind == "typed_message")
-}
-
-fn gains(when: &Conditions, place: &Place) -> bool {
-    let is = |d: &Destination| match d {
-        Destination::List(name) => place.lists.contains(name),
-        Destination::Tag(tag) => place.tags.contains(tag),
-        Destination::Internal => place.internal,
-        Destination::Unlisted => !place.internal && place.lists.is_empty(),
-        Destination::Contract(entry) => place.address == Some(*entry),
-    };
-    when.destinations.is_empty() || when.destinations.iter().any(is)
-}
-
-fn at_time(when: &Conditions, at: UnixMs) -> bool {
-    let open = |h: &ringi_primitives::policy_set::Hours| {
-        let clock = Zone::named(&h.zone).and_then(|zone| zone.wall_clock(at));
-        clock.is_some_and(|c| h.days.contains(&c.weekday) && (h.from_minute..h.to_minute).contains(&c.minute))
-    };
-    when.from.is_none_or(|from| at >= from)
-        && when.until.is_none_or(|until| at < until)
-        && (when.hours.is_empty() || when.hours.iter().any(open))
 }
 
 fn narrow(inputs: &mut Inputs, band: &Band) {
