@@ -10,6 +10,7 @@ pub mod lint;
 mod needs;
 pub mod preview;
 mod read;
+mod search;
 #[cfg(test)]
 mod tests;
 pub mod trust;

@@ -1,11 +1,15 @@
 //! What is wrong, or probably not meant, in a rule set that is otherwise sound: rules that never speak, quorums nobody can fill,
 //! payments without a bound. Each finding names its rule.
 
+use crate::search::{Ground, Inputs, Sort, World, times};
+use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{
-    Band, Conditions, DANGEROUS, Destination, Hours, Initiator, KeyPurpose, PolicySet, Rule, Ruling, Terms, Vault,
+    Band, Conditions, DANGEROUS, Destination, Hours, Initiator, KINDS, KeyPurpose, PolicySet, Rule, Ruling, Terms,
+    Vault,
 };
 use ringi_primitives::time::UnixMs;
 use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -39,20 +43,16 @@ pub fn lint(set: &PolicySet, now: UnixMs) -> Vec<Finding> {
 
 fn of_vault(set: &PolicySet, vault: &Vault, now: UnixMs) -> Vec<Finding> {
     let mut found = Vec::new();
+    let reach = Reach::of(set, vault, now);
     let mut tell = |severity, rule: &str, code, text: String| {
         found.push(Finding { severity, vault: vault.name.clone(), rule: rule.into(), code, text });
     };
     for (at, rule) in vault.rules.iter().enumerate() {
-        let earlier = vault.rules.iter().take(at).filter(|r| matches!(r.then, Ruling::Allow(_)));
-        let blocks = vault.rules.iter().filter(|r| r.then == Ruling::Block && r.name != rule.name);
-        let before = if rule.then == Ruling::Block { vec![] } else { earlier.chain(blocks).collect::<Vec<_>>() };
-        if let Some(cover) = before.into_iter().find(|cover| covers(cover, rule)) {
-            let what = if cover.then == Ruling::Block { "blocks" } else { "takes" };
-            let text = format!("never decides: `{}` {what} everything it matches", cover.name);
-            tell(Severity::Error, &rule.name, "shadowed", text);
-        }
-        if let Some(why) = never(set, &rule.when, now) {
+        let why = never(set, &rule.when, now).map(str::to_string).or_else(|| reach.never_met(rule));
+        if let Some(why) = why {
             tell(Severity::Error, &rule.name, "unreachable", format!("never matches: {why}"));
+        } else if let Some(by) = reach.overruled(at, rule) {
+            tell(Severity::Error, &rule.name, "shadowed", format!("never decides: {by} everything it matches"));
         }
         let Ruling::Allow(terms) = &rule.then else { continue };
         if let Some(group) = unfillable(set, terms) {
@@ -86,13 +86,13 @@ fn of_vault(set: &PolicySet, vault: &Vault, now: UnixMs) -> Vec<Finding> {
 }
 
 /// Why no input ever meets these conditions.
-fn never(set: &PolicySet, when: &Conditions, now: UnixMs) -> Option<String> {
+fn never(set: &PolicySet, when: &Conditions, now: UnixMs) -> Option<&'static str> {
     if when.until.is_some_and(|until| until <= now) {
-        return Some("its time is over".into());
+        return Some("its time is over");
     }
     let empty = |d: &Destination| matches!(d, Destination::List(name) if set.allow_list(name).is_none_or(|l| l.entries.is_empty()));
     if !when.destinations.is_empty() && when.destinations.iter().all(empty) {
-        return Some("its allow-lists are empty".into());
+        return Some("its allow-lists are empty");
     }
     let initiates = |p: &ringi_primitives::policy_set::Person| p.keys.iter().any(|k| k.purpose == KeyPurpose::Initiate);
     let someone = |i: &Initiator| match i {
@@ -103,14 +103,74 @@ fn never(set: &PolicySet, when: &Conditions, now: UnixMs) -> Option<String> {
         Initiator::Person(id) => set.people.iter().any(|p| p.id == *id && initiates(p)),
     };
     if !when.initiators.is_empty() && !when.initiators.iter().any(someone) {
-        return Some("nobody of its initiators has a key that initiates".into());
+        return Some("nobody of its initiators has a key that initiates");
     }
     let assets = when.assets.iter().all(|a| !when.networks.is_empty() && !when.networks.contains(&a.network));
     if !when.assets.is_empty() && assets {
-        return Some("its assets are on other networks than it names".into());
+        return Some("its assets are on other networks than it names");
     }
     let called = when.kinds.is_empty() || when.kinds.iter().any(|k| k == "call");
-    (!when.calls.is_empty() && !called).then(|| "it names calls, but not the kind `call`".into())
+    (!when.calls.is_empty() && !called).then_some("it names calls, but not the kind `call`")
+}
+
+/// Steps of the search for one rule; nothing is said of a rule that needs more.
+const STEPS: u32 = 20_000;
+
+/// What the search over all inputs says of a vault's rules.
+struct Reach<'a> {
+    set: &'a PolicySet,
+    vault: &'a Vault,
+    grounds: BTreeMap<NetworkId, Ground>,
+}
+
+impl<'a> Reach<'a> {
+    fn of(set: &'a PolicySet, vault: &'a Vault, now: UnixMs) -> Reach<'a> {
+        let whens: Vec<&Conditions> = vault.rules.iter().map(|r| &r.when).collect();
+        let times = times::instants(&whens, now);
+        let grounds = set.networks.iter().map(|n| (*n, Ground::of(set, vault, *n, &times))).collect();
+        Reach { set, vault, grounds }
+    }
+
+    /// Every sort of effects that the rule speaks of, and the inputs that meet its conditions.
+    fn met<'r>(&'r self, rule: &'r Rule) -> impl Iterator<Item = (World<'r>, Inputs)> {
+        let sorts = KINDS.into_iter().flat_map(|kind| self.set.assets.iter().map(move |a| Sort::of(kind, a.key)));
+        sorts.filter_map(|sort| {
+            let ground = self.grounds.get(&sort.asset.network)?;
+            let world = World { set: self.set, vault: self.vault, ground, sort };
+            let mut inputs = world.speaks_of(rule).then(|| world.all())?;
+            world.require(&mut inputs, rule).then_some((world, inputs))
+        })
+    }
+
+    fn never_met(&self, rule: &Rule) -> Option<String> {
+        self.met(rule).next().is_none().then(|| "nothing meets all of its conditions at once".into())
+    }
+
+    /// The rules that take or block whatever this one matches. `None` if it decides something, or if nobody can tell.
+    fn overruled(&self, at: usize, rule: &Rule) -> Option<String> {
+        if rule.then == Ruling::Block {
+            return None;
+        }
+        let (mut steps, mut by) = (STEPS, BTreeSet::new());
+        for (world, inputs) in self.met(rule) {
+            let obstacles = world.obstacles(at);
+            by.extend(obstacles.iter().filter(|other| !world.fails(&inputs, other)).map(|other| other.name.as_str()));
+            if !matches!(world.avoid(inputs, &obstacles, &mut steps), Ok(None)) {
+                return None;
+            }
+        }
+        let named = |rule: &&Rule| by.contains(rule.name.as_str());
+        let rules: Vec<&Rule> = self.vault.rules.iter().filter(named).collect();
+        let one = rules.iter().find(|other| covers(other, rule));
+        let verb = |rule: &Rule| if rule.then == Ruling::Block { "blocks" } else { "takes" };
+        Some(match one.or(rules.first().filter(|_| rules.len() == 1)) {
+            Some(other) => format!("`{}` {}", other.name, verb(other)),
+            None => {
+                let names: Vec<String> = rules.iter().map(|r| format!("`{}`", r.name)).collect();
+                format!("{} together take or block", names.join(", "))
+            }
+        })
+    }
 }
 
 /// A group of which too few can approve, if every list of seats has one.
@@ -189,6 +249,55 @@ mod tests {
     }
 
     const LISTED: &str = "to = [\"list:suppliers\"]\nallow = { limits = [\"day\"] }";
+
+    /// What no single rule covers, several may.
+    #[test]
+    fn a_rule_that_earlier_ones_take_together_is_shadowed() {
+        let usdc = rule("usdc", &format!("assets = [\"usdc\"]\n{LISTED}"));
+        let eth = rule("eth", &format!("assets = [\"eth\"]\n{LISTED}"));
+        let both = rule("both", &format!("assets = [\"usdc\", \"eth\"]\n{LISTED}"));
+        assert_eq!(codes(&format!("{usdc}{both}")), []);
+        assert_eq!(codes(&format!("{usdc}{eth}{both}")), [is("both", "shadowed")]);
+        let found = lint(&set(&format!("{usdc}{eth}{both}")), NOW);
+        let text = &found.iter().find(|f| f.code == "shadowed").unwrap().text;
+        assert_eq!(text, "never decides: `usdc`, `eth` together take or block everything it matches");
+        let band = |name: &str, band: &str| rule(name, &format!("amounts = [{{ of = \"usdc\", {band} }}]\n{LISTED}"));
+        let (small, large) = (band("small", "at_most = \"100\""), band("large", "above = \"100\""));
+        let (gap, rest) = (band("gap", "above = \"101\""), rule("rest", LISTED));
+        assert_eq!(codes(&format!("{small}{large}{rest}")), [is("rest", "shadowed")]);
+        assert_eq!(codes(&format!("{small}{gap}{rest}")), []);
+        let sunday = "hours = [{ zone = \"UTC\", days = [\"sun\"], from = \"00:00\", to = \"24:00\" }]";
+        let week = sunday.replace("\"sun\"", "\"mon\", \"tue\", \"wed\", \"thu\", \"fri\", \"sat\"");
+        let (sunday, week) = (rule("sun", &format!("{sunday}\n{LISTED}")), rule("week", &format!("{week}\n{LISTED}")));
+        assert_eq!(codes(&format!("{sunday}{week}{rest}")), [is("rest", "shadowed")]);
+        assert_eq!(codes(&format!("{week}{rest}{sunday}")), [is("sun", "shadowed")]);
+    }
+
+    /// By a cancel nobody gains: a block of destinations does not speak of it.
+    #[test]
+    fn a_block_of_destinations_leaves_cancels() {
+        let (to, block) = ("to = [\"list:suppliers\"]", "block = true");
+        let any = |name: &str, kinds: &str| rule(name, &format!("{kinds}{to}\nallow = {{ limits = [\"day\"] }}"));
+        let block = rule("block", &format!("{to}\n{block}"));
+        assert_eq!(
+            codes(&format!("{}{block}", any("any", "networks = [\"eip155:1\"]\n"))),
+            [],
+            "it still allows cancels"
+        );
+        assert_eq!(codes(&format!("{}{block}", any("pay", "kinds = [\"transfer\"]\n"))), [is("pay", "shadowed")]);
+    }
+
+    #[test]
+    fn conditions_that_never_hold_at_once_are_found() {
+        let hours = "hours = [{ zone = \"UTC\", days = [\"tue\"], from = \"00:00\", to = \"24:00\" }]";
+        // 2027-03-01 is a Monday.
+        let of = |until: &str| {
+            let validity = format!("from = \"2027-03-01T00:00:00Z\"\nuntil = \"{until}\"");
+            codes(&rule("short", &format!("{hours}\n{validity}\n{LISTED}")))
+        };
+        assert_eq!(of("2027-03-02T00:00:00Z"), [is("short", "unreachable")]);
+        assert_eq!(of("2027-03-02T00:00:01Z"), []);
+    }
 
     #[test]
     fn a_rule_that_an_earlier_one_takes_is_shadowed() {

@@ -15,13 +15,13 @@ const HORIZON_MS: u64 = (28 * 365 + 7) * 1440 * MINUTE_MS;
 const STEP_MS: u64 = 12 * 60 * MINUTE_MS;
 
 /// Whether a rule's hours and validity hold at a time.
-pub(super) fn holds(when: &Conditions, at: UnixMs) -> bool {
+pub(crate) fn holds(when: &Conditions, at: UnixMs) -> bool {
     let clocks = |zone: &str| Zone::named(zone).and_then(|zone| local(zone, at));
     is_valid(when, at) && (when.hours.is_empty() || when.hours.iter().any(|h| is_open(h, clocks(&h.zone))))
 }
 
 /// Instants from `now` on: at every later time the same of these conditions hold as at one of them.
-pub(super) fn instants(whens: &[&Conditions], now: UnixMs) -> BTreeSet<UnixMs> {
+pub(crate) fn instants(whens: &[&Conditions], now: UnixMs) -> BTreeSet<UnixMs> {
     let whens: Vec<&Conditions> =
         whens.iter().copied().filter(|w| !w.hours.is_empty() || w.from.is_some() || w.until.is_some()).collect();
     let hours = || whens.iter().flat_map(|w| &w.hours);

@@ -1,0 +1,384 @@
+//! The inputs that a rule decides, found by search over all of them and not by sampling: where none is found, there is none.
+//!
+//! A rule decides an effect where its own conditions hold, no earlier rule's do, and no block's do. The search keeps, for each
+//! property of an input, the values that are still possible, and makes every earlier rule and every block fail in one of the
+//! conditions it has. Properties that depend on memory or on what else is in the intent (limits that are full, sums of other
+//! assets, arguments of calls, coins) are taken to be free. Times are all from now on ([`times`]).
+
+use crate::FileError;
+use ringi_primitives::amount::Amount;
+use ringi_primitives::asset::AssetKey;
+use ringi_primitives::id::{PersonId, WalletId};
+use ringi_primitives::network::NetworkId;
+use ringi_primitives::policy_set::{
+    AllowEntry, Band, Conditions, DANGEROUS, Destination, Initiator, KeyPurpose, Measure, Person, PolicySet, Rule,
+    Ruling, Source, Vault,
+};
+use ringi_primitives::time::UnixMs;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) mod times;
+
+/// What rules see of an effect of a kind by which an asset may move.
+#[derive(Clone, Copy)]
+pub(crate) struct Sort {
+    /// Its kind.
+    pub kind: &'static str,
+    /// The asset that may move by it, and the network.
+    pub asset: AssetKey,
+    /// The asset that rules see it take; `None`: they see none.
+    pub takes: Option<AssetKey>,
+    /// Whom they see gain.
+    pub gains: Gains,
+}
+
+/// Whom rules see gain by an effect.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gains {
+    /// Who is paid.
+    Payee,
+    /// A contract that is called, approved or delegated to.
+    Contract,
+    /// A contract or nobody that can be told; whom the bytes pay is another question.
+    Unknown,
+    /// Nobody but the wallet.
+    Nobody,
+}
+
+impl Sort {
+    /// Of a kind as policy sets spell it.
+    pub fn of(kind: &'static str, asset: AssetKey) -> Sort {
+        let native = Some(AssetKey::native(asset.network));
+        let (takes, gains) = match kind {
+            "transfer" | "transfer_from" => (Some(asset), Gains::Payee),
+            "approve" | "permit" => (Some(asset), Gains::Contract),
+            "call" => (native, Gains::Contract),
+            "delegate" | "typed_message" => (None, Gains::Contract),
+            "self_cancel" | "ownership_proof" => (None, Gains::Nobody),
+            _ => (native, Gains::Unknown),
+        };
+        Sort { kind, asset, takes, gains }
+    }
+}
+
+/// Who gains, by everything that a rule can tell of an address: one of each sort stands for all of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    /// Allow-lists that it is on.
+    pub lists: BTreeSet<String>,
+    /// Tags of these and of its wallet.
+    pub tags: BTreeSet<String>,
+    /// Whether it is a known wallet's.
+    pub internal: bool,
+    /// The address itself, only where a rule names it.
+    pub address: Option<AllowEntry>,
+}
+
+impl Place {
+    /// Whom the set does not know.
+    pub fn nobody() -> Place {
+        Place { lists: BTreeSet::new(), tags: BTreeSet::new(), internal: false, address: None }
+    }
+
+    /// Of an address; with it where a rule `names` it.
+    pub fn of(set: &PolicySet, entry: AllowEntry, named: Named) -> Place {
+        let lists = || set.allow_lists.iter().filter(|l| l.entries.contains(&entry));
+        let wallet = set.wallet_at(&entry);
+        let tags = lists().flat_map(|l| &l.tags).chain(wallet.into_iter().flat_map(|w| &w.tags));
+        Place {
+            lists: lists().map(|l| l.name.clone()).collect(),
+            tags: tags.cloned().collect(),
+            internal: wallet.is_some(),
+            address: (named == Named::ByRule).then_some(entry),
+        }
+    }
+
+    fn is(&self, destination: &Destination, gains: Gains) -> bool {
+        match destination {
+            Destination::List(name) => self.lists.contains(name),
+            Destination::Tag(tag) => self.tags.contains(tag),
+            Destination::Internal => self.internal,
+            Destination::Unlisted => !self.internal && self.lists.is_empty(),
+            Destination::Contract(entry) => gains != Gains::Payee && self.address == Some(*entry),
+        }
+    }
+}
+
+/// Whether a rule tells an address from all others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// One does.
+    ByRule,
+    /// None does.
+    ByNone,
+}
+
+/// What inputs can be at all in a vault on a network.
+pub(crate) struct Ground {
+    people: BTreeSet<PersonId>,
+    wallets: BTreeSet<Option<WalletId>>,
+    places: BTreeSet<Place>,
+    times: BTreeSet<UnixMs>,
+}
+
+impl Ground {
+    /// Of the people who can ask, the wallets and addresses that rules can tell apart, and these times.
+    pub fn of(set: &PolicySet, vault: &Vault, network: NetworkId, times: &BTreeSet<UnixMs>) -> Ground {
+        let initiates = |p: &&Person| p.keys.iter().any(|k| k.purpose == KeyPurpose::Initiate);
+        let known = set.wallets.iter().filter(|w| w.wallet.vault == vault.index).map(|w| w.wallet.wallet);
+        let named = vault.rules.iter().flat_map(|r| &r.when.sources).filter_map(|s| match s {
+            Source::Wallet(id) => Some(*id),
+            Source::Tag(_) => None,
+        });
+        let contracts = vault.rules.iter().flat_map(|r| &r.when.destinations).filter_map(|d| match d {
+            Destination::Contract(entry) => Some(*entry).filter(|e| e.network == network),
+            _ => None,
+        });
+        let contracts: BTreeSet<AllowEntry> = contracts.collect();
+        let listed = set.allow_lists.iter().flat_map(|l| &l.entries);
+        let own = set.wallets.iter().flat_map(|w| &w.addresses);
+        let entries = listed.chain(own).filter(|e| e.network == network).chain(&contracts);
+        let place =
+            |e: &AllowEntry| Place::of(set, *e, if contracts.contains(e) { Named::ByRule } else { Named::ByNone });
+        Ground {
+            people: set.people.iter().filter(initiates).map(|p| p.id).collect(),
+            wallets: known.chain(named).map(Some).chain([None]).collect(),
+            places: entries.map(place).chain([Place::nobody()]).collect(),
+            times: times.clone(),
+        }
+    }
+}
+
+/// More than `over`, and at most `most`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Range {
+    /// More than this.
+    pub over: Option<Amount>,
+    /// At most this.
+    pub most: Amount,
+}
+
+impl Range {
+    const ALL: Range = Range { over: None, most: Amount::MAX };
+
+    fn within(self, band: &Band) -> Range {
+        let most = band.at_most.map_or(self.most, |most| most.min(self.most));
+        Range { over: self.over.max(band.above), most }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.over.is_some_and(|over| over >= self.most)
+    }
+}
+
+/// The inputs that are still possible: every combination of these values.
+#[derive(Clone, Debug)]
+pub(crate) struct Inputs {
+    /// Who asks.
+    pub people: BTreeSet<PersonId>,
+    /// Which wallet acts; `None`: one that no rule and no tag names.
+    pub wallets: BTreeSet<Option<WalletId>>,
+    /// Who gains.
+    pub places: BTreeSet<Place>,
+    /// When.
+    pub times: BTreeSet<UnixMs>,
+    /// What the intent takes in all.
+    pub sums: BTreeMap<Measure, Range>,
+    /// Limits that must have room.
+    pub room: BTreeSet<String>,
+    /// Limits that must be full.
+    pub full: BTreeSet<String>,
+    /// Conditions on calls, messages and coins that must hold, and that must not.
+    holds: BTreeSet<Vec<u8>>,
+    fails: BTreeSet<Vec<u8>>,
+}
+
+impl Inputs {
+    /// Whether there is any.
+    pub fn possible(&self) -> bool {
+        !self.people.is_empty()
+            && !self.wallets.is_empty()
+            && !self.places.is_empty()
+            && !self.times.is_empty()
+            && self.sums.values().all(|range| !range.is_empty())
+            && self.room.is_disjoint(&self.full)
+            && self.holds.is_disjoint(&self.fails)
+    }
+
+    /// Only those whose sum lies within this band.
+    pub fn narrow(&mut self, band: &Band) {
+        let range = self.sums.entry(band.measure).or_insert(Range::ALL);
+        *range = range.within(band);
+    }
+
+    fn has_none_in(&self, band: &Band) -> bool {
+        self.sums.get(&band.measure).unwrap_or(&Range::ALL).within(band).is_empty()
+    }
+}
+
+/// A vault's rules and one sort of effects.
+pub(crate) struct World<'a> {
+    /// The set.
+    pub set: &'a PolicySet,
+    /// The vault.
+    pub vault: &'a Vault,
+    /// What can be at all.
+    pub ground: &'a Ground,
+    /// The effect.
+    pub sort: Sort,
+}
+
+impl<'a> World<'a> {
+    /// Every input.
+    pub fn all(&self) -> Inputs {
+        Inputs {
+            people: self.ground.people.clone(),
+            wallets: self.ground.wallets.clone(),
+            places: self.ground.places.clone(),
+            times: self.ground.times.clone(),
+            sums: BTreeMap::new(),
+            room: BTreeSet::new(),
+            full: BTreeSet::new(),
+            holds: BTreeSet::new(),
+            fails: BTreeSet::new(),
+        }
+    }
+
+    /// What a rule at this place yields to: allowing rules before it, and blocks wherever they stand.
+    pub fn obstacles(&self, at: usize) -> Vec<&'a Rule> {
+        let before = self.vault.rules.iter().take(at).filter(|r| matches!(r.then, Ruling::Allow(_)));
+        let blocks = self.vault.rules.iter().filter(|r| r.then == Ruling::Block);
+        before.chain(blocks).filter(|rule| self.speaks_of(rule)).collect()
+    }
+
+    /// Restricts the inputs to those that meet the rule's conditions; `false` if there are none.
+    pub fn require(&self, inputs: &mut Inputs, rule: &Rule) -> bool {
+        let when = &rule.when;
+        inputs.people.retain(|person| self.asks(when, person));
+        inputs.wallets.retain(|wallet| self.acts(when, wallet));
+        inputs.places.retain(|place| self.gains(rule, place));
+        inputs.times.retain(|at| times::holds(when, *at));
+        when.amounts.iter().for_each(|band| inputs.narrow(band));
+        inputs.room.extend(when.within.iter().cloned());
+        inputs.holds.extend(free(when));
+        self.speaks_of(rule) && inputs.possible()
+    }
+
+    /// Makes every obstacle fail in one of its conditions; the first way to do so is enough. Each step restricts one property.
+    ///
+    /// # Errors
+    /// If `steps` do not suffice: then nothing is known.
+    pub fn avoid(&self, inputs: Inputs, obstacles: &[&Rule], steps: &mut u32) -> Result<Option<Inputs>, FileError> {
+        if !inputs.possible() {
+            return Ok(None);
+        }
+        // What fails for all that is left needs no step.
+        let Some(at) = obstacles.iter().position(|rule| !self.fails(&inputs, rule)) else { return Ok(Some(inputs)) };
+        let (obstacle, rest) = (obstacles[at], &obstacles[at + 1..]);
+        for failing in self.failures(&inputs, obstacle) {
+            *steps = steps.checked_sub(1).ok_or_else(|| {
+                FileError(format!("the rules of vault `{}` are too entangled to be searched", self.vault.name))
+            })?;
+            if let Some(found) = self.avoid(failing, rest, steps)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether one of the rule's conditions fails for all of these inputs.
+    pub fn fails(&self, inputs: &Inputs, rule: &Rule) -> bool {
+        let when = &rule.when;
+        !inputs.people.iter().any(|person| self.asks(when, person))
+            || !inputs.wallets.iter().any(|wallet| self.acts(when, wallet))
+            || !inputs.places.iter().any(|place| self.gains(rule, place))
+            || !inputs.times.iter().any(|at| times::holds(when, *at))
+            || when.amounts.iter().any(|band| inputs.has_none_in(band))
+            || when.within.iter().any(|name| inputs.full.contains(name))
+            || free(when).iter().any(|condition| inputs.fails.contains(condition))
+    }
+
+    /// The inputs for which a rule's conditions do not hold: for each condition those for which that one fails.
+    fn failures(&self, inputs: &Inputs, rule: &Rule) -> Vec<Inputs> {
+        let when = &rule.when;
+        let mut ways = Vec::new();
+        let mut with = |change: &dyn Fn(&mut Inputs)| {
+            let mut changed = inputs.clone();
+            change(&mut changed);
+            if changed.possible() {
+                ways.push(changed);
+            }
+        };
+        with(&|i| i.people.retain(|person| !self.asks(when, person)));
+        with(&|i| i.wallets.retain(|wallet| !self.acts(when, wallet)));
+        with(&|i| i.places.retain(|place| !self.gains(rule, place)));
+        with(&|i| i.times.retain(|at| !times::holds(when, *at)));
+        for band in &when.amounts {
+            if let Some(above) = band.above {
+                with(&|i| i.narrow(&Band { above: None, at_most: Some(above), ..*band }));
+            }
+            if let Some(most) = band.at_most {
+                with(&|i| i.narrow(&Band { above: Some(most), at_most: None, ..*band }));
+            }
+        }
+        for name in &when.within {
+            with(&|i| drop(i.full.replace(name.clone())));
+        }
+        for condition in free(when) {
+            with(&|i| drop(i.fails.replace(condition.clone())));
+        }
+        ways
+    }
+
+    /// Whether the conditions hold that the sort of effect fixes: the kind, the chain, the asset.
+    pub fn speaks_of(&self, rule: &Rule) -> bool {
+        let (when, kind) = (&rule.when, self.sort.kind);
+        let named = if when.kinds.is_empty() {
+            rule.then == Ruling::Block || !DANGEROUS.contains(&kind)
+        } else {
+            when.kinds.iter().any(|k| k == kind)
+        };
+        named
+            && (when.calls.is_empty() || kind == "call")
+            && (when.messages.is_empty() || kind == "typed_message")
+            && (when.networks.is_empty() || when.networks.contains(&self.sort.asset.network))
+            && (when.assets.is_empty() || self.sort.takes.is_some_and(|asset| when.assets.contains(&asset)))
+    }
+
+    fn asks(&self, when: &Conditions, person: &PersonId) -> bool {
+        let is = |i: &Initiator| match i {
+            Initiator::Group(name) => self.set.group(name).is_some_and(|g| g.members.contains(person)),
+            Initiator::Person(id) => id == person,
+        };
+        when.initiators.is_empty() || when.initiators.iter().any(is)
+    }
+
+    fn acts(&self, when: &Conditions, wallet: &Option<WalletId>) -> bool {
+        let known = |id: &WalletId| {
+            self.set.wallets.iter().find(|w| w.wallet.vault == self.vault.index && w.wallet.wallet == *id)
+        };
+        let is = |source: &Source| match (source, wallet) {
+            (_, None) => false,
+            (Source::Wallet(named), Some(id)) => named == id,
+            (Source::Tag(tag), Some(id)) => known(id).is_some_and(|w| w.tags.contains(tag)),
+        };
+        when.sources.is_empty() || when.sources.iter().any(is)
+    }
+
+    fn gains(&self, rule: &Rule, place: &Place) -> bool {
+        let (destinations, gains) = (&rule.when.destinations, self.sort.gains);
+        match gains {
+            _ if destinations.is_empty() => true,
+            Gains::Nobody => rule.then != Ruling::Block,
+            Gains::Payee | Gains::Contract | Gains::Unknown => destinations.iter().any(|d| place.is(d, gains)),
+        }
+    }
+}
+
+/// Conditions that are taken to hold or fail as they please, by their encoding.
+fn free(when: &Conditions) -> Vec<Vec<u8>> {
+    let calls = (!when.calls.is_empty()).then(|| ringi_primitives::cbor::encode(&when.calls));
+    let messages = (!when.messages.is_empty()).then(|| ringi_primitives::cbor::encode(&when.messages));
+    let coins = when.coins.as_ref().map(ringi_primitives::cbor::encode);
+    calls.into_iter().chain(messages).chain(coins).collect()
+}
