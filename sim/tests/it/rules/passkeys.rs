@@ -4,7 +4,7 @@ use super::{SIGNED, restart};
 use ringi_primitives::approval::{Approval, Envelope, Evidence};
 use ringi_primitives::cbor;
 use ringi_primitives::intent::Intent;
-use ringi_primitives::policy_set::{KeyPurpose, PersonKey};
+use ringi_primitives::policy_set::{Display, KeyPurpose, PersonKey, Ruling, Terms};
 use ringi_primitives::request::SigningRequest;
 use ringi_sim::authenticator::{Authenticator, Said, VERIFIED};
 use ringi_sim::people::Someone;
@@ -170,6 +170,27 @@ fn p2_a_cloned_authenticator_is_refused() {
     desk.authenticator.counter = 0;
     assert_eq!(desk.with(4, 3, |_| {}), SIGNED);
     assert_eq!(desk.with(5, 4, |_| {}), SIGNED);
+}
+
+/// Two passkeys were asked on pages that the host served; a key of one's own, by code that it did not.
+#[test]
+fn p2_a_passkey_is_no_independent_display() {
+    let mut desk = Desk::new(406);
+    let mut second = Authenticator::number(8);
+    let (passkey, other) = (second.passkey(), desk.other.id);
+    desk.standard.amend(&mut desk.world, |policy| {
+        policy.people.iter_mut().find(|p| p.id == other).unwrap().passkeys.push(passkey);
+        for rule in &mut policy.vaults[0].rules {
+            if let Ruling::Allow(Terms { approvals: Some(approvals), .. }) = &mut rule.then {
+                approvals.display = Display::Independent;
+            }
+        }
+    });
+    let (mut request, envelope) = desk.payment(1, 0);
+    let first = desk.authenticator.approve(desk.ben.id, &envelope, |_| {});
+    request.approvals = vec![first.clone(), second.approve(other, &envelope, |_| {})];
+    assert_eq!(outcomes(&desk.world.sign(&cbor::encode(&request), &[1, 2])), ["approval.missing"; 2]);
+    assert_eq!(desk.said(request, &envelope, first), SIGNED, "the other by key");
 }
 
 /// A credential is for one thing: no passkey is a plain key too, and a relying party is genesis's or nobody's.

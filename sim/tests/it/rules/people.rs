@@ -8,6 +8,7 @@ use ringi_chain::KeySource;
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
 use ringi_primitives::id::{PersonId, WalletId};
+use ringi_primitives::limits;
 use ringi_primitives::policy_set::{KeyPurpose, PersonKey};
 use ringi_primitives::scheme::Scheme;
 use ringi_primitives::wallet::{KeyPosition, WalletRef};
@@ -69,6 +70,13 @@ fn i1_expiry_is_bounded_and_kept() {
     let mut early = lasting(&world, day_ms);
     early.created_s += 61;
     assert_eq!(said(&mut world, &standard, &early), ["intent.expired"; 2]);
+    let mut soon = lasting(&world, day_ms);
+    soon.created_s += 60;
+    assert_eq!(said(&mut world, &standard, &soon), SIGNED, "clocks may differ by so much");
+    let mut lasts = lasting(&world, day_ms).request(&standard);
+    lasts.initiator.expires_s += 1;
+    initiator().seal_request(&mut lasts.initiator, &lasts.intent);
+    assert_eq!(outcomes(&world.sign(&cbor::encode(&lasts), &[1, 2])), ["intent.expired"; 2]);
     let longest = lasting(&world, 30 * day_ms);
     assert_eq!(said(&mut world, &standard, &longest), SIGNED);
     world.pass(30 * day_ms);
@@ -88,6 +96,21 @@ fn i2_an_approval_of_anything_else_is_refused() {
         let said = outcomes(&ground.world.sign(&cbor::encode(&request), &[1, 2]));
         assert_eq!(said, ["approval.bad_signature"; 2]);
     }
+}
+
+/// A request carries so many approvals and no more, whoever gave them.
+#[test]
+fn i2_approvals_are_bounded() {
+    let (mut world, standard) = Standard::world(97);
+    let [amir, bea, _] = approvers();
+    let mut draft = Draft::payment(&world, 1, 700_000, 0);
+    draft.approvals = vec![amir, bea];
+    let mut request = draft.request(&standard);
+    let two = request.approvals.clone();
+    request.approvals = two.iter().cycle().take(limits::APPROVALS + 1).cloned().collect();
+    assert_eq!(outcomes(&world.sign(&cbor::encode(&request), &[1, 2])), ["request.malformed"; 2]);
+    request.approvals.pop();
+    assert_eq!(outcomes(&world.sign(&cbor::encode(&request), &[1, 2])), SIGNED);
 }
 
 /// An approval of the policy before is none under the next.
