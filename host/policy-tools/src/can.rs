@@ -6,7 +6,8 @@
 //! bytes pay) is taken to be what is asked for.
 
 use crate::FileError;
-use crate::search::{Gains, Ground, Inputs, Named, Place, Sort, World, times};
+use crate::search::times::Times;
+use crate::search::{Gains, Ground, Inputs, Named, Place, Sort, World};
 use ringi_primitives::amount::Amount;
 use ringi_primitives::asset::AssetKey;
 use ringi_primitives::id::PersonId;
@@ -18,7 +19,7 @@ use ringi_primitives::time::UnixMs;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// Steps of one search; a rule set that needs more is answered with an error, never with a guess.
+/// Obstacles that the search for one rule looks at; a rule set that needs more is answered with an error, never with a guess.
 const STEPS: u32 = 2_000_000;
 
 /// What is asked.
@@ -63,14 +64,14 @@ pub fn can(set: &PolicySet, query: &Query) -> Result<Vec<Way>, FileError> {
     let mut ways = Vec::new();
     for vault in set.vaults.iter().filter(|v| v.temperature != Temperature::Cold) {
         let whens: Vec<&Conditions> = vault.rules.iter().map(|r| &r.when).collect();
-        let times = times::instants(&whens, query.now);
-        let ground = Ground::of(set, vault, query.asset.network, &times);
+        let times = Times::of(&whens, query.now);
+        let ground = Ground::of(set, vault, query.asset.network, query.to, &times);
         let asked = KINDS.into_iter().filter(|k| query.kinds.iter().any(|asked| asked == k));
         let sorts = asked.map(|kind| Sort::of(kind, query.asset));
         // Nobody gains by a cancel: there is none to whom is asked for.
         let sorts = sorts.filter(|sort| query.to.is_none() || sort.gains != Gains::Nobody);
         let asked: Vec<Asked> =
-            sorts.map(|sort| Asked { world: World { set, vault, ground: &ground, sort }, query }).collect();
+            sorts.map(|sort| Asked { world: World { vault, ground: &ground, sort }, set, query }).collect();
         for (at, rule) in vault.rules.iter().enumerate() {
             let Ruling::Allow(terms) = &rule.then else { continue };
             for asked in &asked {
@@ -87,22 +88,23 @@ pub fn can(set: &PolicySet, query: &Query) -> Result<Vec<Way>, FileError> {
 /// What is asked, of one vault and one sort of effects.
 struct Asked<'a> {
     world: World<'a>,
+    set: &'a PolicySet,
     query: &'a Query,
 }
 
 impl<'a> Asked<'a> {
     /// Inputs for which this rule lets such a transfer through, all of them, and the seats that are taken then.
     fn found(&self, at: usize, rule: &'a Rule, terms: &'a Terms) -> Result<Option<(Inputs, Vec<Seats>)>, FileError> {
-        let mut inputs = self.all();
-        let own = self.world.require(&mut inputs, rule) && self.bound(&mut inputs, &rule.when, terms);
-        if !own || !inputs.possible() {
+        let Some(mut inputs) = self.world.require(self.all(), at) else { return Ok(None) };
+        if !self.bound(&mut inputs, &rule.when, terms) {
             return Ok(None);
         }
+        let obstacles = self.world.obstacles(at);
         let mut steps = STEPS;
-        for (seats, people) in self.approved(terms.approvals.as_ref(), &inputs.people) {
-            let mut asked = inputs.clone();
-            asked.people = people;
-            if let Some(found) = self.world.avoid(asked, &self.world.obstacles(at), &mut steps)? {
+        let people = self.world.ground.people(&inputs).copied().collect();
+        for (seats, people) in self.approved(terms.approvals.as_ref(), &people) {
+            let asked = self.world.asked_by(&inputs, &people);
+            if let Some(found) = self.world.avoid(asked, &obstacles, &mut steps)? {
                 return Ok(Some((found, seats)));
             }
         }
@@ -115,7 +117,7 @@ impl<'a> Asked<'a> {
         let mut inputs = self.world.all();
         // Bytes may pay whom is asked for, whomever rules see gain by them.
         if let Some(to) = query.to.filter(|_| sort.gains != Gains::Unknown) {
-            inputs.places = BTreeSet::from([Place::of(self.world.set, to, Named::ByRule)]);
+            inputs = self.world.gained_by(inputs, &Place::of(self.set, to, Named::ByRule));
         }
         // What rules do not see an effect take, their amounts do not count.
         if sort.takes == Some(query.asset) {
@@ -158,18 +160,18 @@ impl<'a> Asked<'a> {
 
     fn seated(&self, approvals: &Approvals, way: &[Seats], asks: &PersonId) -> bool {
         let approves = |id: &&PersonId| {
-            let person = self.world.set.people.iter().find(|p| p.id == **id);
+            let person = self.set.people.iter().find(|p| p.id == **id);
             let own = person.is_some_and(|p| p.keys.iter().any(|k| k.purpose == KeyPurpose::Approve));
             let any = own || person.is_some_and(|p| !p.passkeys.is_empty());
             let struck = approvals.initiator == OwnApproval::DoesNotCount && *id == asks;
             any && !struck && !self.query.without.contains(*id)
         };
         let members = |seats: &Seats| -> BTreeSet<PersonId> {
-            let group = self.world.set.group(&seats.group);
+            let group = self.set.group(&seats.group);
             group.into_iter().flat_map(|g| &g.members).filter(approves).copied().collect()
         };
         let own_key = |id: &PersonId| {
-            let keys = self.world.set.people.iter().filter(|p| p.id == *id).flat_map(|p| &p.keys);
+            let keys = self.set.people.iter().filter(|p| p.id == *id).flat_map(|p| &p.keys);
             keys.into_iter().any(|k| k.purpose == KeyPurpose::Approve)
         };
         let shown = || way.iter().flat_map(members).any(|id| own_key(&id));
@@ -178,9 +180,10 @@ impl<'a> Asked<'a> {
     }
 
     fn told(&self, rule: &Rule, inputs: &Inputs, seats: &[Seats]) -> Way {
-        let initiator = inputs.people.first();
-        let initiator = self.world.set.people.iter().find(|p| Some(&p.id) == initiator).map(|p| p.name.clone());
-        let to = inputs.places.first().map_or_else(String::new, |place| match place.lists.first() {
+        let ground = self.world.ground;
+        let initiator = ground.people(inputs).next();
+        let initiator = self.set.people.iter().find(|p| Some(&p.id) == initiator).map(|p| p.name.clone());
+        let to = ground.places(inputs).next().map_or_else(String::new, |place| match place.lists.first() {
             Some(list) => format!("on list {list}"),
             None if place.internal => "a wallet of the workspace".into(),
             None => "an address on no list".into(),

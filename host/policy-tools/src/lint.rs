@@ -1,7 +1,8 @@
 //! What is wrong, or probably not meant, in a rule set that is otherwise sound: rules that never speak, quorums nobody can fill,
 //! payments without a bound. Each finding names its rule.
 
-use crate::search::{Ground, Inputs, Sort, World, times};
+use crate::search::times::Times;
+use crate::search::{Ground, Inputs, Sort, World};
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::policy_set::{
     Band, Conditions, DANGEROUS, Destination, Hours, Initiator, KINDS, KeyPurpose, PolicySet, Rule, Ruling, Terms,
@@ -9,6 +10,7 @@ use ringi_primitives::policy_set::{
 };
 use ringi_primitives::time::UnixMs;
 use serde::Serialize;
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How bad a finding is.
@@ -48,7 +50,7 @@ fn of_vault(set: &PolicySet, vault: &Vault, now: UnixMs) -> Vec<Finding> {
         found.push(Finding { severity, vault: vault.name.clone(), rule: rule.into(), code, text });
     };
     for (at, rule) in vault.rules.iter().enumerate() {
-        let why = never(set, &rule.when, now).map(str::to_string).or_else(|| reach.never_met(rule));
+        let why = never(set, &rule.when, now).map(str::to_string).or_else(|| reach.never_met(at));
         if let Some(why) = why {
             tell(Severity::Error, &rule.name, "unreachable", format!("never matches: {why}"));
         } else if let Some(by) = reach.overruled(at, rule) {
@@ -113,37 +115,38 @@ fn never(set: &PolicySet, when: &Conditions, now: UnixMs) -> Option<&'static str
     (!when.calls.is_empty() && !called).then_some("it names calls, but not the kind `call`")
 }
 
-/// Steps of the search for one rule; nothing is said of a rule that needs more.
-const STEPS: u32 = 20_000;
+/// Obstacles that the search for all rules of a vault looks at; nothing is said of rules after that.
+const STEPS: u32 = 5_000_000;
 
 /// What the search over all inputs says of a vault's rules.
 struct Reach<'a> {
     set: &'a PolicySet,
     vault: &'a Vault,
     grounds: BTreeMap<NetworkId, Ground>,
+    steps: Cell<u32>,
 }
 
 impl<'a> Reach<'a> {
     fn of(set: &'a PolicySet, vault: &'a Vault, now: UnixMs) -> Reach<'a> {
         let whens: Vec<&Conditions> = vault.rules.iter().map(|r| &r.when).collect();
-        let times = times::instants(&whens, now);
-        let grounds = set.networks.iter().map(|n| (*n, Ground::of(set, vault, *n, &times))).collect();
-        Reach { set, vault, grounds }
+        let times = Times::of(&whens, now);
+        let grounds = set.networks.iter().map(|n| (*n, Ground::of(set, vault, *n, None, &times))).collect();
+        Reach { set, vault, grounds, steps: Cell::new(STEPS) }
     }
 
     /// Every sort of effects that the rule speaks of, and the inputs that meet its conditions.
-    fn met<'r>(&'r self, rule: &'r Rule) -> impl Iterator<Item = (World<'r>, Inputs)> {
+    fn met(&self, at: usize) -> impl Iterator<Item = (World<'_>, Inputs)> {
         let sorts = KINDS.into_iter().flat_map(|kind| self.set.assets.iter().map(move |a| Sort::of(kind, a.key)));
-        sorts.filter_map(|sort| {
-            let ground = self.grounds.get(&sort.asset.network)?;
-            let world = World { set: self.set, vault: self.vault, ground, sort };
-            let mut inputs = world.speaks_of(rule).then(|| world.all())?;
-            world.require(&mut inputs, rule).then_some((world, inputs))
+        sorts.filter_map(move |sort| {
+            let world = World { vault: self.vault, ground: self.grounds.get(&sort.asset.network)?, sort };
+            let rule = self.vault.rules.get(at).filter(|rule| world.speaks_of(rule));
+            let inputs = rule.and_then(|_| world.require(world.all(), at))?;
+            Some((world, inputs))
         })
     }
 
-    fn never_met(&self, rule: &Rule) -> Option<String> {
-        self.met(rule).next().is_none().then(|| "nothing meets all of its conditions at once".into())
+    fn never_met(&self, at: usize) -> Option<String> {
+        self.met(at).next().is_none().then(|| "nothing meets all of its conditions at once".into())
     }
 
     /// The rules that take or block whatever this one matches. `None` if it decides something, or if nobody can tell.
@@ -151,16 +154,18 @@ impl<'a> Reach<'a> {
         if rule.then == Ruling::Block {
             return None;
         }
-        let (mut steps, mut by) = (STEPS, BTreeSet::new());
-        for (world, inputs) in self.met(rule) {
+        let mut by = BTreeSet::new();
+        for (world, inputs) in self.met(at) {
             let obstacles = world.obstacles(at);
-            by.extend(obstacles.iter().filter(|other| !world.fails(&inputs, other)).map(|other| other.name.as_str()));
-            if !matches!(world.avoid(inputs, &obstacles, &mut steps), Ok(None)) {
+            by.extend(obstacles.iter().filter(|other| !world.fails(&inputs, **other)).copied());
+            let mut steps = self.steps.get();
+            let decided = world.avoid(inputs, &obstacles, &mut steps);
+            self.steps.set(steps);
+            if !matches!(decided, Ok(None)) {
                 return None;
             }
         }
-        let named = |rule: &&Rule| by.contains(rule.name.as_str());
-        let rules: Vec<&Rule> = self.vault.rules.iter().filter(named).collect();
+        let rules: Vec<&Rule> = by.into_iter().filter_map(|other| self.vault.rules.get(other)).collect();
         let one = rules.iter().find(|other| covers(other, rule));
         let verb = |rule: &Rule| if rule.then == Ruling::Block { "blocks" } else { "takes" };
         Some(match one.or(rules.first().filter(|_| rules.len() == 1)) {

@@ -17,7 +17,11 @@ use ringi_primitives::policy_set::{
 use ringi_primitives::time::UnixMs;
 use std::collections::{BTreeMap, BTreeSet};
 
+mod bits;
 pub(crate) mod times;
+
+use bits::Bits;
+use times::Times;
 
 /// What rules see of an effect of a kind by which an asset may move.
 #[derive(Clone, Copy)]
@@ -113,40 +117,94 @@ pub(crate) enum Named {
     ByNone,
 }
 
-/// What inputs can be at all in a vault on a network.
+/// What inputs can be at all in a vault on a network, and for which of them each rule's conditions hold.
 pub(crate) struct Ground {
-    people: BTreeSet<PersonId>,
-    wallets: BTreeSet<Option<WalletId>>,
-    places: BTreeSet<Place>,
-    times: BTreeSet<UnixMs>,
+    people: Vec<PersonId>,
+    wallets: Vec<Option<WalletId>>,
+    places: Vec<Place>,
+    times: Vec<UnixMs>,
+    /// Of each rule, in policy order.
+    marks: Vec<Marks>,
+}
+
+/// For which values of each property a rule's conditions hold.
+struct Marks {
+    people: Bits,
+    wallets: Bits,
+    /// Places, of effects that pay, and of effects that call or approve.
+    paid: Bits,
+    called: Bits,
+    times: Bits,
+    /// Limits that must have room.
+    within: BTreeSet<String>,
+    /// Conditions that are taken to hold or fail as they please, by their encoding.
+    free: BTreeSet<Vec<u8>>,
 }
 
 impl Ground {
-    /// Of the people who can ask, the wallets and addresses that rules can tell apart, and these times.
-    pub fn of(set: &PolicySet, vault: &Vault, network: NetworkId, times: &BTreeSet<UnixMs>) -> Ground {
+    /// Of the people who can ask, the wallets and addresses that rules can tell apart, an address `to` that is asked for, and these
+    /// times.
+    pub fn of(set: &PolicySet, vault: &Vault, network: NetworkId, to: Option<AllowEntry>, times: &Times) -> Ground {
         let initiates = |p: &&Person| p.keys.iter().any(|k| k.purpose == KeyPurpose::Initiate);
+        let people: Vec<PersonId> = set.people.iter().filter(initiates).map(|p| p.id).collect();
         let known = set.wallets.iter().filter(|w| w.wallet.vault == vault.index).map(|w| w.wallet.wallet);
         let named = vault.rules.iter().flat_map(|r| &r.when.sources).filter_map(|s| match s {
             Source::Wallet(id) => Some(*id),
             Source::Tag(_) => None,
         });
-        let contracts = vault.rules.iter().flat_map(|r| &r.when.destinations).filter_map(|d| match d {
-            Destination::Contract(entry) => Some(*entry).filter(|e| e.network == network),
-            _ => None,
+        let wallets: BTreeSet<Option<WalletId>> = known.chain(named).map(Some).chain([None]).collect();
+        let wallets: Vec<Option<WalletId>> = wallets.into_iter().collect();
+        let places = places(set, vault, network, to);
+        let marks = vault.rules.iter().zip(&times.holds).map(|(rule, at)| {
+            let when = &rule.when;
+            let gained = |gains| Bits::of(&places, |place| gained_by(when, place, gains));
+            Marks {
+                people: Bits::of(&people, |person| asks(set, when, person)),
+                wallets: Bits::of(&wallets, |wallet| acts(set, vault, when, wallet)),
+                paid: gained(Gains::Payee),
+                called: gained(Gains::Contract),
+                times: at.clone(),
+                within: when.within.iter().cloned().collect(),
+                free: free(when),
+            }
         });
-        let contracts: BTreeSet<AllowEntry> = contracts.collect();
-        let listed = set.allow_lists.iter().flat_map(|l| &l.entries);
-        let own = set.wallets.iter().flat_map(|w| &w.addresses);
-        let entries = listed.chain(own).filter(|e| e.network == network).chain(&contracts);
-        let place =
-            |e: &AllowEntry| Place::of(set, *e, if contracts.contains(e) { Named::ByRule } else { Named::ByNone });
-        Ground {
-            people: set.people.iter().filter(initiates).map(|p| p.id).collect(),
-            wallets: known.chain(named).map(Some).chain([None]).collect(),
-            places: entries.map(place).chain([Place::nobody()]).collect(),
-            times: times.clone(),
-        }
+        Ground { marks: marks.collect(), people, wallets, places, times: times.instants.clone() }
     }
+
+    /// Which of these people are still possible.
+    pub fn people<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = &'a PersonId> {
+        inputs.people.among(&self.people)
+    }
+
+    /// Which wallets are; `None`: one that no rule and no tag names.
+    pub fn wallets<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = &'a Option<WalletId>> {
+        inputs.wallets.among(&self.wallets)
+    }
+
+    /// Which places are.
+    pub fn places<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = &'a Place> {
+        inputs.places.among(&self.places)
+    }
+
+    /// Which times are.
+    pub fn times<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = &'a UnixMs> {
+        inputs.times.among(&self.times)
+    }
+}
+
+/// Everything that rules can tell of addresses; each sort once.
+fn places(set: &PolicySet, vault: &Vault, network: NetworkId, to: Option<AllowEntry>) -> Vec<Place> {
+    let contracts = vault.rules.iter().flat_map(|r| &r.when.destinations).filter_map(|d| match d {
+        Destination::Contract(entry) => Some(*entry).filter(|e| e.network == network),
+        _ => None,
+    });
+    let contracts: BTreeSet<AllowEntry> = contracts.chain(to).collect();
+    let listed = set.allow_lists.iter().flat_map(|l| &l.entries);
+    let own = set.wallets.iter().flat_map(|w| &w.addresses);
+    let entries = listed.chain(own).filter(|e| e.network == network).chain(&contracts);
+    let place = |e: &AllowEntry| Place::of(set, *e, if contracts.contains(e) { Named::ByRule } else { Named::ByNone });
+    let all: BTreeSet<Place> = entries.map(place).chain([Place::nobody()]).collect();
+    all.into_iter().collect()
 }
 
 /// More than `over`, and at most `most`.
@@ -174,14 +232,10 @@ impl Range {
 /// The inputs that are still possible: every combination of these values.
 #[derive(Clone, Debug)]
 pub(crate) struct Inputs {
-    /// Who asks.
-    pub people: BTreeSet<PersonId>,
-    /// Which wallet acts; `None`: one that no rule and no tag names.
-    pub wallets: BTreeSet<Option<WalletId>>,
-    /// Who gains.
-    pub places: BTreeSet<Place>,
-    /// When.
-    pub times: BTreeSet<UnixMs>,
+    people: Bits,
+    wallets: Bits,
+    places: Bits,
+    times: Bits,
     /// What the intent takes in all.
     pub sums: BTreeMap<Measure, Range>,
     /// Limits that must have room.
@@ -196,10 +250,7 @@ pub(crate) struct Inputs {
 impl Inputs {
     /// Whether there is any.
     pub fn possible(&self) -> bool {
-        !self.people.is_empty()
-            && !self.wallets.is_empty()
-            && !self.places.is_empty()
-            && !self.times.is_empty()
+        [&self.people, &self.wallets, &self.places, &self.times].iter().all(|bits| !bits.is_empty())
             && self.sums.values().all(|range| !range.is_empty())
             && self.room.is_disjoint(&self.full)
             && self.holds.is_disjoint(&self.fails)
@@ -218,8 +269,6 @@ impl Inputs {
 
 /// A vault's rules and one sort of effects.
 pub(crate) struct World<'a> {
-    /// The set.
-    pub set: &'a PolicySet,
     /// The vault.
     pub vault: &'a Vault,
     /// What can be at all.
@@ -231,11 +280,12 @@ pub(crate) struct World<'a> {
 impl<'a> World<'a> {
     /// Every input.
     pub fn all(&self) -> Inputs {
+        let ground = self.ground;
         Inputs {
-            people: self.ground.people.clone(),
-            wallets: self.ground.wallets.clone(),
-            places: self.ground.places.clone(),
-            times: self.ground.times.clone(),
+            people: Bits::of(&ground.people, |_| true),
+            wallets: Bits::of(&ground.wallets, |_| true),
+            places: Bits::of(&ground.places, |_| true),
+            times: Bits::of(&ground.times, |_| true),
             sums: BTreeMap::new(),
             room: BTreeSet::new(),
             full: BTreeSet::new(),
@@ -244,63 +294,84 @@ impl<'a> World<'a> {
         }
     }
 
-    /// What a rule at this place yields to: allowing rules before it, and blocks wherever they stand.
-    pub fn obstacles(&self, at: usize) -> Vec<&'a Rule> {
-        let before = self.vault.rules.iter().take(at).filter(|r| matches!(r.then, Ruling::Allow(_)));
-        let blocks = self.vault.rules.iter().filter(|r| r.then == Ruling::Block);
-        before.chain(blocks).filter(|rule| self.speaks_of(rule)).collect()
+    /// Only those in which one of these people asks.
+    pub fn asked_by(&self, inputs: &Inputs, people: &BTreeSet<PersonId>) -> Inputs {
+        let among = Bits::of(&self.ground.people, |person| people.contains(person));
+        Inputs { people: inputs.people.and(&among), ..inputs.clone() }
     }
 
-    /// Restricts the inputs to those that meet the rule's conditions; `false` if there are none.
-    pub fn require(&self, inputs: &mut Inputs, rule: &Rule) -> bool {
-        let when = &rule.when;
-        inputs.people.retain(|person| self.asks(when, person));
-        inputs.wallets.retain(|wallet| self.acts(when, wallet));
-        inputs.places.retain(|place| self.gains(rule, place));
-        inputs.times.retain(|at| times::holds(when, *at));
-        when.amounts.iter().for_each(|band| inputs.narrow(band));
-        inputs.room.extend(when.within.iter().cloned());
-        inputs.holds.extend(free(when));
-        self.speaks_of(rule) && inputs.possible()
+    /// Only those in which this place gains.
+    pub fn gained_by(&self, inputs: Inputs, place: &Place) -> Inputs {
+        let there = Bits::of(&self.ground.places, |other| other == place);
+        Inputs { places: inputs.places.and(&there), ..inputs }
     }
 
-    /// Makes every obstacle fail in one of its conditions; the first way to do so is enough. Each step restricts one property.
+    /// The rules that one at this place yields to, by theirs: allowing rules before it, and blocks wherever they stand.
+    pub fn obstacles(&self, at: usize) -> Vec<usize> {
+        let rules = self.vault.rules.iter().enumerate().filter(|(_, rule)| self.speaks_of(rule));
+        let stands = |(other, rule): &(usize, &Rule)| rule.then == Ruling::Block || *other < at;
+        rules.filter(stands).map(|(other, _)| other).collect()
+    }
+
+    /// Restricts the inputs to those that meet the rule's conditions. `None` if there are none.
+    pub fn require(&self, inputs: Inputs, at: usize) -> Option<Inputs> {
+        let (rule, marks) = (self.vault.rules.get(at)?, self.ground.marks.get(at)?);
+        let mut met = Inputs {
+            people: inputs.people.and(&marks.people),
+            wallets: inputs.wallets.and(&marks.wallets),
+            places: inputs.places.and(&self.gaining(rule, marks)),
+            times: inputs.times.and(&marks.times),
+            ..inputs
+        };
+        rule.when.amounts.iter().for_each(|band| met.narrow(band));
+        met.room.extend(marks.within.iter().cloned());
+        met.holds.extend(marks.free.iter().cloned());
+        (self.speaks_of(rule) && met.possible()).then_some(met)
+    }
+
+    /// Makes every obstacle fail in one of its conditions; the first way to do so is enough. Each step restricts one property;
+    /// `steps` is how many obstacles may be looked at in all.
     ///
     /// # Errors
-    /// If `steps` do not suffice: then nothing is known.
-    pub fn avoid(&self, inputs: Inputs, obstacles: &[&Rule], steps: &mut u32) -> Result<Option<Inputs>, FileError> {
+    /// If that does not suffice: then nothing is known.
+    pub fn avoid(&self, inputs: Inputs, obstacles: &[usize], steps: &mut u32) -> Result<Option<Inputs>, FileError> {
         if !inputs.possible() {
             return Ok(None);
         }
-        // What fails for all that is left needs no step.
-        let Some(at) = obstacles.iter().position(|rule| !self.fails(&inputs, rule)) else { return Ok(Some(inputs)) };
-        let (obstacle, rest) = (obstacles[at], &obstacles[at + 1..]);
-        for failing in self.failures(&inputs, obstacle) {
+        for (n, at) in obstacles.iter().enumerate() {
             *steps = steps.checked_sub(1).ok_or_else(|| {
                 FileError(format!("the rules of vault `{}` are too entangled to be searched", self.vault.name))
             })?;
-            if let Some(found) = self.avoid(failing, rest, steps)? {
-                return Ok(Some(found));
+            // What fails for all that is left needs no choice.
+            if self.fails(&inputs, *at) {
+                continue;
             }
+            let rest = obstacles.get(n + 1..).unwrap_or_default();
+            for failing in self.failures(&inputs, *at) {
+                if let Some(found) = self.avoid(failing, rest, steps)? {
+                    return Ok(Some(found));
+                }
+            }
+            return Ok(None);
         }
-        Ok(None)
+        Ok(Some(inputs))
     }
 
     /// Whether one of the rule's conditions fails for all of these inputs.
-    pub fn fails(&self, inputs: &Inputs, rule: &Rule) -> bool {
-        let when = &rule.when;
-        !inputs.people.iter().any(|person| self.asks(when, person))
-            || !inputs.wallets.iter().any(|wallet| self.acts(when, wallet))
-            || !inputs.places.iter().any(|place| self.gains(rule, place))
-            || !inputs.times.iter().any(|at| times::holds(when, *at))
-            || when.amounts.iter().any(|band| inputs.has_none_in(band))
-            || when.within.iter().any(|name| inputs.full.contains(name))
-            || free(when).iter().any(|condition| inputs.fails.contains(condition))
+    pub fn fails(&self, inputs: &Inputs, at: usize) -> bool {
+        let (Some(rule), Some(marks)) = (self.vault.rules.get(at), self.ground.marks.get(at)) else { return true };
+        inputs.people.misses(&marks.people)
+            || inputs.wallets.misses(&marks.wallets)
+            || inputs.places.misses(&self.gaining(rule, marks))
+            || inputs.times.misses(&marks.times)
+            || rule.when.amounts.iter().any(|band| inputs.has_none_in(band))
+            || !marks.within.is_disjoint(&inputs.full)
+            || !marks.free.is_disjoint(&inputs.fails)
     }
 
     /// The inputs for which a rule's conditions do not hold: for each condition those for which that one fails.
-    fn failures(&self, inputs: &Inputs, rule: &Rule) -> Vec<Inputs> {
-        let when = &rule.when;
+    fn failures(&self, inputs: &Inputs, at: usize) -> Vec<Inputs> {
+        let (Some(rule), Some(marks)) = (self.vault.rules.get(at), self.ground.marks.get(at)) else { return vec![] };
         let mut ways = Vec::new();
         let mut with = |change: &dyn Fn(&mut Inputs)| {
             let mut changed = inputs.clone();
@@ -309,11 +380,11 @@ impl<'a> World<'a> {
                 ways.push(changed);
             }
         };
-        with(&|i| i.people.retain(|person| !self.asks(when, person)));
-        with(&|i| i.wallets.retain(|wallet| !self.acts(when, wallet)));
-        with(&|i| i.places.retain(|place| !self.gains(rule, place)));
-        with(&|i| i.times.retain(|at| !times::holds(when, *at)));
-        for band in &when.amounts {
+        with(&|i| i.people = i.people.without(&marks.people));
+        with(&|i| i.wallets = i.wallets.without(&marks.wallets));
+        with(&|i| i.places = i.places.without(&self.gaining(rule, marks)));
+        with(&|i| i.times = i.times.without(&marks.times));
+        for band in &rule.when.amounts {
             if let Some(above) = band.above {
                 with(&|i| i.narrow(&Band { above: None, at_most: Some(above), ..*band }));
             }
@@ -321,10 +392,10 @@ impl<'a> World<'a> {
                 with(&|i| i.narrow(&Band { above: Some(most), at_most: None, ..*band }));
             }
         }
-        for name in &when.within {
+        for name in &marks.within {
             with(&|i| drop(i.full.replace(name.clone())));
         }
-        for condition in free(when) {
+        for condition in &marks.free {
             with(&|i| drop(i.fails.replace(condition.clone())));
         }
         ways
@@ -345,38 +416,41 @@ impl<'a> World<'a> {
             && (when.assets.is_empty() || self.sort.takes.is_some_and(|asset| when.assets.contains(&asset)))
     }
 
-    fn asks(&self, when: &Conditions, person: &PersonId) -> bool {
-        let is = |i: &Initiator| match i {
-            Initiator::Group(name) => self.set.group(name).is_some_and(|g| g.members.contains(person)),
-            Initiator::Person(id) => id == person,
-        };
-        when.initiators.is_empty() || when.initiators.iter().any(is)
-    }
-
-    fn acts(&self, when: &Conditions, wallet: &Option<WalletId>) -> bool {
-        let known = |id: &WalletId| {
-            self.set.wallets.iter().find(|w| w.wallet.vault == self.vault.index && w.wallet.wallet == *id)
-        };
-        let is = |source: &Source| match (source, wallet) {
-            (_, None) => false,
-            (Source::Wallet(named), Some(id)) => named == id,
-            (Source::Tag(tag), Some(id)) => known(id).is_some_and(|w| w.tags.contains(tag)),
-        };
-        when.sources.is_empty() || when.sources.iter().any(is)
-    }
-
-    fn gains(&self, rule: &Rule, place: &Place) -> bool {
-        let (destinations, gains) = (&rule.when.destinations, self.sort.gains);
-        match gains {
-            _ if destinations.is_empty() => true,
-            Gains::Nobody => rule.then != Ruling::Block,
-            Gains::Payee | Gains::Contract | Gains::Unknown => destinations.iter().any(|d| place.is(d, gains)),
+    /// The places by which a rule is met. By a cancel nobody gains: an allowing rule passes it, a block does not speak of it.
+    fn gaining(&self, rule: &Rule, marks: &'a Marks) -> std::borrow::Cow<'a, Bits> {
+        use std::borrow::Cow;
+        let everywhere = rule.when.destinations.is_empty() || rule.then != Ruling::Block;
+        match self.sort.gains {
+            Gains::Nobody => Cow::Owned(Bits::of(&self.ground.places, |_| everywhere)),
+            Gains::Payee => Cow::Borrowed(&marks.paid),
+            Gains::Contract | Gains::Unknown => Cow::Borrowed(&marks.called),
         }
     }
 }
 
-/// Conditions that are taken to hold or fail as they please, by their encoding.
-fn free(when: &Conditions) -> Vec<Vec<u8>> {
+fn asks(set: &PolicySet, when: &Conditions, person: &PersonId) -> bool {
+    let is = |i: &Initiator| match i {
+        Initiator::Group(name) => set.group(name).is_some_and(|g| g.members.contains(person)),
+        Initiator::Person(id) => id == person,
+    };
+    when.initiators.is_empty() || when.initiators.iter().any(is)
+}
+
+fn acts(set: &PolicySet, vault: &Vault, when: &Conditions, wallet: &Option<WalletId>) -> bool {
+    let known = |id: &WalletId| set.wallets.iter().find(|w| w.wallet.vault == vault.index && w.wallet.wallet == *id);
+    let is = |source: &Source| match (source, wallet) {
+        (_, None) => false,
+        (Source::Wallet(named), Some(id)) => named == id,
+        (Source::Tag(tag), Some(id)) => known(id).is_some_and(|w| w.tags.contains(tag)),
+    };
+    when.sources.is_empty() || when.sources.iter().any(is)
+}
+
+fn gained_by(when: &Conditions, place: &Place, gains: Gains) -> bool {
+    when.destinations.is_empty() || when.destinations.iter().any(|d| place.is(d, gains))
+}
+
+fn free(when: &Conditions) -> BTreeSet<Vec<u8>> {
     let calls = (!when.calls.is_empty()).then(|| ringi_primitives::cbor::encode(&when.calls));
     let messages = (!when.messages.is_empty()).then(|| ringi_primitives::cbor::encode(&when.messages));
     let coins = when.coins.as_ref().map(ringi_primitives::cbor::encode);

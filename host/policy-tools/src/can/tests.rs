@@ -389,15 +389,15 @@ fn what_is_found_is_decided() {
         let query = Query { kinds: vec![kind.into()], asset: usdc, ..any_query(&mut dice, &base) };
         let vault = &base.vaults[0];
         let whens: Vec<&Conditions> = vault.rules.iter().map(|r| &r.when).collect();
-        let times = times::instants(&whens, query.now);
-        let ground = Ground::of(&base, vault, usdc.network, &times);
-        let world = World { set: &base, vault, ground: &ground, sort: Sort::of(kind, usdc) };
-        let asked = Asked { world, query: &query };
+        let times = Times::of(&whens, query.now);
+        let ground = Ground::of(&base, vault, usdc.network, query.to, &times);
+        let world = World { vault, ground: &ground, sort: Sort::of(kind, usdc) };
+        let asked = Asked { world, set: &base, query: &query };
         for (at, rule) in vault.rules.iter().enumerate() {
             let Ruling::Allow(terms) = &rule.then else { continue };
             let Some((inputs, _)) = asked.found(at, rule, terms).unwrap() else { continue };
             seen += 1;
-            let place = inputs.places.first().unwrap();
+            let place = ground.places(&inputs).next().unwrap();
             let known = [SUPPLIER, EXCHANGE, crate::fixture::OWN, STRANGER].map(entry);
             let named = if place.address.is_some() { Named::ByRule } else { Named::ByNone };
             let is_it = |e: &AllowEntry| Place::of(&base, *e, named) == *place;
@@ -405,11 +405,11 @@ fn what_is_found_is_decided() {
             let range = inputs.sums[&Measure::Asset(usdc)];
             let asked = Input {
                 kind,
-                initiator: *inputs.people.first().unwrap(),
-                wallet: inputs.wallets.first().unwrap().unwrap_or_else(crate::fixture::unnamed_wallet),
+                initiator: *ground.people(&inputs).next().unwrap(),
+                wallet: ground.wallets(&inputs).next().unwrap().unwrap_or_else(crate::fixture::unnamed_wallet),
                 to: query.to.unwrap_or(to),
                 amount: range.over.unwrap().checked_add(Amount::from_u64(1)).unwrap(),
-                at: *inputs.times.first().unwrap(),
+                at: *ground.times(&inputs).next().unwrap(),
             };
             let said = decided(&base, &query, &asked);
             assert_eq!(said, std::slice::from_ref(&rule.name), "{query:?}\n{inputs:?}\n{:#?}", vault.rules);

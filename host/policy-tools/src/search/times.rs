@@ -3,10 +3,11 @@
 //! Between two changes of any zone's clock, and of any rule's validity, hours repeat every week; so a week of each sort of such
 //! spans shows all there is. Clocks are followed for 28 years, in which the calendar's days of the week come round.
 
+use super::bits::Bits;
 use ringi_primitives::policy_set::{Conditions, Hours};
 use ringi_primitives::time::UnixMs;
 use ringi_primitives::zone::Zone;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 const MINUTE_MS: u64 = 60_000;
 const WEEK: u64 = 7 * 1440;
@@ -14,65 +15,99 @@ const HORIZON_MS: u64 = (28 * 365 + 7) * 1440 * MINUTE_MS;
 /// No zone changes its clock twice within this.
 const STEP_MS: u64 = 12 * 60 * MINUTE_MS;
 
-/// Whether a rule's hours and validity hold at a time.
-pub(crate) fn holds(when: &Conditions, at: UnixMs) -> bool {
-    let clocks = |zone: &str| Zone::named(zone).and_then(|zone| local(zone, at));
-    is_valid(when, at) && (when.hours.is_empty() || when.hours.iter().any(|h| is_open(h, clocks(&h.zone))))
+/// Instants that stand for all times, and at which of them each rule's hours and validity hold.
+pub(crate) struct Times {
+    /// Ascending.
+    pub instants: Vec<UnixMs>,
+    /// Of each rule, in policy order.
+    pub holds: Vec<Bits>,
 }
 
-/// Instants from `now` on: at every later time the same of these conditions hold as at one of them.
-pub(crate) fn instants(whens: &[&Conditions], now: UnixMs) -> BTreeSet<UnixMs> {
-    let whens: Vec<&Conditions> =
-        whens.iter().copied().filter(|w| !w.hours.is_empty() || w.from.is_some() || w.until.is_some()).collect();
-    let hours = || whens.iter().flat_map(|w| &w.hours);
-    let zones: BTreeMap<&str, Zone> = hours().filter_map(|h| Some((h.zone.as_str(), Zone::named(&h.zone)?))).collect();
-    let edges = whens.iter().flat_map(|w| w.from.into_iter().chain(w.until)).filter(|t| *t > now);
-    let edges: BTreeSet<UnixMs> = edges.chain([now]).collect();
-    let mut breaks = edges.clone();
-    zones.values().for_each(|zone| breaks.extend(changes(*zone, &edges)));
-    let mut seen_spans = HashSet::new();
-    let mut seen = HashSet::new();
-    let mut instants = BTreeSet::new();
-    let starts: Vec<UnixMs> = breaks.into_iter().collect();
-    for (at, start) in starts.iter().enumerate() {
-        let end = starts.get(at + 1).copied().unwrap_or(UnixMs(u64::MAX));
-        let offsets: Vec<u64> = zones.values().map(|zone| offset(*zone, *start).unwrap_or(0)).collect();
-        let short = (end.0 - start.0 < WEEK * MINUTE_MS).then(|| (start.0 % (WEEK * MINUTE_MS), end.0 - start.0));
-        if !seen_spans.insert((edges.range(..=*start).count(), offsets.clone(), short)) {
-            continue;
-        }
-        let offset_of: BTreeMap<&str, u64> = zones.keys().copied().zip(offsets).collect();
-        for instant in borders(hours(), &offset_of, *start).filter(|t| *t < end) {
-            let clocks: BTreeMap<&str, Option<u64>> = zones.iter().map(|(n, z)| (*n, local(*z, instant))).collect();
-            let open = |w: &&Conditions| {
-                let clock = |h: &Hours| clocks.get(h.zone.as_str()).copied().flatten();
-                is_valid(w, instant) && (w.hours.is_empty() || w.hours.iter().any(|h| is_open(h, clock(h))))
-            };
-            if seen.insert(whens.iter().map(open).collect::<Vec<bool>>()) {
-                instants.insert(instant);
+impl Times {
+    /// From `now` on: at every later time the same of these conditions hold as at one of the instants.
+    pub fn of(whens: &[&Conditions], now: UnixMs) -> Times {
+        let mut kept: Vec<(UnixMs, Vec<bool>)> = Vec::new();
+        let mut seen = HashSet::new();
+        let clocks = Clocks::of(whens);
+        for (start, end, offsets) in clocks.spans(whens, now) {
+            let borders = clocks.borders(&offsets, start).filter(|t| *t < end);
+            for instant in borders {
+                let local: Vec<Option<u64>> = clocks.zones.iter().map(|(_, zone)| local(*zone, instant)).collect();
+                let holds: Vec<bool> = clocks.open(whens, &local, instant).collect();
+                if seen.insert(holds.clone()) {
+                    kept.push((instant, holds));
+                }
             }
         }
+        kept.sort_by_key(|(instant, _)| *instant);
+        let at = |rule: usize| Bits::of(&kept, |(_, holds)| holds.get(rule).copied().unwrap_or(true));
+        Times { holds: (0..whens.len()).map(at).collect(), instants: kept.iter().map(|(at, _)| *at).collect() }
     }
-    instants
 }
 
-/// The start, and when in the week after it hours begin or end, by clocks that are so far ahead of UTC.
-fn borders<'a>(
-    hours: impl Iterator<Item = &'a Hours>,
-    offsets: &BTreeMap<&str, u64>,
-    start: UnixMs,
-) -> impl Iterator<Item = UnixMs> {
-    let mut minutes = BTreeSet::new();
-    for (h, offset) in hours.filter_map(|h| Some((h, offsets.get(h.zone.as_str())?))) {
-        for day in h.days.iter().map(|d| (u64::from(*d) + 6) % 7) {
-            let local = [h.from_minute, h.to_minute].map(|m| day * 1440 + u64::from(m));
-            minutes.extend(local.map(|l| (l + WEEK - offset) % WEEK));
-        }
+/// A stretch of time without a change: from, until, and how far ahead of UTC each zone's clock is.
+type Span = (UnixMs, UnixMs, Vec<u64>);
+
+/// The zones that rules name, and the hours of each rule by them.
+struct Clocks<'a> {
+    zones: Vec<(&'a str, Zone)>,
+    /// Of each rule: the zone's number and the hours. Of a zone that there is not, none.
+    hours: Vec<Vec<(usize, &'a Hours)>>,
+}
+
+impl<'a> Clocks<'a> {
+    fn of(whens: &[&'a Conditions]) -> Clocks<'a> {
+        let names: BTreeSet<&str> = whens.iter().flat_map(|w| &w.hours).map(|h| h.zone.as_str()).collect();
+        let zones: Vec<(&str, Zone)> = names.into_iter().filter_map(|n| Some((n, Zone::named(n)?))).collect();
+        let number = |h: &Hours| zones.iter().position(|(name, _)| *name == h.zone);
+        let hours = |w: &&'a Conditions| w.hours.iter().filter_map(|h| Some((number(h)?, h))).collect();
+        Clocks { hours: whens.iter().map(hours).collect(), zones }
     }
-    let first = UnixMs(start.0.div_ceil(MINUTE_MS).saturating_mul(MINUTE_MS));
-    let week = minute_of_week(first);
-    let each = move |m: u64| first.plus_ms((m + WEEK - week) % WEEK * MINUTE_MS);
-    [start].into_iter().chain(minutes.into_iter().map(each))
+
+    /// Which rules' hours and validity hold at a time, at which clocks show this.
+    fn open(&self, whens: &[&Conditions], local: &[Option<u64>], at: UnixMs) -> impl Iterator<Item = bool> {
+        whens.iter().zip(&self.hours).map(move |(when, hours)| {
+            let open = |(zone, h): &(usize, &Hours)| is_open(h, local.get(*zone).copied().flatten());
+            is_valid(when, at) && (when.hours.is_empty() || hours.iter().any(open))
+        })
+    }
+
+    /// One of each sort of spans in which neither a clock nor a validity changes.
+    fn spans(&self, whens: &[&Conditions], now: UnixMs) -> Vec<Span> {
+        let edges = whens.iter().flat_map(|w| w.from.into_iter().chain(w.until)).filter(|t| *t > now);
+        let edges: BTreeSet<UnixMs> = edges.chain([now]).collect();
+        let mut breaks = edges.clone();
+        self.zones.iter().for_each(|(_, zone)| breaks.extend(changes(*zone, &edges)));
+        let (mut seen, mut spans, mut validity) = (HashSet::new(), Vec::new(), 0_usize);
+        let mut starts = breaks.into_iter().peekable();
+        while let Some(start) = starts.next() {
+            validity += usize::from(edges.contains(&start));
+            let end = starts.peek().copied().unwrap_or(UnixMs(u64::MAX));
+            let offsets: Vec<u64> = self.zones.iter().map(|(_, zone)| offset(*zone, start).unwrap_or(0)).collect();
+            let length = end.0 - start.0;
+            let short = (length < WEEK * MINUTE_MS).then(|| (start.0 % (WEEK * MINUTE_MS), length));
+            if seen.insert((validity, offsets.clone(), short)) {
+                spans.push((start, end, offsets));
+            }
+        }
+        spans
+    }
+
+    /// The start, and when in the week after it hours begin or end, by clocks that are so far ahead of UTC.
+    fn borders(&self, offsets: &[u64], start: UnixMs) -> impl Iterator<Item = UnixMs> {
+        let mut minutes = BTreeSet::new();
+        for (zone, h) in self.hours.iter().flatten() {
+            let offset = offsets.get(*zone).copied().unwrap_or(0);
+            for day in h.days.iter().map(|d| (u64::from(*d) + 6) % 7) {
+                let local = [h.from_minute, h.to_minute].map(|m| day * 1440 + u64::from(m));
+                minutes.extend(local.map(|l| (l + WEEK - offset) % WEEK));
+            }
+        }
+        let first = UnixMs(start.0.div_ceil(MINUTE_MS).saturating_mul(MINUTE_MS));
+        let week = minute_of_week(first);
+        let each = move |m: u64| first.plus_ms((m + WEEK - week) % WEEK * MINUTE_MS);
+        [start].into_iter().chain(minutes.into_iter().map(each))
+    }
 }
 
 /// When this zone's clock changes, for a while after each of these times.
@@ -147,17 +182,29 @@ mod tests {
         Conditions { hours: vec![hours], ..Conditions::default() }
     }
 
+    /// Whether a rule's hours and validity hold at a time.
+    fn holds(when: &Conditions, at: UnixMs) -> bool {
+        let open = |h: &Hours| is_open(h, Zone::named(&h.zone).and_then(|zone| local(zone, at)));
+        is_valid(when, at) && (when.hours.is_empty() || when.hours.iter().any(open))
+    }
+
     /// Which of these hold at each of the instants.
     fn sets(whens: &[Conditions], now: &str) -> BTreeSet<Vec<usize>> {
         let whens: Vec<&Conditions> = whens.iter().collect();
-        let set = |t: &UnixMs| (0..whens.len()).filter(|i| holds(whens[*i], *t)).collect();
-        instants(&whens, at(now)).iter().map(set).collect()
+        let times = Times::of(&whens, at(now));
+        let said = |t: &UnixMs| {
+            let marked = |i: &usize| times.holds[*i].among(&times.instants).any(|other| other == t);
+            let set: Vec<usize> = (0..whens.len()).filter(|i| holds(whens[*i], *t)).collect();
+            assert_eq!(set, (0..whens.len()).filter(marked).collect::<Vec<_>>(), "{t}");
+            set
+        };
+        times.instants.iter().map(said).collect()
     }
 
     #[test]
     fn without_hours_now_stands_for_all_times() {
-        assert_eq!(instants(&[], UnixMs(5)), BTreeSet::from([UnixMs(5)]));
-        assert_eq!(instants(&[&Conditions::default()], UnixMs(5)).len(), 1);
+        assert_eq!(Times::of(&[], UnixMs(5)).instants, [UnixMs(5)]);
+        assert_eq!(Times::of(&[&Conditions::default()], UnixMs(5)).instants, [UnixMs(5)]);
     }
 
     /// Zurich is six hours ahead of New York, except for some weeks a year in which it is five.
