@@ -177,6 +177,7 @@ impl Ground {
     }
 
     /// Which wallets are; `None`: one that no rule and no tag names.
+    #[cfg(test)]
     pub fn wallets<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = &'a Option<WalletId>> {
         inputs.wallets.among(&self.wallets)
     }
@@ -187,6 +188,7 @@ impl Ground {
     }
 
     /// Which times are.
+    #[cfg(test)]
     pub fn times<'a>(&'a self, inputs: &'a Inputs) -> impl Iterator<Item = &'a UnixMs> {
         inputs.times.among(&self.times)
     }

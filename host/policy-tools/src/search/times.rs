@@ -85,7 +85,7 @@ impl<'a> Clocks<'a> {
             let end = starts.peek().copied().unwrap_or(UnixMs(u64::MAX));
             let offsets: Vec<u64> = self.zones.iter().map(|(_, zone)| offset(*zone, start).unwrap_or(0)).collect();
             let length = end.0 - start.0;
-            let short = (length < WEEK * MINUTE_MS).then(|| (start.0 % (WEEK * MINUTE_MS), length));
+            let short = (length < WEEK * MINUTE_MS).then_some((start.0 % (WEEK * MINUTE_MS), length));
             if seen.insert((validity, offsets.clone(), short)) {
                 spans.push((start, end, offsets));
             }

@@ -113,6 +113,27 @@ fn i2_approvals_are_bounded() {
     assert_eq!(outcomes(&world.sign(&cbor::encode(&request), &[1, 2])), SIGNED);
 }
 
+/// What is longer than a transaction may be is not even looked at.
+#[test]
+fn i2_unsigned_bytes_are_bounded() {
+    let (mut world, standard) = Standard::world(98);
+    let mut request = Draft::payment(&world, 1, 1000, 0).request(&standard);
+    let mut details = |bytes: usize| {
+        request.unsigned.bytes = vec![0; bytes];
+        let answers = world.sign(&cbor::encode(&request), &[1, 2]);
+        answers
+            .into_iter()
+            .map(|(_, said)| match said {
+                FromCosigner::Refused { refusal, .. } => (refusal.code, refusal.detail == "too large"),
+                other => panic!("{other:?}"),
+            })
+            .collect::<Vec<_>>()
+    };
+    let undecodable = |large| vec![("bytes.refused".to_string(), large); 2];
+    assert_eq!(details(limits::UNSIGNED_BYTES + 1), undecodable(true));
+    assert_eq!(details(limits::UNSIGNED_BYTES), undecodable(false));
+}
+
 /// An approval of the policy before is none under the next.
 #[test]
 fn i2_an_approval_names_the_policy_it_was_given_under() {
