@@ -250,3 +250,43 @@ fn check_permits(policy: &Policy, effects: &[Effect], now: UnixMs) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringi_primitives::address::Address;
+    use ringi_primitives::amount::Amount;
+    use ringi_primitives::asset::AssetKey;
+    use ringi_primitives::network::NetworkId;
+
+    const EVM: NetworkId = NetworkId::Evm(1);
+
+    fn pays(asset: AssetKey, to: u8, amount: u64) -> Effect {
+        Effect::Transfer { asset, to: Address::of_evm([to; 20]), amount: Amount::from_u64(amount) }
+    }
+
+    fn calls(contract: u8, value: u64, data: &[u8]) -> Effect {
+        let (contract, value) = (Address::of_evm([contract; 20]), Amount::from_u64(value));
+        Effect::Call { network: EVM, contract, value, function: "f(bytes)".into(), data: data.to_vec() }
+    }
+
+    /// I2: whoever is refused learns what differs first, and no foreign text.
+    #[test]
+    fn i2_the_first_difference_is_named() {
+        let (coin, token) = (AssetKey::native(EVM), AssetKey::token(EVM, Address::of_evm([9; 20])));
+        let planned = [pays(coin, 1, 5), calls(2, 7, b"a")];
+        for (bytes, word) in [
+            (vec![pays(coin, 1, 5)], "number of effects"),
+            (vec![calls(1, 5, b""), calls(2, 7, b"a")], "kind of effect"),
+            (vec![pays(coin, 3, 5), calls(2, 7, b"a")], "recipient"),
+            (vec![pays(token, 1, 5), calls(2, 7, b"a")], "asset"),
+            (vec![pays(coin, 1, 6), calls(2, 7, b"a")], "amount"),
+            (vec![pays(coin, 1, 5), calls(3, 7, b"a")], "recipient"),
+            (vec![pays(coin, 1, 5), calls(2, 8, b"a")], "amount"),
+            (vec![pays(coin, 1, 5), calls(2, 7, b"b")], "call"),
+            (planned.to_vec(), "nothing"),
+        ] {
+            assert_eq!(first_difference(&bytes, &planned), word, "{bytes:?}");
+        }
+    }
+}

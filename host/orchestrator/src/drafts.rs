@@ -13,7 +13,7 @@ use crate::workspace::{InForce, Workspace};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ringi_policy_tools::diff::diff;
-use ringi_policy_tools::lint::{Severity, lint};
+use ringi_policy_tools::lint::{Finding, Severity, lint};
 use ringi_policy_tools::preview::{Past, Preview, preview};
 use ringi_primitives::cbor;
 use ringi_primitives::digest::{Digest, Domain};
@@ -55,7 +55,8 @@ pub(crate) async fn add(core: &Core, signed: Signed, by: PersonId) -> Result<Dra
             "Add each signature to the draft once it is kept.",
         ));
     }
-    let errors: Vec<String> = lint(&set, core.now())
+    let errors: Vec<String> = findings(core, &set)
+        .await?
         .into_iter()
         .filter(|f| f.severity == Severity::Error)
         .map(|f| format!("{}: {}: {} ({})", f.vault, f.rule, f.text, f.code))
@@ -228,10 +229,17 @@ pub(crate) async fn read(core: &Core, id: Digest, last: u32) -> Result<DraftDeta
     Ok(DraftDetail {
         draft,
         document: STANDARD.encode(cbor::encode(&record.signed)),
-        findings: lint(&after, core.now()),
+        findings: findings(core, &after).await?,
         changes: diff(&before.set, &after),
         preview: replay(core, &before.set, &after, last).await?,
     })
+}
+
+/// What lint says. It searches over all inputs: a large set takes a second, which holds up nothing else.
+async fn findings(core: &Core, set: &PolicySet) -> Result<Vec<Finding>, ServiceError> {
+    let (set, now) = (set.clone(), core.now());
+    let found = tokio::task::spawn_blocking(move || lint(&set, now)).await;
+    found.map_err(|_| ServiceError::internal("the policy set could not be linted"))
 }
 
 async fn replay(core: &Core, before: &PolicySet, after: &PolicySet, last: u32) -> Result<Preview, ServiceError> {
