@@ -7,15 +7,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 version=27.1.0
+only=()
 case "${1:-policy}" in
     policy) tests=(--test-package ringi-policy -C=--lib) files=('enclave/policy/src/**') ;;
     primitives)
         tests=(--test-package ringi-primitives -C=--lib)
         files=('enclave/primitives/src/policy_set/'{rule,validate}.rs enclave/primitives/src/{zone,trust,fact,brake,weigh}.rs)
         ;;
-    # A cosigner is tested whole, in the worlds of `sim`.
+    # A cosigner is tested whole, in the worlds of `sim`. Tests of the repository's texts would notice any change.
     cosigner)
-        tests=(--test-package ringi-cosigner,ringi-sim -C=--lib -C=--test=it)
+        tests=(--test-package ringi-cosigner,ringi-sim --test-tool=nextest)
+        only=(-- --fail-fast -E 'package(ringi-cosigner) or (package(ringi-sim) and test(/^(rules|fields|signing)::/))')
         files=(enclave/cosigner/src/{spending,pins,brakes,braking,facts,judge,permit}.rs)
         ;;
     access) tests=(--test-package ringi-access -C=--lib) files=('host/access/src/**') ;;
@@ -33,4 +35,4 @@ mkdir -p "$tree"
 git ls-files -z --cached --others --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$tree"
 export CARGO_TARGET_DIR="$PWD/$tree/target"
 cd "$tree"
-exec cargo mutants --in-place --no-shuffle --timeout 300 "${files[@]/#/--file=}" "${tests[@]}" -C=--locked
+exec cargo mutants --in-place --no-shuffle --timeout 300 "${files[@]/#/--file=}" "${tests[@]}" -C=--locked "${only[@]}"

@@ -175,3 +175,109 @@ pub fn read_lift(signed: &Signed) -> Option<(OrderId, Vec<Digest>)> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ringi_primitives::approval::Evidence;
+    use ringi_primitives::brake::FreezeTarget;
+    use ringi_primitives::cbor;
+    use ringi_primitives::id::BrakeId;
+    use ringi_primitives::key::{PublicKey, SignatureBytes};
+
+    const NOW: UnixMs = UnixMs(2_000_000_000_000);
+
+    fn intent(n: u8) -> IntentId {
+        IntentId::from_bytes([n; 16])
+    }
+
+    fn person(n: u8) -> PersonId {
+        PersonId::from_bytes([n; 16])
+    }
+
+    /// By person 1, number `n`; a book looks at no signature.
+    fn brake(n: u16, action: BrakeAction) -> SignedBrake {
+        let mut id = [0; 16];
+        id[..2].copy_from_slice(&n.to_be_bytes());
+        let id = BrakeId::from_bytes(id);
+        let body = Brake { version: 1, genesis: Digest::ZERO, id, by: person(1), issued_at: NOW, action };
+        let evidence = Evidence::Signature { key: PublicKey::Ed25519([1; 32]), signature: SignatureBytes([0; 64]) };
+        SignedBrake { body: cbor::encode(&body), evidence }
+    }
+
+    fn freeze(n: u16) -> SignedBrake {
+        brake(n, BrakeAction::Freeze { target: FreezeTarget::Workspace })
+    }
+
+    fn lift(n: u8, freezes: Vec<Digest>) -> Signed {
+        let action = OrderAction::Unfreeze { freezes };
+        let id = OrderId::from_bytes([n; 16]);
+        let order = Order { version: 1, id, genesis: Digest::ZERO, issued_at: NOW, expires_at: NOW, action };
+        Signed { body: cbor::encode(&order), signatures: vec![] }
+    }
+
+    fn book(brakes: &[SignedBrake]) -> BrakeBook {
+        let mut book = BrakeBook::default();
+        brakes.iter().for_each(|brake| book.enter(brake).unwrap());
+        book
+    }
+
+    #[test]
+    fn p1_what_is_entered_again_counts_once() {
+        let most = u16::try_from(limits::BRAKES_PER_PERSON).unwrap();
+        let all: Vec<SignedBrake> = (1..most).chain([1, 1]).map(freeze).collect();
+        let mut book = book(&all);
+        assert!(!book.is_full_of(person(1)));
+        book.enter(&freeze(most)).unwrap();
+        assert!(book.is_full_of(person(1)) && !book.is_full_of(person(2)));
+        book.lift(&lift(1, vec![freeze(1).digest()])).unwrap();
+        assert!(!book.is_full_of(person(1)));
+        book.enter(&freeze(1)).unwrap();
+        assert!(!book.is_full_of(person(1)), "a lifted one holds no more");
+    }
+
+    /// What snapshots and boots are handed makes the same book again; a lifted freeze stays lifted.
+    #[test]
+    fn p1_a_book_is_made_again_of_what_it_holds() {
+        let [one, two, three] = [1, 2, 3].map(freeze);
+        let veto = brake(4, BrakeAction::Veto { intent: intent(4) });
+        let mut first = book(&[one.clone(), two.clone(), veto]);
+        let order = lift(1, vec![one.digest(), three.digest()]);
+        first.lift(&order).unwrap();
+        let mut again = BrakeBook::default();
+        first.lifts().for_each(|order| drop(again.lift(order).unwrap()));
+        first.all().for_each(|brake| again.enter(brake).unwrap());
+        [&one, &three].into_iter().for_each(|brake| again.enter(brake).unwrap());
+        for book in [&first, &again] {
+            assert_eq!(book.freezes().collect::<Vec<_>>(), [two.digest()]);
+            assert!(book.is_lifted(&one.digest()) && book.is_lifted(&three.digest()) && !book.is_lifted(&two.digest()));
+            let orders = [1, 2].map(|n| book.has_lift(&OrderId::from_bytes([n; 16])));
+            assert_eq!((orders, book.stops.len()), ([true, false], 1));
+        }
+        assert_eq!(first.head(), again.head());
+    }
+
+    /// Once an hour: vetoes and withdrawals of intents that have expired go, freezes never do.
+    #[test]
+    fn p1_what_stops_nothing_any_more_is_forgotten() {
+        let withdrawal = brake(2, BrakeAction::Withdraw { intent: intent(2) });
+        let outlived = withdrawal.read_unverified().unwrap().outlived_at();
+        let left = |times: &[UnixMs]| {
+            let mut book = book(&[freeze(1), withdrawal.clone()]);
+            times.iter().for_each(|now| book.forget_old(*now));
+            (book.freezes.len(), book.stops.len(), book.count_of[&person(1)])
+        };
+        assert_eq!(left(&[outlived]), (1, 1, 2));
+        assert_eq!(left(&[outlived.plus_ms(1)]), (1, 0, 1));
+        assert_eq!(left(&[outlived, outlived.plus_ms(FORGET_EVERY_MS - 1)]), (1, 1, 2), "not yet looked for");
+        assert_eq!(left(&[outlived, outlived.plus_ms(FORGET_EVERY_MS)]), (1, 0, 1));
+    }
+
+    #[test]
+    fn p1_a_lift_names_so_many_freezes() {
+        let digests = |n: usize| vec![Digest::ZERO; n];
+        let read = |n| read_lift(&lift(1, digests(n))).map(|(_, freezes)| freezes.len());
+        let most = limits::LIFTED;
+        assert_eq!([read(0), read(1), read(most), read(most + 1)], [None, Some(1), Some(most), None]);
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::{SIGNED, acknowledge, events, pay, refusals, relink, restart, status, unsigned};
 use ringi_cosigner::message::{InForce, PeerMessage};
+use ringi_cosigner::state::Record;
 use ringi_primitives::approval::Evidence;
 use ringi_primitives::brake::{Brake, BrakeAction, FreezeTarget, SignedBrake};
 use ringi_primitives::cbor;
@@ -14,7 +15,7 @@ use ringi_primitives::signed::Signed;
 use ringi_primitives::wallet::{VaultIndex, WalletRef};
 use ringi_primitives::wire::{FromCosigner, Refusal, ToCosigner};
 use ringi_sim::authenticator::{Authenticator, Said};
-use ringi_sim::inside::Inside;
+use ringi_sim::inside::{Inside, opened};
 use ringi_sim::people::{Someone, braked, signed};
 use ringi_sim::requests::{DAY_CAP, Draft, Standard, VAULT, WALLET, approvers, initiator, outcomes};
 use ringi_sim::world::{World, party};
@@ -500,6 +501,47 @@ fn p1_signers_hold_the_same_freezes() {
     assert_eq!(desk.pay(2, 1, &[1, 2]), SIGNED);
 }
 
+/// A peer is shown what it lacks, is asked for what is lacking here, and hears nothing where both hold the same.
+#[test]
+fn p1_a_peer_is_shown_what_it_lacks_and_asked_for_the_rest() {
+    let mut desk = Desk::new(523);
+    let (held, lifted) = (desk.freeze(VAULT_9), desk.freeze(EVERYTHING));
+    assert_eq!([desk.tell_all(&held), desk.tell_all(&lifted)], [["held"; 3], ["held"; 3]]);
+    assert_eq!(desk.lift(vec![lifted.digest()]).1, ["done"; 3]);
+    desk.world.run();
+    let inside = Inside::of(&mut desk.world, party(1), party(2));
+    let heard = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let hears = heard.clone();
+    inside.meddle(move |from, _, message| {
+        let said = match &message {
+            PeerMessage::InForce(mine) => format!("in force, {}", mine.freezes.len()),
+            PeerMessage::Brakes { brakes, lifts } => format!("{} brakes, {} lifts", brakes.len(), lifts.len()),
+            PeerMessage::PolicySet(_) => "policy set".into(),
+            _ => return vec![message],
+        };
+        if from == party(1) {
+            hears.borrow_mut().push(said);
+        }
+        vec![message]
+    });
+    let sequence = desk.standard.policy.sequence;
+    let (a, b, c) = (held.digest(), lifted.digest(), Digest([9; 32]));
+    let mut shown = |sequence: u64, freezes: &[Digest], answer_wanted: bool| {
+        let says = PeerMessage::InForce(InForce { sequence, freezes: freezes.to_vec(), answer_wanted });
+        inside.say(party(2), party(1), &says).into_iter().for_each(|frame| desk.world.deliver(frame));
+        desk.world.run();
+        heard.borrow_mut().drain(..).collect::<Vec<String>>()
+    };
+    assert_eq!(shown(sequence, &[a], true), [""; 0], "the same");
+    assert_eq!(shown(sequence, &[], true), ["1 brakes, 0 lifts"]);
+    assert_eq!(shown(sequence, &[a, b], true), ["0 brakes, 1 lifts"], "who holds a lifted one");
+    assert_eq!(shown(sequence, &[a, c], true), ["in force, 1"], "one that is not known here");
+    assert_eq!(shown(sequence, &[a, c], false), [""; 0]);
+    assert_eq!(shown(sequence - 1, &[a], true), ["policy set"]);
+    assert_eq!(shown(sequence + 1, &[a], true), ["in force, 1"]);
+    assert_eq!(shown(sequence + 1, &[a], false), [""; 0]);
+}
+
 /// A hello that lies about its freezes signs nothing.
 #[test]
 fn p1_another_head_is_refused() {
@@ -562,6 +604,18 @@ fn p1_a_peers_word_proves_nothing() {
     let lift = OrderAction::Unfreeze { freezes: vec![freeze.digest()] };
     let mut lift = desk.world.order(lift);
     lift.signatures.truncate(1);
+    // Orders of the whole quorum, but of another workspace, and of a version that there is not.
+    let order = |n: u8, version, genesis| Order {
+        version,
+        id: OrderId::from_bytes([n; 16]),
+        genesis,
+        issued_at: desk.world.now,
+        expires_at: desk.world.now.plus_ms(3_600_000),
+        action: OrderAction::Unfreeze { freezes: vec![freeze.digest()] },
+    };
+    let [ada, ben, _] = &desk.world.admins;
+    let others = [order(1, 1, Digest([7; 32])), order(2, 2, desk.world.root())];
+    let others = others.map(|order| signed(Domain::Order, &order, &[ada, ben]));
     let mut policy = desk.standard.policy.clone();
     (policy.sequence, policy.previous) = (policy.sequence + 1, Some(desk.standard.policy_digest()));
     let policy = signed(Domain::PolicySet, &policy, &[&desk.world.admins[0]]);
@@ -569,6 +623,7 @@ fn p1_a_peers_word_proves_nothing() {
     desk.world.take_said(party(1));
     let messages = [
         PeerMessage::Brakes { brakes: vec![forged], lifts: vec![lift] },
+        PeerMessage::Brakes { brakes: vec![], lifts: others.to_vec() },
         PeerMessage::PolicySet(Box::new(policy)),
         PeerMessage::InForce(InForce { sequence: u64::MAX, freezes: vec![Digest([9; 32])], answer_wanted: true }),
     ];
@@ -577,11 +632,33 @@ fn p1_a_peers_word_proves_nothing() {
         desk.world.run();
     }
     let said = events(&mut desk.world, 1);
-    assert_eq!(said.iter().filter(|c| *c == "brake.unproved").count(), 2, "{said:?}");
+    assert_eq!(said.iter().filter(|c| *c == "brake.unproved").count(), 4, "{said:?}");
     assert!(said.contains(&"policy.unproved".to_string()));
     assert_eq!(desk.freezes(1), [freeze.digest()]);
     assert_eq!(status(&mut desk.world, 1).policy, Some(desk.standard.policy_digest()));
     assert_eq!(desk.pay(1, 0, &[1, 2]), SIGNED);
+}
+
+/// A peer that repeats an order that lifted freezes makes nobody write it down again.
+#[test]
+fn p1_a_lift_is_recorded_once() {
+    let mut desk = Desk::new(522);
+    let freeze = desk.freeze(EVERYTHING);
+    assert_eq!(desk.tell_all(&freeze), ["held"; 3]);
+    let (order, said) = desk.lift(vec![freeze.digest()]);
+    assert_eq!(said, ["done"; 3]);
+    desk.world.run();
+    let inside = Inside::of(&mut desk.world, party(1), party(2));
+    desk.world.take_said(party(1));
+    for _ in 0..3 {
+        let again = PeerMessage::Brakes { brakes: vec![freeze.clone()], lifts: vec![order.clone()] };
+        inside.say(party(2), party(1), &again).into_iter().for_each(|frame| desk.world.deliver(frame));
+        desk.world.run();
+    }
+    let said = events(&mut desk.world, 1);
+    assert!(!said.iter().any(|c| c.starts_with("brake.")), "{said:?}");
+    let lifts = opened(&desk.world, party(1)).into_iter().filter(|r| matches!(r, Record::Lifted { .. })).count();
+    assert_eq!((lifts, desk.freezes(1)), (1, vec![]));
 }
 
 /// One person's brakes are bounded; another's still hold.
