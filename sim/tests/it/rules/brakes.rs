@@ -368,6 +368,23 @@ fn p1_only_the_admin_quorum_lifts_a_freeze() {
     assert_eq!(desk.pay(1, 0, &[1, 2]), ["brake.frozen"; 2]);
 }
 
+/// The audit log names what was braked.
+#[test]
+fn p1_the_host_hears_which_brake_holds() {
+    let mut desk = Desk::new(524);
+    let (bea, ines) = (approvers()[1].id, initiator());
+    let freeze = desk.freeze(VAULT_9);
+    let veto = Brake { by: bea, ..desk.brake(&ines, BrakeAction::Veto { intent: intent(1) }) };
+    let veto = braked(&veto, &desk.bea);
+    let withdrawal = braked(&desk.brake(&ines, BrakeAction::Withdraw { intent: intent(2) }), &ines);
+    for (brake, code) in [(freeze, "brake.freeze"), (veto, "brake.veto"), (withdrawal, "brake.withdrawal")] {
+        desk.world.take_said(party(1));
+        desk.world.tell(party(1), ToCosigner::Brake { brake });
+        let said = events(&mut desk.world, 1);
+        assert_eq!(said.iter().filter(|c| c.starts_with("brake.")).collect::<Vec<_>>(), [code]);
+    }
+}
+
 /// A veto and a withdrawal end an intent for good; others go on. An initiator withdraws only their own.
 #[test]
 fn p1_a_vetoed_or_withdrawn_intent_is_never_signed() {

@@ -1,7 +1,7 @@
 //! P1: where the set in force asks for it, the next one is announced first, and every cosigner waits by its own clock from when it
 //! heard of it.
 
-use super::{SIGNED, pay, restart};
+use super::{SIGNED, events, pay, restart};
 use ringi_cosigner::message::{BootGrant, PeerMessage};
 use ringi_cosigner::state::State;
 use ringi_primitives::digest::{Digest, Domain};
@@ -115,7 +115,10 @@ fn p1_peers_announce_a_set_and_do_not_bring_it_in_force() {
     assert_eq!(handed(&mut world, &set, &[1, 2]), [PENDING; 2]);
     world.pass(DELAY_MS);
     assert_eq!(handed(&mut world, &set, &[1, 2]), ["in force"; 2]);
+    world.take_said(party(3));
     assert_ne!(pay(&mut world, &standard, 1, 1000, 1, &[1, 3]), SIGNED, "they are under other sets");
+    let said = events(&mut world, 3);
+    assert!(!said.contains(&"policy.unproved".to_string()), "it is proved, and waits: {said:?}");
     assert_eq!(in_force(&mut world, 3), before);
     restart(&mut world, 3);
     assert_eq!(in_force(&mut world, 3), before);
