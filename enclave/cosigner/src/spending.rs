@@ -417,7 +417,9 @@ mod tests {
         assert_eq!(after(entry(1, 5, NOW.minus_ms(1))), [true, false]);
         assert_eq!(after(entry(1, 6, NOW)), [false, true]);
         assert_eq!(after(entry(1, 6, NOW.minus_ms(1))), [false, false]);
-        assert_eq!(Holders::of([one, two, one]), Holders::of([two, one]), "who is named twice holds it");
+        let both = Holders::of([one, two]);
+        assert_eq!(Holders::of([one, two, one]), both, "who is named twice holds it");
+        assert_eq!(Holders::of([one]).union(both), both);
     }
 
     /// What a peer says is news if it is more, later, or tells who else holds it.
