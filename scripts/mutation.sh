@@ -18,7 +18,7 @@ case "${1:-policy}" in
     cosigner)
         tests=(--test-package ringi-cosigner,ringi-sim --test-tool=nextest)
         only=(-- --fail-fast -E 'package(ringi-cosigner) or (package(ringi-sim) and test(/^(rules|fields|signing)::/))')
-        files=(enclave/cosigner/src/{spending,pins,brakes,braking,facts,judge,permit}.rs)
+        files=(enclave/cosigner/src/{spending,pins,counters,brakes,braking,facts,judge,permit}.rs)
         ;;
     access) tests=(--test-package ringi-access -C=--lib) files=('host/access/src/**') ;;
     *)
