@@ -56,7 +56,10 @@ fn genesis() -> GenesisChain {
         cosigners: [1, 2].map(cosigner).into(),
         measurements: vec![],
         trust_roots: vec![],
-        relying_parties: vec![RelyingParty { id: "rp.example".into(), origins: vec!["https://rp.example".into()] }],
+        relying_parties: vec![RelyingParty {
+            id: "my-rp.example".into(),
+            origins: vec!["https://my-rp.example".into()],
+        }],
         kms_keys: vec![],
         recovery: vec![],
         assurance: Assurance::Process,
@@ -74,7 +77,7 @@ fn policy() -> PolicySet {
     let passkey = Passkey {
         credential: vec![9; 16],
         key: PublicKey::P256(point.as_bytes().try_into().unwrap()),
-        relying_party: "rp.example".into(),
+        relying_party: "my-rp.example".into(),
         backup_eligible: false,
     };
     let person = |n: u8| Person {
@@ -125,8 +128,8 @@ fn asserted(brake: &Brake, counter: u32) -> SignedBrake {
     let body = cbor::encode(brake);
     let challenge = URL_SAFE_NO_PAD.encode(Digest::of(Domain::Brake, &body).0);
     let client_data =
-        format!(r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"https://rp.example"}}"#).into_bytes();
-    let mut authenticator_data = Sha256::digest(b"rp.example").to_vec();
+        format!(r#"{{"type":"webauthn.get","challenge":"{challenge}","origin":"https://my-rp.example"}}"#).into_bytes();
+    let mut authenticator_data = Sha256::digest(b"my-rp.example").to_vec();
     authenticator_data.push(0b101);
     authenticator_data.extend(counter.to_be_bytes());
     let said = [authenticator_data.as_slice(), &Sha256::digest(&client_data)].concat();

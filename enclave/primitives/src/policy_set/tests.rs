@@ -615,7 +615,7 @@ fn passkeys(n: usize) -> Vec<Passkey> {
     let one = |i: usize| Passkey {
         credential: vec![1; i + 1],
         key: PublicKey::P256(std::array::from_fn(|at| if at < 8 { i.to_be_bytes()[at] } else { 9 })),
-        relying_party: "rp.example".into(),
+        relying_party: "my-rp.example".into(),
         backup_eligible: false,
     };
     (0..n).map(one).collect()
