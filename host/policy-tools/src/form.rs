@@ -5,13 +5,15 @@ use ringi_primitives::id::{PersonId, WalletId};
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::network::NetworkId;
 use ringi_primitives::time::UnixMs;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A whole policy set.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyForm {
     /// The chains in use.
+    #[schemars(with = "Vec<String>")]
     pub networks: Vec<NetworkId>,
     /// The group any one of which may freeze.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,11 +56,19 @@ pub struct PolicyForm {
     pub vaults: Vec<VaultForm>,
 }
 
+impl PolicyForm {
+    /// The JSON Schema (draft 2020-12) of policy files, TOML and JSON alike: what editors and other tools check files with.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(PolicyForm)
+    }
+}
+
 /// A type of EIP-712 messages.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageKindForm {
     /// The chain.
+    #[schemars(with = "String")]
     pub network: NetworkId,
     /// The verifyingContract.
     pub contract: String,
@@ -67,12 +77,13 @@ pub struct MessageKindForm {
 }
 
 /// What is known of a wallet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KnownWalletForm {
     /// Its vault, by name.
     pub vault: String,
     /// Its id.
+    #[schemars(with = "String")]
     pub wallet: WalletId,
     /// What rules call it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -83,18 +94,21 @@ pub struct KnownWalletForm {
 }
 
 /// A person or program.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PersonForm {
     /// Made where absent.
+    #[schemars(with = "Option<String>")]
     pub id: Option<PersonId>,
     /// Unique; groups name people by it.
     pub name: String,
     /// Keys that sign intents.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub initiate: Vec<PublicKey>,
     /// Keys that sign approvals.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub approve: Vec<PublicKey>,
     /// Passkeys that approve (rule P2).
     #[serde(default)]
@@ -102,12 +116,13 @@ pub struct PersonForm {
 }
 
 /// A passkey as it was registered, on a page of its relying party.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PasskeyForm {
     /// Credential id, base64url as browsers give it.
     pub credential: String,
     /// Its key, `p256:<hex>`.
+    #[schemars(with = "String")]
     pub key: PublicKey,
     /// RP id, one of genesis.
     pub relying_party: String,
@@ -117,7 +132,7 @@ pub struct PasskeyForm {
 }
 
 /// A named set of people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupForm {
     /// Unique name.
@@ -127,12 +142,13 @@ pub struct GroupForm {
 }
 
 /// An asset.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssetForm {
     /// Unique short name.
     pub id: String,
     /// The chain.
+    #[schemars(with = "String")]
     pub network: NetworkId,
     /// The token's contract; absent for the network's own coin.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,7 +158,7 @@ pub struct AssetForm {
 }
 
 /// A named set of destinations.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowListForm {
     /// Unique name.
@@ -155,20 +171,22 @@ pub struct AllowListForm {
 }
 
 /// One destination.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowEntryForm {
     /// The chain.
+    #[schemars(with = "String")]
     pub network: NetworkId,
     /// In the chain's checksummed form.
     pub address: String,
 }
 
 /// A contract function.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FunctionForm {
     /// The chain.
+    #[schemars(with = "String")]
     pub network: NetworkId,
     /// The contract.
     pub contract: String,
@@ -177,7 +195,7 @@ pub struct FunctionForm {
 }
 
 /// A token's ERC-2612 domain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PermitForm {
     /// Asset id.
@@ -191,7 +209,7 @@ pub struct PermitForm {
 }
 
 /// A vault.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VaultForm {
     /// Unique, never reused.
@@ -212,7 +230,7 @@ pub struct VaultForm {
 }
 
 /// A limit of a vault, which rules charge by its name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LimitForm {
     /// Unique in the vault.
@@ -228,7 +246,7 @@ pub struct LimitForm {
 }
 
 /// The time that a limit counts over: exactly one of these.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WindowForm {
     /// Any window of so many seconds.
@@ -246,7 +264,7 @@ pub struct WindowForm {
 }
 
 /// A rule: where it applies, and what then.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RuleForm {
     /// Unique in the vault.
@@ -256,6 +274,7 @@ pub struct RuleForm {
     pub kinds: Vec<String>,
     /// Chains; empty for any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "Vec<String>")]
     pub networks: Vec<NetworkId>,
     /// Asset ids; empty for any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -277,9 +296,11 @@ pub struct RuleForm {
     pub hours: Vec<HoursForm>,
     /// The rule begins then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub from: Option<UnixMs>,
     /// The rule ends then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
     pub until: Option<UnixMs>,
     /// Functions called.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -302,7 +323,7 @@ pub struct RuleForm {
 }
 
 /// A range of amounts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BandForm {
     /// An asset id or `usd`.
@@ -316,7 +337,7 @@ pub struct BandForm {
 }
 
 /// Hours of the week.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HoursForm {
     /// IANA name.
@@ -330,10 +351,11 @@ pub struct HoursForm {
 }
 
 /// A contract call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CallForm {
     /// The chain.
+    #[schemars(with = "String")]
     pub network: NetworkId,
     /// The contract.
     pub contract: String,
@@ -345,7 +367,7 @@ pub struct CallForm {
 }
 
 /// A condition on an argument.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArgumentForm {
     /// Its number, from 0.
@@ -356,7 +378,7 @@ pub struct ArgumentForm {
 }
 
 /// What holds of a value: exactly one of these.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WordForm {
     /// One of these: numbers, addresses, `true`, `false` or hex of 32 bytes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -373,10 +395,11 @@ pub struct WordForm {
 }
 
 /// A typed message.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MessageForm {
     /// The chain.
+    #[schemars(with = "String")]
     pub network: NetworkId,
     /// Its verifyingContract.
     pub contract: String,
@@ -388,7 +411,8 @@ pub struct MessageForm {
 }
 
 /// A condition on a field.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct FieldForm {
     /// Its path, such as `order.maker`.
     pub field: String,
@@ -398,7 +422,7 @@ pub struct FieldForm {
 }
 
 /// Bounds on Bitcoin coins.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CoinsForm {
     /// Most inputs.
@@ -413,7 +437,7 @@ pub struct CoinsForm {
 }
 
 /// What an allowing rule demands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowForm {
     /// The most that one intent takes.
@@ -440,7 +464,7 @@ pub struct AllowForm {
 }
 
 /// The most that one intent takes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CapForm {
     /// An asset id or `usd`.
@@ -454,10 +478,11 @@ pub struct CapForm {
 }
 
 /// The most in fees on a network.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FeeForm {
     /// The chain.
+    #[schemars(with = "String")]
     pub network: NetworkId,
     /// Human form of its coin.
     pub most: String,

@@ -98,3 +98,51 @@ fn mistakes_are_named() {
     let unknown = toml::from_str::<PolicyForm>(&text(&rule("allow = {}\ncolour = \"red\"")));
     assert!(unknown.unwrap_err().to_string().contains("colour"));
 }
+
+/// Whether a value is as this part of the schema says: the keywords that the schema of policy files uses.
+fn fits(root: &serde_json::Value, schema: &serde_json::Value, value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    if let Some(at) = schema["$ref"].as_str() {
+        return fits(root, root.pointer(at.trim_start_matches('#')).expect("a definition"), value);
+    }
+    if let Some(ways) = schema["anyOf"].as_array() {
+        return ways.iter().any(|way| fits(root, way, value));
+    }
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    let kinds = [&schema["type"]].into_iter().chain(schema["type"].as_array().into_iter().flatten());
+    let items = value.as_array().is_none_or(|all| all.iter().all(|item| fits(root, &schema["items"], item)));
+    let members = value.as_object().is_none_or(|object| {
+        let known = |name: &String| schema["properties"].get(name);
+        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        object.iter().all(|(name, member)| known(name).is_some_and(|s| fits(root, s, member)))
+            && required.into_iter().all(|name| object.contains_key(name))
+    });
+    kinds.into_iter().any(|k| k == kind) && items && members
+}
+
+#[test]
+fn the_published_schema_is_of_these_files() {
+    let schema = PolicyForm::schema().to_value();
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/policy.schema.json");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, format!("{schema:#}\n")).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap();
+    let stored: serde_json::Value = serde_json::from_str(&stored).unwrap();
+    assert!(stored == schema, "docs/policy.schema.json is stale: UPDATE_DOCS=1 cargo test -p ringi-policy-tools");
+    let file: serde_json::Value = toml::from_str(&crate::fixture::text(&everything())).unwrap();
+    assert!(fits(&schema, &schema, &file));
+    let misspelt = crate::fixture::text(&everything()).replacen("assets = [\"", "asset = [\"", 1);
+    let misspelt: serde_json::Value = toml::from_str(&misspelt).unwrap();
+    assert!(!fits(&schema, &schema, &misspelt), "an unknown key");
+    // Every table refuses keys that it does not know, here and in the schema.
+    let tables = schema["$defs"].as_object().unwrap().values().chain([&schema]);
+    tables.for_each(|table| assert_eq!(table["additionalProperties"], false, "{}", table["description"]));
+}

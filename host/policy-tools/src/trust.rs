@@ -14,11 +14,12 @@ use crate::FileError;
 use ringi_primitives::fact::FactKind;
 use ringi_primitives::key::PublicKey;
 use ringi_primitives::trust::{BalanceTrust, FinalTrust, PriceTrust, Trust, Witness};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Whom the policy set believes what.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrustForm {
     /// What a price needs.
@@ -36,19 +37,20 @@ pub struct TrustForm {
 }
 
 /// A witness.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WitnessForm {
     /// Unique.
     pub name: String,
     /// As `ringi witness keygen` prints it.
+    #[schemars(with = "String")]
     pub key: PublicKey,
     /// `price`, `balance`, `final`: each once.
     pub vouches: Vec<String>,
 }
 
 /// What a price needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceTrustForm {
     /// How old it may be, seconds.
@@ -60,7 +62,7 @@ pub struct PriceTrustForm {
 }
 
 /// What a balance needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BalanceTrustForm {
     /// How old it may be, seconds.
@@ -70,7 +72,7 @@ pub struct BalanceTrustForm {
 }
 
 /// What a proof of finality needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FinalTrustForm {
     /// How many witnesses must say so.

@@ -1,4 +1,4 @@
-//! `ringi policy lint|diff|explain|can`: what a policy does, before anybody signs it.
+//! `ringi policy lint|diff|explain|can|schema`: what a policy does, before anybody signs it.
 
 use super::ApiArgs;
 use clap::{Args, Subcommand};
@@ -23,6 +23,8 @@ pub enum PolicyToolCommand {
     Explain(ExplainArgs),
     /// Is there any transfer like this that nobody of these must approve, and by which rule? Over all inputs.
     Can(CanArgs),
+    /// Print the JSON Schema of policy files, for editors that check them while they are written.
+    Schema,
 }
 
 /// `ringi policy explain`.

@@ -1,4 +1,4 @@
-//! `ringi policy lint|diff|explain|can`, over policy files and policy sets alike.
+//! `ringi policy lint|diff|explain|can|schema`, over policy files and policy sets alike.
 
 use super::preview::InForce;
 use super::{PolicyForm, read_signed, to_set};
@@ -41,6 +41,10 @@ pub fn run(command: PolicyToolCommand, output: Output) -> Done {
         }
         PolicyToolCommand::Explain(args) => run_explain(&args, output),
         PolicyToolCommand::Can(args) => run_can(&args, output),
+        PolicyToolCommand::Schema => {
+            output.show(&PolicyForm::schema(), |schema| format!("{:#}", schema.as_value()));
+            Ok(())
+        }
     }
 }
 
