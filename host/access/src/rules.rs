@@ -215,6 +215,51 @@ mod tests {
         (verdict.reason, verdict.policies.join(","))
     }
 
+    #[test]
+    fn what_is_in_force_says_what_it_is() {
+        let access = Access::new(Some(
+            "permit (principal, action, resource); @id(\"x\") forbid (principal, action, resource) \
+                                       when { context.ip.isLoopback() };",
+        ));
+        assert_eq!([Access::new(None).unwrap().own(), access.unwrap().own()], [0, 2]);
+        let actions = Access::new(None).unwrap().actions();
+        assert!(
+            actions.contains("submitTransfer") && actions.contains("grantRole") && actions.len() > 20,
+            "{actions:?}"
+        );
+        let codes = [Reason::NoRole, Reason::NotPermitted, Reason::Forbidden, Reason::Faulty].map(Reason::code);
+        assert_eq!(codes, ["access.no_role", "access.not_permitted", "access.forbidden", "access.faulty"]);
+        let verdict = |reason| Verdict { reason, policies: vec![], faults: vec![] };
+        assert!(verdict(Reason::Permitted).allows() && !verdict(Reason::Forbidden).allows());
+        assert_eq!(WALLET.text(), "Wallet::\"w\"");
+        assert_eq!(Target::Workspace.text(), "Workspace::\"this\"");
+        let comment = |bytes: usize| Access::new(Some(&format!("//{}", "x".repeat(bytes - 2)))).map(|a| a.own());
+        assert_eq!(comment(256 * 1024), Ok(0));
+        assert_eq!(comment(256 * 1024 + 1), Err(AccessError::TooLong));
+    }
+
+    /// Who decides of their own role stands in the question once.
+    #[test]
+    fn one_may_ask_of_oneself() {
+        let id = PersonId::from_bytes([1; 16]).to_string();
+        let access = Access::new(None).unwrap();
+        let grant = |id: &str, role| {
+            let target = Target::Person { id, role, to: Some(Role::Viewer) };
+            access.decide(&Question {
+                person: PersonId::from_bytes([1; 16]),
+                name: "Grace",
+                role: Some(Role::Owner),
+                purpose: "initiate",
+                address: [10, 1, 2, 3].into(),
+                action: "grantRole",
+                target,
+            })
+        };
+        let other = PersonId::from_bytes([2; 16]).to_string();
+        assert_eq!(grant(&other, Some(Role::Viewer)).reason, Reason::Permitted);
+        assert_ne!(grant(&id, Some(Role::Owner)).reason, Reason::Faulty);
+    }
+
     /// Asked again, and again with one thing changed, each verdict is what it was, and that of its own question.
     #[test]
     fn h1_a_verdict_is_remembered_for_its_own_question_only() {
@@ -243,6 +288,12 @@ mod tests {
                 assert_eq!(access.decide(question).reason, *reason, "{question:?}");
             }
         }
+        let sound = changed.iter().filter(|(_, reason)| *reason != Reason::Faulty).count();
+        let remembered = || access.said.lock().unwrap().len();
+        assert_eq!(remembered(), sound, "what could not be asked is asked again");
+        let long = "w".repeat(QUESTION_BYTES);
+        access.decide(&Question { target: Target::Wallet { id: &long, vault: None }, ..submit });
+        assert_eq!(remembered(), sound, "too long to be remembered");
         for n in 0..2 * REMEMBERED {
             let id = format!("w{n}");
             access.decide(&Question { target: Target::Wallet { id: &id, vault: None }, ..submit });
