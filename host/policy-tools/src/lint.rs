@@ -50,8 +50,7 @@ fn of_vault(set: &PolicySet, vault: &Vault, now: UnixMs) -> Vec<Finding> {
         found.push(Finding { severity, vault: vault.name.clone(), rule: rule.into(), code, text });
     };
     for (at, rule) in vault.rules.iter().enumerate() {
-        let why = never(set, &rule.when, now).map(str::to_string).or_else(|| reach.never_met(at));
-        if let Some(why) = why {
+        if let Some(why) = never(set, &rule.when, now).or_else(|| reach.never_met(at)) {
             tell(Severity::Error, &rule.name, "unreachable", format!("never matches: {why}"));
         } else if let Some(by) = reach.overruled(at, rule) {
             tell(Severity::Error, &rule.name, "shadowed", format!("never decides: {by} everything it matches"));
@@ -145,8 +144,8 @@ impl<'a> Reach<'a> {
         })
     }
 
-    fn never_met(&self, at: usize) -> Option<String> {
-        self.met(at).next().is_none().then(|| "nothing meets all of its conditions at once".into())
+    fn never_met(&self, at: usize) -> Option<&'static str> {
+        self.met(at).next().is_none().then_some("nothing meets all of its conditions at once")
     }
 
     /// The rules that take or block whatever this one matches. `None` if it decides something, or if nobody can tell.
@@ -276,6 +275,30 @@ mod tests {
         let (sunday, week) = (rule("sun", &format!("{sunday}\n{LISTED}")), rule("week", &format!("{week}\n{LISTED}")));
         assert_eq!(codes(&format!("{sunday}{week}{rest}")), [is("rest", "shadowed")]);
         assert_eq!(codes(&format!("{week}{rest}{sunday}")), [is("sun", "shadowed")]);
+    }
+
+    /// Each of these is stepped around by itself, on a thread as small as a server's.
+    #[test]
+    fn a_rule_after_thousands_of_others_is_searched() {
+        let mut base = set(&rule("last", LISTED));
+        let last = base.vaults[0].rules.remove(0);
+        let people = base.people.clone();
+        let (mut rules, mut crowd) = (Vec::new(), Vec::new());
+        for n in 0..4000_u32 {
+            let mut person = people[0].clone();
+            let mut id = [9; 16];
+            id[..4].copy_from_slice(&n.to_be_bytes());
+            person.id = ringi_primitives::id::PersonId::from_bytes(id);
+            let when = Conditions { initiators: vec![Initiator::Person(person.id)], ..Conditions::default() };
+            rules.push(Rule { name: format!("r{n}"), when, then: Ruling::Block });
+            crowd.push(person);
+        }
+        rules.push(last);
+        base.people.extend(crowd);
+        base.vaults[0].rules = rules;
+        let search = std::thread::Builder::new().stack_size(256 * 1024).spawn(move || lint(&base, NOW));
+        let found = search.unwrap().join().unwrap();
+        assert!(!found.iter().any(|f| f.rule == "last" && f.code == "shadowed"), "{found:?}");
     }
 
     /// By a cancel nobody gains: a block of destinations does not speak of it.

@@ -337,26 +337,26 @@ impl<'a> World<'a> {
     /// # Errors
     /// If that does not suffice: then nothing is known.
     pub fn avoid(&self, inputs: Inputs, obstacles: &[usize], steps: &mut u32) -> Result<Option<Inputs>, FileError> {
-        if !inputs.possible() {
-            return Ok(None);
-        }
-        for (n, at) in obstacles.iter().enumerate() {
-            *steps = steps.checked_sub(1).ok_or_else(|| {
-                FileError(format!("the rules of vault `{}` are too entangled to be searched", self.vault.name))
-            })?;
-            // What fails for all that is left needs no choice.
-            if self.fails(&inputs, *at) {
+        // A list of what is still to be tried, and not a call for each step: there may be thousands of obstacles.
+        let mut untried = vec![(inputs, obstacles)];
+        while let Some((inputs, mut ahead)) = untried.pop() {
+            if !inputs.possible() {
                 continue;
             }
-            let rest = obstacles.get(n + 1..).unwrap_or_default();
-            for failing in self.failures(&inputs, *at) {
-                if let Some(found) = self.avoid(failing, rest, steps)? {
-                    return Ok(Some(found));
+            loop {
+                let Some((at, rest)) = ahead.split_first() else { return Ok(Some(inputs)) };
+                *steps = steps.checked_sub(1).ok_or_else(|| {
+                    FileError(format!("the rules of vault `{}` are too entangled to be searched", self.vault.name))
+                })?;
+                // What fails for all that is left needs no choice.
+                if !self.fails(&inputs, *at) {
+                    untried.extend(self.failures(&inputs, *at).into_iter().rev().map(|failing| (failing, rest)));
+                    break;
                 }
+                ahead = rest;
             }
-            return Ok(None);
         }
-        Ok(Some(inputs))
+        Ok(None)
     }
 
     /// Whether one of the rule's conditions fails for all of these inputs.
